@@ -1,0 +1,70 @@
+# Everything that a person or CI does with this project. `make` alone says what there is.
+#
+# Nothing here needs root or Docker. As root, packages of Debian that some tests want are fetched; without,
+# those tests are skipped and listed (under CI=true a skipped test is a failure).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NODE := tests/clients/node
+DATA ?= data
+HOST ?= 127.0.0.1
+PORT ?= 8080
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check crash packages lock clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(VENV)/.ready $(if $(shell command -v npm),$(NODE)/node_modules/.ready) ## a virtual environment with everything; quick when it is there
+
+$(VENV)/.ready: pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+$(NODE)/node_modules/.ready: $(NODE)/package-lock.json
+	npm --prefix $(NODE) ci --silent --no-audit --no-fund
+	@touch $@
+
+run: setup ## start the server with what is built in, in ./data
+	@echo 'Uploads go to   http://$(HOST):$(PORT)/files/   and are kept in ./$(DATA). Try, in another terminal:'
+	@echo
+	@echo '  url=$$(curl -sS -D- -o /dev/null -X POST http://$(HOST):$(PORT)/files/ -H "Tus-Resumable: 1.0.0" \'
+	@echo '    -H "Upload-Length: $$(stat -c %s README.md)" | sed -n "s/^[Ll]ocation: //p" | tr -d "\r")'
+	@echo '  curl -i -X PATCH "$$url" -H "Tus-Resumable: 1.0.0" -H "Upload-Offset: 0" \'
+	@echo '    -H "Content-Type: application/offset+octet-stream" --data-binary @README.md'
+	@echo '  curl "$$url"'
+	@echo
+	@exec $(BIN)/tusd-py serve --host $(HOST) --port $(PORT) --upload-dir $(DATA) $(ARGS)
+
+test: setup packages ## every test, at most 15 minutes on two cores
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## format, lint, types, and which way imports point
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
+
+crash: setup packages ## the crash suite at length, with a table; ARGS='kill --runs 200 --seed 7' for a part
+	$(BIN)/python -m tests.crash $(ARGS)
+
+# The tests' programs: the power cuts make filesystems, the traces need strace, Postgres is the real one.
+packages:
+	@tests/fetch-packages strace:strace mkfs.ext4:e2fsprogs curl:curl psql:postgresql
+
+lock: ## write requirements.lock anew from what pyproject.toml allows
+	rm -rf $(VENV)-lock
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	{ echo '# Versions that the tests ran with; made by `make lock`.'; \
+	  $(VENV)-lock/bin/python -m pip freeze --exclude tusd-py; } > requirements.lock
+	rm -rf $(VENV)-lock
+
+clean: ## everything that was made, but not ./data
+	rm -rf $(VENV) $(NODE)/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,14 @@
+"""Dates in headers (RFC 9110, 5.6.7)."""
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+_MICROSECONDS = 1_000_000
+
+
+def http_date(microseconds: int) -> str:
+    """IMF-fixdate of a time since the epoch, in English whatever the locale.
+
+    Rounded down: what is promised until then lasts at least until then.
+    """
+    return format_datetime(datetime.fromtimestamp(microseconds // _MICROSECONDS, UTC), usegmt=True)

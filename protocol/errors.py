@@ -1,0 +1,290 @@
+"""Every refusal a client can meet: one class, one status, one code.
+
+Codes are tusd's where tusd has one, so that scripts written for it go on working. The docstring of a
+class is its default message. Permanent refusals are 4xx, because tus-js-client retries every 5xx.
+
+Belongs here: what is said on the wire about a failure. Not here: how it becomes a response.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class ProtocolError(Exception):
+    """Raised only as one of its leaves."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    reason: ClassVar[str | None] = None
+    """The reason phrase, where HTTP has no name for the status."""
+    retry_after: ClassVar[int | None] = None
+    """Seconds; every 5xx and 423 carries one."""
+
+    def __init__(self, message: str | None = None, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+        self.headers: dict[str, str] = dict(headers or {})
+        if self.retry_after is not None:
+            self.headers.setdefault("Retry-After", str(self.retry_after))
+
+    @property
+    def body(self) -> str:
+        """The answer's text, in tusd's form."""
+        return f"{self.code}: {self}\n"
+
+
+class BadHeader(ProtocolError):
+    """a header is malformed"""
+
+    status, code = 400, "ERR_INVALID_HEADER"
+
+
+class RepeatedHeader(BadHeader):
+    """a header was sent twice"""
+
+
+class UnsupportedVersion(ProtocolError):
+    """missing, invalid or unsupported Tus-Resumable header"""
+
+    status, code = 412, "ERR_UNSUPPORTED_VERSION"
+
+
+class MaxSizeExceeded(ProtocolError):
+    """maximum size exceeded"""
+
+    status, code = 413, "ERR_MAX_SIZE_EXCEEDED"
+
+
+class InvalidContentType(ProtocolError):
+    """missing or invalid Content-Type header, wanted application/offset+octet-stream"""
+
+    status, code = 415, "ERR_INVALID_CONTENT_TYPE"
+
+
+class ContentEncodingRefused(ProtocolError):
+    """Content-Encoding is not supported: offsets count the bytes as sent"""
+
+    status, code = 415, "ERR_INVALID_CONTENT_ENCODING"
+
+
+class InvalidUploadLength(ProtocolError):
+    """missing or invalid Upload-Length header"""
+
+    status, code = 400, "ERR_INVALID_UPLOAD_LENGTH"
+
+
+class InvalidDeferLength(ProtocolError):
+    """invalid Upload-Defer-Length header, the only value is 1"""
+
+    status, code = 400, "ERR_INVALID_UPLOAD_LENGTH_DEFER"
+
+
+class LengthAndDeferLength(ProtocolError):
+    """provided both Upload-Length and Upload-Defer-Length"""
+
+    status, code = 400, "ERR_AMBIGUOUS_UPLOAD_LENGTH"
+
+
+class InvalidOffset(ProtocolError):
+    """missing or invalid Upload-Offset header"""
+
+    status, code = 400, "ERR_INVALID_OFFSET"
+
+
+class InvalidMetadata(ProtocolError):
+    """invalid Upload-Metadata header"""
+
+    status, code = 400, "ERR_INVALID_UPLOAD_METADATA"
+
+
+class InvalidConcat(ProtocolError):
+    """invalid Upload-Concat header"""
+
+    status, code = 400, "ERR_INVALID_CONCAT"
+
+
+class ModifyFinal(ProtocolError):
+    """modifying a final upload is not allowed"""
+
+    status, code = 403, "ERR_MODIFY_FINAL"
+
+
+class UploadNotFound(ProtocolError):
+    """upload not found"""
+
+    status, code = 404, "ERR_UPLOAD_NOT_FOUND"
+
+
+class UploadGone(ProtocolError):
+    """upload is gone: it was terminated, expired, or its bytes were lost"""
+
+    status, code = 410, "ERR_UPLOAD_NOT_FOUND"
+
+
+class OffsetConflict(ProtocolError):
+    """mismatched offset"""
+
+    status, code = 409, "ERR_MISMATCHED_OFFSET"
+
+    def __init__(self, *, sent: int, current: int | None) -> None:
+        """`current` is told only when no writer is at work; otherwise it could be stale at once."""
+        known = "" if current is None else f", the upload is at {current}"
+        super().__init__(
+            f"mismatched offset: sent {sent}{known}",
+            headers={} if current is None else {"Upload-Offset": str(current)},
+        )
+
+
+class UploadSizeExceeded(ProtocolError):
+    """upload's size exceeded"""
+
+    status, code = 413, "ERR_UPLOAD_SIZE_EXCEEDED"
+
+
+class UploadNotFinished(ProtocolError):
+    """upload is not finished yet"""
+
+    status, code = 409, "ERR_UPLOAD_NOT_FINISHED"
+    retry_after = 5
+
+
+class UploadLocked(ProtocolError):
+    """upload is being written by another request"""
+
+    status, code = 423, "ERR_UPLOAD_LOCKED"
+    retry_after = 1
+
+
+class UploadInterrupted(ProtocolError):
+    """another request for this upload interrupted this one; ask for the offset and go on"""
+
+    # 423, not 4xx: tus-js-client retries it, and a HEAD tells it where to go on.
+    status, code = 423, "ERR_UPLOAD_INTERRUPTED"
+    retry_after = 1
+
+
+class UploadRejected(ProtocolError):
+    """upload rejected by server"""
+
+    status, code = 400, "ERR_UPLOAD_REJECTED"
+
+
+class UploadStopped(ProtocolError):
+    """upload has been stopped by server"""
+
+    status, code = 400, "ERR_UPLOAD_STOPPED"
+
+
+class ReadTimeout(ProtocolError):
+    """no data arrived in time; what came is kept"""
+
+    # Not 408: tus-js-client retries every 5xx, but gives up on other 4xx.
+    status, code = 503, "ERR_READ_TIMEOUT"
+    retry_after = 1
+
+
+class TooSlow(ProtocolError):
+    """data arrived too slowly; what came is kept"""
+
+    status, code = 503, "ERR_READ_TIMEOUT"
+    retry_after = 1
+
+
+class MalformedBody(ProtocolError):
+    """the body's framing is broken"""
+
+    status, code = 400, "ERR_MALFORMED_BODY"
+
+
+class UnsupportedAlgorithm(ProtocolError):
+    """unsupported checksum algorithm"""
+
+    status, code = 400, "ERR_UNSUPPORTED_CHECKSUM"
+
+
+class ChecksumMismatch(ProtocolError):
+    """checksum mismatch"""
+
+    status, code = 460, "ERR_CHECKSUM_MISMATCH"
+    # tus 1.0.0, Checksum: the status has this name; HTTP libraries have none.
+    reason = "Checksum Mismatch"
+
+
+class OriginRefused(ProtocolError):
+    """request origin is not allowed"""
+
+    status, code = 403, "ERR_ORIGIN_NOT_ALLOWED"
+
+
+class Forbidden(ProtocolError):
+    """not allowed"""
+
+    status, code = 403, "ERR_FORBIDDEN"
+
+
+class HostRefused(ProtocolError):
+    """this Host is not served here"""
+
+    status, code = 421, "ERR_HOST_NOT_ALLOWED"
+
+
+class MethodNotAllowed(ProtocolError):
+    """method not allowed"""
+
+    status, code = 405, "ERR_METHOD_NOT_ALLOWED"
+
+
+class NotFound(ProtocolError):
+    """not found"""
+
+    status, code = 404, "ERR_NOT_FOUND"
+
+
+class ExpectationFailed(ProtocolError):
+    """the only expectation known is 100-continue"""
+
+    status, code = 417, "ERR_EXPECTATION_FAILED"
+
+
+class RangeNotSatisfiable(ProtocolError):
+    """the range lies outside the file"""
+
+    status, code = 416, "ERR_RANGE_NOT_SATISFIABLE"
+
+
+class StorageExhausted(ProtocolError):
+    """the server has no room for this upload now; it can go on later"""
+
+    status, code = 507, "ERR_INSUFFICIENT_STORAGE"
+    retry_after = 60
+
+
+class ServerShutdown(ProtocolError):
+    """the server is shutting down; what came is kept"""
+
+    status, code = 503, "ERR_SERVER_SHUTDOWN"
+    retry_after = 1
+
+
+class Unavailable(ProtocolError):
+    """the server cannot do this now; try again"""
+
+    status, code = 503, "ERR_UNAVAILABLE"
+    retry_after = 5
+
+
+class InternalError(ProtocolError):
+    """internal server error"""
+
+    status, code = 500, "ERR_INTERNAL_SERVER_ERROR"
+    retry_after = 5
+
+
+def leaves() -> list[type[ProtocolError]]:
+    """Every error a client can meet, in the order of this file; for the docs and the tests."""
+    found: list[type[ProtocolError]] = []
+    waiting = list(ProtocolError.__subclasses__())
+    while waiting:
+        error = waiting.pop(0)
+        found.append(error)
+        waiting = error.__subclasses__() + waiting
+    return found

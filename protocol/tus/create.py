@@ -1,0 +1,84 @@
+"""POST: create an upload, perhaps with its first bytes.
+
+tus 1.0.0, Creation, Creation With Upload, and Upload-Defer-Length.
+"""
+
+from dataclasses import dataclass
+
+from protocol.answer import Answer
+from protocol.errors import (
+    InvalidConcat,
+    InvalidDeferLength,
+    InvalidUploadLength,
+    LengthAndDeferLength,
+    UploadSizeExceeded,
+)
+from protocol.headers import Headers
+from protocol.integers import shown
+from protocol.metadata import Metadata, parse_metadata
+from protocol.upload import Upload
+
+from .answers import expiry_headers, tus_answer
+from .body import Body, check_content_type, parse_body
+from .features import Features
+from .lengths import check_size, furthest, parse_length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creation:
+    """The upload that a client asks for."""
+
+    length: int | None
+    """None when deferred."""
+    metadata: Metadata
+    body: Body
+    room: int | None
+    """Bytes that the body may have at most; None if there is no limit."""
+
+
+def parse_create(headers: Headers, features: Features) -> Creation:
+    """Raises the ProtocolError that names what is wrong; then no upload may be made, and no byte read."""
+    _refuse_concat(headers)
+    length = _wanted_length(headers)
+    if length is not None:
+        check_size(length, features)
+    metadata = parse_metadata(headers.one("Upload-Metadata"), limit=features.metadata_limit)
+    body = parse_body(headers)
+    # Without a body the type says nothing: some HTTP libraries put one on every POST.
+    if body.present:
+        check_content_type(headers)
+    _check_body_fits(body, length, features)
+    return Creation(length=length, metadata=metadata, body=body, room=furthest(length, features))
+
+
+def answer_created(upload: Upload, location: str, *, with_body: bool) -> Answer:
+    """201; `with_body` tells how much of the request's body was kept (Creation With Upload)."""
+    offset = {"Upload-Offset": str(upload.offset)} if with_body else {}
+    return tus_answer(201, {"Location": location, **offset, **expiry_headers(upload)})
+
+
+def _refuse_concat(headers: Headers) -> None:
+    # Without a refusal, a client would take a whole upload for a partial one.
+    if headers.has("Upload-Concat"):
+        raise InvalidConcat("Upload-Concat was sent, but this server does not offer concatenation")
+
+
+def _wanted_length(headers: Headers) -> int | None:
+    length = parse_length(headers)
+    deferred = headers.one("Upload-Defer-Length")
+    if length is not None and deferred is not None:
+        raise LengthAndDeferLength
+    if deferred is None and length is None:
+        raise InvalidUploadLength("Upload-Length is missing, wanted it or Upload-Defer-Length: 1")
+    if deferred not in {None, "1"}:
+        raise InvalidDeferLength(f"Upload-Defer-Length is {shown(str(deferred))}, wanted 1")
+    return length
+
+
+def _check_body_fits(body: Body, length: int | None, features: Features) -> None:
+    if length is None:
+        check_size(body.least, features)
+    elif body.least > length:
+        raise UploadSizeExceeded(
+            f"upload's size exceeded: Content-Length {body.least} of Upload-Length {length}"
+        )

@@ -1,0 +1,235 @@
+"""An upload and the states it may be in.
+
+Belongs here: the `Upload` value, upload ids, the two state tables, and the one function that derives
+what people see from them. An illegal step raises and changes nothing.
+Not here: how states are stored (`tusd_py.metadata`) or bytes (`storage_backends`).
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from .errors import UploadNotFound
+
+UploadId = NewType("UploadId", str)
+
+_UPLOAD_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+def parse_upload_id(text: str) -> UploadId:
+    """The one way in for an upload id: 32 lower-case hex digits, else `UploadNotFound`.
+
+    A malformed id is answered like an unknown one, so nothing can be learned by probing.
+    """
+    if not _UPLOAD_ID.fullmatch(text):
+        raise UploadNotFound
+    return UploadId(text)
+
+
+class Transfer(StrEnum):
+    """Where the bytes of an upload are."""
+
+    CREATED = "created"
+    RECEIVING = "receiving"
+    WAITING = "waiting"
+    COMPLETING = "completing"
+    STORED = "stored"
+    TERMINATED = "terminated"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+    LOST = "lost"
+
+
+class Step(StrEnum):
+    """What happens to a transfer."""
+
+    RECEIVE = "receive"
+    COMPLETE = "complete"
+    STORE = "store"
+    TERMINATE = "terminate"
+    EXPIRE = "expire"
+    REFUSE = "refuse"
+    LOSE = "lose"
+
+
+# (state, step) -> next state. What is not here is illegal.
+TRANSFERS: dict[tuple[Transfer, Step], Transfer] = {
+    (Transfer.CREATED, Step.RECEIVE): Transfer.RECEIVING,
+    (Transfer.RECEIVING, Step.RECEIVE): Transfer.RECEIVING,
+    # Empty uploads and uploads whole in their POST never receive a PATCH.
+    (Transfer.CREATED, Step.COMPLETE): Transfer.COMPLETING,
+    (Transfer.RECEIVING, Step.COMPLETE): Transfer.COMPLETING,
+    (Transfer.WAITING, Step.COMPLETE): Transfer.COMPLETING,
+    (Transfer.COMPLETING, Step.STORE): Transfer.STORED,
+    (Transfer.CREATED, Step.EXPIRE): Transfer.EXPIRED,
+    (Transfer.RECEIVING, Step.EXPIRE): Transfer.EXPIRED,
+    (Transfer.WAITING, Step.EXPIRE): Transfer.EXPIRED,
+    # Only partials: a stored partial that no final wants goes at its own date.
+    (Transfer.STORED, Step.EXPIRE): Transfer.EXPIRED,
+    (Transfer.CREATED, Step.REFUSE): Transfer.REFUSED,
+    (Transfer.RECEIVING, Step.REFUSE): Transfer.REFUSED,
+    (Transfer.CREATED, Step.TERMINATE): Transfer.TERMINATED,
+    (Transfer.RECEIVING, Step.TERMINATE): Transfer.TERMINATED,
+    (Transfer.WAITING, Step.TERMINATE): Transfer.TERMINATED,
+    (Transfer.COMPLETING, Step.TERMINATE): Transfer.TERMINATED,
+    (Transfer.STORED, Step.TERMINATE): Transfer.TERMINATED,
+    (Transfer.RECEIVING, Step.LOSE): Transfer.LOST,
+    (Transfer.COMPLETING, Step.LOSE): Transfer.LOST,
+    (Transfer.STORED, Step.LOSE): Transfer.LOST,
+}
+
+OPEN = frozenset({Transfer.CREATED, Transfer.RECEIVING})
+"""States in which bytes may still arrive."""
+
+UNFINISHED = OPEN | {Transfer.WAITING}
+"""States that expire (tus 1.0.0, Expiration: only unfinished uploads)."""
+
+ALL_BYTES_DURABLE = frozenset({Transfer.COMPLETING, Transfer.STORED})
+"""States in which the client is told that its upload is complete."""
+
+GONE = frozenset({Transfer.TERMINATED, Transfer.EXPIRED, Transfer.REFUSED, Transfer.LOST})
+"""End states; the row stays for a while so that clients hear 410."""
+
+
+class Verdict(StrEnum):
+    """What a scanner said of a stored version. Scanning and error are states of the scan job."""
+
+    UNKNOWN = "unknown"
+    CLEAN = "clean"
+    INFECTED = "infected"
+    UNSCANNABLE = "unscannable"
+
+
+# A re-scan may replace any proven verdict, but never makes a version unknown again.
+VERDICTS: dict[Verdict, frozenset[Verdict]] = {
+    before: frozenset({Verdict.CLEAN, Verdict.INFECTED, Verdict.UNSCANNABLE}) for before in Verdict
+}
+
+
+class IllegalStep(Exception):
+    """A state table has no such transition. Always a bug of ours, never a client's."""
+
+    def __init__(self, state: StrEnum, step: StrEnum) -> None:
+        super().__init__(f"no step {step.value!r} from state {state.value!r}")
+
+
+def after(state: Transfer, step: Step) -> Transfer:
+    """The state that `step` leads to. Raises IllegalStep."""
+    try:
+        return TRANSFERS[state, step]
+    except KeyError:
+        raise IllegalStep(state, step) from None
+
+
+def states_before(step: Step) -> frozenset[Transfer]:
+    """Every state from which `step` is legal."""
+    return frozenset(state for state, known in TRANSFERS if known is step)
+
+
+class ScanJob(StrEnum):
+    """The scan job of a version, as far as people see it."""
+
+    NONE = "none"
+    QUEUED = "queued"
+    RUNNING = "running"
+    FAILED = "failed"
+
+
+class Status(StrEnum):
+    """What people see."""
+
+    UPLOADING = "uploading"
+    UPLOADED = "uploaded"
+    SCANNING = "scanning"
+    READY = "ready"
+    QUARANTINED = "quarantined"
+    FAILED = "failed"
+
+
+def status_of(transfer: Transfer, verdict: Verdict, scan: ScanJob, *, served: bool, released: bool) -> Status:
+    """What people see of a version. Total: every combination has exactly one answer.
+
+    `served` says whether the policy lets this verdict be served; `released` whether a person let
+    the version out of quarantine.
+    """
+    if transfer in GONE:
+        return Status.FAILED
+    if transfer is Transfer.COMPLETING:
+        return Status.UPLOADED
+    if transfer is not Transfer.STORED:
+        return Status.UPLOADING
+    if released or served:
+        return Status.READY
+    if verdict in (Verdict.INFECTED, Verdict.UNSCANNABLE):
+        return Status.QUARANTINED
+    return {ScanJob.NONE: Status.UPLOADED, ScanJob.FAILED: Status.FAILED}.get(scan, Status.SCANNING)
+
+
+class Dialect(StrEnum):
+    """The protocol that an upload was created by; it decides how HEAD answers."""
+
+    TUS = "tus"
+    IETF = "ietf"
+
+
+class Kind(StrEnum):
+    """What an upload is for. Only whole and final uploads become files."""
+
+    WHOLE = "whole"
+    PARTIAL = "partial"
+    FINAL = "final"
+    PARTS = "parts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """One transfer, as its row says. Times are microseconds since the epoch, sizes bytes."""
+
+    id: UploadId
+    tenant: str
+    owner: str
+    metadata: str
+    """The raw Upload-Metadata header, echoed byte for byte; "" when there was none."""
+    filename: str | None
+    filetype: str | None
+    length: int | None
+    """None while deferred (tus 1.0.0, Upload-Defer-Length)."""
+    offset: int
+    """The line: bytes before it are durable, bytes after it are rubbish."""
+    synced_offset: int
+    """Bytes that survive a power cut; below `offset` only with durability "process"."""
+    dirty_boot: str | None
+    state: Transfer
+    epoch: int
+    holder: str | None
+    releasing_until: int | None
+    expires_at: int | None
+    dialect: Dialect
+    kind: Kind
+    concat: str
+    """The raw Upload-Concat header, "" when there was none."""
+    key: str
+    """Where the bytes belong; fixed at creation, never recomputed."""
+    ref: str
+    """The name that holds the bytes from `ref_offset` on."""
+    ref_offset: int
+    file_id: str
+    created_at: int
+    updated_at: int
+
+    @property
+    def is_complete(self) -> bool:
+        """All bytes are durable, whether or not the finish job is done."""
+        return self.length is not None and self.offset == self.length
+
+    @property
+    def is_deferred(self) -> bool:
+        return self.length is None
+
+
+def visible(upload: Upload, now: int) -> bool:
+    """False once the upload ended or its date passed: then every verb answers 410."""
+    if upload.state in GONE:
+        return False
+    return not (upload.state in UNFINISHED and upload.expires_at is not None and upload.expires_at <= now)

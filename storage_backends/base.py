@@ -1,0 +1,275 @@
+"""What every storage backend promises.
+
+Bytes are addressed by `ref` (see `refs.py`) and absolute offset of the upload. The promise behind the
+whole house: **when `checkpoint()` returns, every byte below the offset it returns is durable**, in the
+sense of the configured durability, its name included. Nothing a backend does moves the line; that is
+one compare-and-set in the database, made by the caller after the checkpoint.
+
+Belongs here: the seam and its values. Not here: HTTP, rows, leases, clocks.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+Block = bytes | bytearray | memoryview
+
+
+class Durability(StrEnum):
+    """What an acknowledged byte survives."""
+
+    POWER = "power"
+    """A power cut: synced before the line moves."""
+    PROCESS = "process"
+    """kill -9, but not a power cut: a background syncer follows (what other tus servers promise)."""
+
+
+class StorageError(Exception):
+    """The backend could not do what was asked; nothing was promised. `retry` says whether later may help."""
+
+    retry = True
+
+
+class StorageFull(StorageError):
+    """No room. What was written before stays written; the upload can go on when there is room."""
+
+
+class StorageMissing(StorageError):
+    """The named bytes are not there."""
+
+    retry = False
+
+
+class StorageBroken(StorageError):
+    """A write or sync failed, so what reached the medium is unknown; this writer must not be used again.
+
+    A second sync proves nothing: the kernel reports a failed page once and then calls it clean.
+    """
+
+
+class BadRef(StorageError):
+    """A name that bytes may not be kept under. Always a bug of ours, or a tampered row."""
+
+    retry = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A run of an upload's bytes: `length` bytes from upload offset `offset`, found at the start of `ref`."""
+
+    ref: str
+    offset: int
+    length: int
+
+
+def total_length(segments: Sequence[Segment], ref: str) -> int:
+    """Bytes of the upload, which is about to be finished as `ref`.
+
+    Raises ValueError when the segments leave a hole or overlap, or `ref` is one of several.
+    """
+    if len(segments) > 1 and any(segment.ref == ref for segment in segments):
+        raise ValueError(f"{ref} cannot be assembled from itself")
+    offset = 0
+    for segment in segments:
+        if segment.offset != offset:
+            raise ValueError(f"segment {segment.ref} begins at {segment.offset}, wanted {offset}")
+        offset += segment.length
+    return offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A row to be recorded in the same transaction that moves the line (object stores, later)."""
+
+    part_no: int
+    offset: int
+    length: int
+    ref: str
+    etag: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Every byte below `offset` is durable. `synced` is False when only the process survives."""
+
+    offset: int
+    synced: bool
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A finished object: sealed, durable, never opened for writing again."""
+
+    ref: str
+    length: int
+    identity: str
+    """Binds a verdict to these bytes: device, inode, size and change time, or a version id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One name found in the store; for the sweep and fsck."""
+
+    ref: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """Bytes [start, offset) of the upload, kept in `ref`, have reached the medium, the name included.
+
+    Nothing is said about bytes before `start`: they lie in another segment, perhaps of another process.
+    So it may raise a row's synced offset only where the row still names `ref`, has committed `offset`,
+    and is synced up to `start` already.
+    """
+
+    upload_id: str
+    ref: str
+    start: int
+    offset: int
+
+
+class Writer(Protocol):
+    """Appends to one segment of one upload. Used by one task at a time; never shared.
+
+    Never has more than one disk operation under way. After a call was cancelled, the next one waits for
+    what still runs; until then `offset` may move.
+    """
+
+    @property
+    def offset(self) -> int:
+        """Where the next byte goes, counted from the start of the upload."""
+        ...
+
+    async def write(self, block: Block) -> None:
+        """Write `block` at `offset`. The block may be reused once this returns.
+
+        Raises StorageFull with `offset` moved past what still fitted: that much may be checkpointed.
+        Raises StorageBroken when it is unknown what was written. Cancelling does not stop the write that
+        runs; `close` waits for it, and the block must be left alone until then.
+        """
+        ...
+
+    async def checkpoint(self) -> Checkpoint:
+        """Make everything written so far durable, and the name too the first time.
+
+        Costs nothing when nothing was written since the last one. Raises StorageBroken after a failed
+        sync, and StorageFull when the disk turned out to be full only now; both end this writer.
+        """
+        ...
+
+    async def close(self, committed: int) -> None:
+        """Wait until no write is running, give back what lies after `committed`, let go. May be called twice.
+
+        `committed` is an offset of the upload. What a checkpoint has covered is never given back, even
+        beyond `committed`: a commit whose outcome is unknown may have moved the line there.
+        A cancelled call raises CancelledError, but not before all is let go.
+        """
+        ...
+
+
+@runtime_checkable
+class HasDescriptor(Protocol):
+    """A writer whose file a worker thread may write to by itself (the socket source, `server/intake.py`).
+
+    That thread must have stopped before any other method of the writer is called, `close` above all.
+    """
+
+    def fileno(self) -> int:
+        """The open file."""
+        ...
+
+    @property
+    def position(self) -> int:
+        """Where in that file the next byte goes (differs from `offset` in a later segment)."""
+        ...
+
+    def wrote(self, count: int) -> None:
+        """`count` bytes were written at `position` by the thread."""
+        ...
+
+
+class StorageBackend(Protocol):
+    """Where bytes live. Every method may be called by many tasks at once."""
+
+    name: str
+    """As in the config and in metrics: "filesystem", "memory", "s3"."""
+
+    async def open(self) -> None:
+        """Get ready. Raises StorageError with a sentence an operator can act on."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything. Writers must be closed before."""
+        ...
+
+    async def writer(self, upload_id: str, segment: Segment, length: int | None) -> Writer:
+        """Open `segment.ref` to go on at `segment.offset + segment.length`, making it if it is not there.
+
+        Rubbish after that point is overwritten. `length` is the upload's, for preallocation; None while
+        it is deferred. Raises StorageMissing if the segment has committed bytes but its file lacks them,
+        StorageFull, and StorageError for a sealed file.
+        """
+        ...
+
+    async def put(self, upload_id: str, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:
+        """Write a small body whole under a new name, durable when this returns; `sealed` as by `finish`.
+
+        Nothing stays behind when it fails. Raises StorageFull, and StorageError when the name is taken:
+        a fresh attempt under a fresh name is the caller's.
+        """
+        ...
+
+    async def finish(self, segments: Sequence[Segment], ref: str) -> Stored:
+        """Make one sealed object of the segments; idempotent, may be called again after a crash.
+
+        One segment is sealed where it is (`Stored.ref` is its own ref); several are assembled under `ref`,
+        and stay until `delete`. Empty segments count: a second segment says that a writer was given up
+        without an answer, and that one may still hold the first file open, so the bytes move.
+        `ref` is one that no other process assembles (`refs.attempt_ref`).
+        What is assembled survives a power cut with every durability, as its segments go next.
+        Raises StorageMissing when bytes below the line are not there, StorageFull, StorageBroken.
+        """
+        ...
+
+    def read(self, ref: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        """Bytes [start, stop). Raises StorageMissing; ends early only by raising StorageError.
+
+        Close it (`contextlib.aclosing`) when you may stop before the end.
+        """
+        ...
+
+    async def stat(self, ref: str) -> Stored:
+        """What is there now. Raises StorageMissing."""
+        ...
+
+    async def delete(self, refs: Sequence[str]) -> None:
+        """Remove names, durably; those that are not there are no error."""
+        ...
+
+    def list(self) -> AsyncGenerator[Listed, None]:
+        """Every name in the store. Names made or removed meanwhile may or may not appear.
+
+        Names that no ref can spell are left out. Close it when you may stop before the end.
+        """
+        ...
+
+    async def remove_empty_folders(self) -> None:
+        """Tidy up after deletes; only the sweep calls it. No-op where there are no folders."""
+        ...
+
+    async def ensure_room(self, wanted: int) -> None:
+        """Raise StorageFull when `wanted` more bytes would go below the free-space floor."""
+        ...
+
+    async def sync_dirty(self) -> Sequence[Synced]:
+        """With durability "process": sync what was written since the last call; otherwise nothing.
+
+        Each fact is told by two calls in a row, because the commit that moves the line there may still be
+        on its way at the first. Raises StorageBroken after all the others were synced (the next call
+        tells them); bytes whose sync failed are never reported, so their rows stay dirty.
+        """
+        ...

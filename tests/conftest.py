@@ -1,0 +1,62 @@
+"""What every test may use: a seed that is printed, a real server; and no skipped test under CI."""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.server import Server
+from tests.services.postgres import postgres_dsn, postgres_server
+
+__all__ = ["postgres_dsn", "postgres_server"]
+
+CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+
+
+def pytest_report_header() -> str:
+    return f"seed: {_seed()} (replay with TEST_SEED={_seed()})"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Under CI a skipped test is a failed run: CI has, or fetches, all that the tests need."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if CI and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = len(terminalreporter.stats.get("skipped", []))
+    if CI and skipped:
+        terminalreporter.write_line(f"{skipped} skipped, which CI does not allow (listed above)", red=True)
+
+
+def _seed() -> int:
+    """One for the session, so that a failing run can be replayed."""
+    chosen = os.environ.setdefault("TEST_SEED", str(random.SystemRandom().randrange(1 << 31)))
+    return int(chosen)
+
+
+@pytest.fixture
+def seed() -> int:
+    """Seeds everything random in a test; pytest's header says it."""
+    return _seed()
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    """The real program with its defaults, on SQLite; for one test."""
+    async with Server(folder=tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The real program with its defaults, for the tests of a module that do not harm it."""
+    running = Server(folder=tmp_path_factory.mktemp("server"))
+    asyncio.run(running.start())
+    yield running
+    asyncio.run(running.stop())

@@ -1,0 +1,1 @@
+"""One suite for each seam; every implementation passes the same."""

@@ -1,0 +1,225 @@
+"""What only SQLite promises: many processes on one host, and nobody else."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tusd_py.errors import Refused
+from tusd_py.metadata.database import DatabaseError, Query, Script
+from tusd_py.metadata.facts import PRESUMED_GONE
+from tusd_py.metadata.host import Host
+from tusd_py.metadata.sqlite import SqliteDatabase
+from tusd_py.metadata.write_lock import WriteLock, holder, lock_path
+
+from .databases import Store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tusd.db"
+
+
+def now() -> int:
+    return time.time_ns() // 1000
+
+
+def on(
+    path: Path, *, host: Host | None = None, clock: Callable[[], int] = now, **changes: float
+) -> SqliteDatabase:
+    return SqliteDatabase(
+        path,
+        durability_full=True,
+        clock=clock,
+        migrate=bool(changes.get("migrate", True)),
+        timeout=changes.get("timeout", 10.0),
+        host=host,
+    )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """The condition, within 10 s."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_scripts_that_wait_share_one_commit(path: Path) -> None:
+    database = on(path)
+    await database.open()
+    commits_before = _commits(path)
+
+    def touch(name: str) -> Script[None]:
+        yield Query("INSERT INTO facts (name, value, updated_at) VALUES (:name, '', {now})", {"name": name})
+
+    lock = WriteLock(path)
+    with lock.held():
+        tasks = [asyncio.create_task(database.transact(partial(touch, f"{n}"))) for n in range(100)]
+        await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    assert _commits(path) - commits_before == 1
+    lock.close()
+    await database.close()
+
+
+def _commits(path: Path) -> int:
+    """SQLite counts them in the log: frames that carry a database size (sqlite.org/fileformat2.html, 4.1)."""
+    log = path.with_name(path.name + "-wal").read_bytes()
+    page = int.from_bytes(log[8:12], "big")
+    frames = range(32, len(log) - page - 23, page + 24)
+    return sum(1 for frame in frames if int.from_bytes(log[frame + 4 : frame + 8], "big"))
+
+
+async def test_a_script_that_got_no_turn_in_time_never_runs(path: Path) -> None:
+    database = on(path, timeout=0.05)
+    await database.open()
+    ran = []
+
+    def script() -> Script[None]:
+        ran.append(1)
+        yield Query("SELECT 1 AS one")
+
+    lock = WriteLock(path)
+    with lock.held(), pytest.raises(DatabaseError, match="no turn"):
+        await database.transact(script)
+    await database.transact(script, patience=10)
+    assert ran == [1]
+    lock.close()
+    await database.close()
+
+
+async def test_a_cancelled_script_that_had_not_begun_never_runs(path: Path) -> None:
+    database = on(path)
+    await database.open()
+    ran = []
+
+    def script() -> Script[None]:
+        ran.append(1)
+        yield Query("SELECT 1 AS one")
+
+    lock = WriteLock(path)
+    with lock.held():
+        task = asyncio.create_task(database.transact(script))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await database.transact(script)
+    assert ran == [1]
+    lock.close()
+    await database.close()
+
+
+async def test_a_disk_that_is_full_fails_the_batch_and_loses_nothing_before(path: Path) -> None:
+    store = Store("sqlite", str(path))
+    process = await store.process("fill")
+    output, _ = await process.communicate()
+    *promised, failure = output.decode().split()
+    assert process.returncode == 0
+    assert failure in ("DatabaseError", "OutcomeUnknown")
+    assert promised
+    with sqlite3.connect(path) as rows:
+        found = {name for (name,) in rows.execute("SELECT name FROM facts")}
+        assert rows.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    rows.close()
+    assert found >= set(promised)
+
+
+async def test_a_worker_frozen_inside_of_a_commit_is_seen(path: Path) -> None:
+    """Stopped at random until it happens to hold the lock."""
+    process = await Store("sqlite", str(path)).process("count")
+    assert process.stdout is not None
+    await process.stdout.readline()
+    lock = lock_path(path)
+
+    def is_caught() -> bool:
+        os.kill(process.pid, signal.SIGSTOP)
+        if holder(lock) is not None and holder(lock) == holder(lock):
+            return True
+        os.kill(process.pid, signal.SIGCONT)
+        return False
+
+    await until(is_caught)
+    found = holder(lock)
+    assert found is not None
+    assert found.pid == process.pid
+    assert 0 < time.monotonic_ns() - found.held_since_ns < 30 * 10**9
+    process.kill()
+    await process.communicate()
+    assert holder(lock) is None
+    database = on(path)
+    await database.open()
+    await database.close()
+
+
+async def test_two_busy_processes_both_get_their_turns(path: Path) -> None:
+    store = Store("sqlite", str(path))
+    first = on(path)
+    await first.open()
+    await first.close()
+    processes = [await store.process("saturate") for _ in range(2)]
+    outputs = [await process.communicate() for process in processes]
+    rounds, slowest = zip(*(map(float, output.split()) for output, _ in outputs), strict=True)
+    assert min(rounds) > 0.2 * sum(rounds), f"rounds {rounds}, slowest 1 %: {slowest} ms"
+
+
+HERE = Host(boot="boot-a", machine="machine-a")
+REBOOTED = Host(boot="boot-b", machine="machine-a")
+CONTAINER = Host(boot="boot-a", machine="")
+ELSEWHERE = Host(boot="boot-c", machine="machine-c")
+
+
+@pytest.mark.parametrize("same", [HERE, REBOOTED, CONTAINER], ids=str)
+async def test_the_same_host_may_come_back_at_once(path: Path, same: Host) -> None:
+    first = on(path, host=HERE)
+    await first.open()
+    second = on(path, host=same)
+    await second.open()
+    await second.close()
+    await first.close()
+
+
+async def test_another_host_is_refused_until_the_first_is_long_gone(path: Path) -> None:
+    time_now = now()
+    first = on(path, host=HERE, clock=lambda: time_now)
+    await first.open()
+    await first.close()
+    with pytest.raises(Refused, match="another host"):
+        await on(path, host=ELSEWHERE, clock=lambda: time_now + PRESUMED_GONE - 1).open()
+    late = on(path, host=ELSEWHERE, clock=lambda: time_now + PRESUMED_GONE)
+    await late.open()
+    await late.close()
+
+
+async def test_an_old_schema_is_refused_where_it_may_not_be_changed(path: Path) -> None:
+    with pytest.raises(Refused, match="0001_initial") as refused:
+        await on(path, migrate=False).open()
+    assert "tusd-py migrate" in refused.value.hint
+    willing = on(path)
+    await willing.open()
+    await willing.close()
+    content = on(path, migrate=False)
+    await content.open()
+    await content.close()
+
+
+async def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.write_bytes(b"this is a letter to my aunt" * 100)
+    with pytest.raises(Refused, match="cannot open"):
+        await on(path).open()
+
+
+async def test_nobody_else_may_read_the_rows(path: Path) -> None:
+    database = on(path)
+    await database.open()
+    assert _readable_by_others(path.parent) == []
+    await database.close()
+
+
+def _readable_by_others(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir() if file.stat().st_mode & 0o077]

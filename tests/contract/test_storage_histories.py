@@ -1,0 +1,135 @@
+"""No crash loses or invents a byte: random histories of one upload, against a bytearray.
+
+A history is what hypothesis makes up of writes, checkpoints, commits, crashes, take-overs and frozen
+writers that go on; whatever it is, the finished upload is what was committed.
+"""
+
+import asyncio
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from storage_backends.base import Segment, Writer
+from storage_backends.refs import segment_ref
+
+from .storages import MIB, UPLOAD, content_of, opened
+
+KEY = "alice/upload"
+LENGTH = 3 * MIB
+
+blocks = st.one_of(
+    st.binary(max_size=40), st.integers(1, 200_000).map(lambda size: bytes([size % 251]) * size)
+)
+
+
+class _Upload(RuleBasedStateMachine):
+    """One upload: what was written so far, how much of it is committed, and who still holds a writer."""
+
+    kind: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.stack = AsyncExitStack()
+        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
+        self.backend = self.run(self.stack.enter_async_context(opened(self.kind, Path(folder) / "root")))
+        self.written = bytearray()
+        self.checkpointed = self.committed = 0
+        self.segments = [Segment(ref=KEY, offset=0, length=0)]
+        self.epoch = 1
+        self.frozen: list[tuple[Writer, int]] = []
+        self.writer: Writer = self.open()
+
+    def run(self, work):
+        return self.runner.run(work)
+
+    def open(self) -> Writer:
+        self.written[self.committed :] = b""
+        self.checkpointed = self.committed
+        return self.run(self.backend.writer(UPLOAD, self.segments[-1], LENGTH))
+
+    @rule(block=blocks)
+    def write(self, block):
+        self.run(self.writer.write(block))
+        self.written += block
+
+    @rule()
+    def checkpoint(self):
+        assert self.run(self.writer.checkpoint()).offset == len(self.written)
+        self.checkpointed = len(self.written)
+
+    @rule()
+    def commit(self):
+        self.committed = self.checkpointed
+        self._note()
+
+    def _note(self) -> None:
+        last = self.segments[-1]
+        self.segments[-1] = Segment(ref=last.ref, offset=last.offset, length=self.committed - last.offset)
+
+    @rule()
+    def close_and_go_on(self):
+        self.run(self.writer.close(self.committed))
+        self.writer = self.open()
+
+    @rule()
+    def crash(self):
+        """Its descriptor stays open until the end, which harms nobody: nothing uses it."""
+        self.frozen.append((self.writer, -1))
+        self.writer = self.open()
+
+    @rule()
+    def take_over_by_force(self):
+        self.frozen.append((self.writer, self.committed))
+        self.epoch += 1
+        self.segments.append(Segment(ref=segment_ref(KEY, self.epoch), offset=self.committed, length=0))
+        self.writer = self.open()
+
+    @rule(block=blocks)
+    def a_frozen_writer_goes_on(self, block):
+        for writer, committed in self.frozen:
+            if committed >= 0 and writer.offset >= committed:
+                self.run(writer.write(block))
+
+    @rule()
+    def a_frozen_writer_wakes_up_and_leaves(self):
+        for writer, committed in self.frozen:
+            if committed >= 0:
+                self.run(writer.close(committed))
+        self.frozen = [(writer, committed) for writer, committed in self.frozen if committed < 0]
+
+    @invariant()
+    def the_writer_knows_where_it_is(self):
+        assert self.writer.offset == len(self.written)
+
+    def teardown(self):
+        try:
+            self.run(self.writer.close(self.committed))
+            stored = self.run(self.backend.finish(self.segments, f"{KEY}~w1.1"))
+            assert self.run(content_of(self.backend, stored.ref)) == bytes(self.written[: self.committed])
+        finally:
+            for writer, committed in self.frozen:
+                self.run(writer.close(max(committed, 0)))
+            self.run(self.stack.aclose())
+            self.runner.close()
+
+
+class _OnDisk(_Upload):
+    kind = "filesystem/power"
+
+
+class _InCache(_Upload):
+    kind = "filesystem/process"
+
+
+class _InMemory(_Upload):
+    kind = "memory"
+
+
+TestOnDisk, TestInCache, TestInMemory = (machine.TestCase for machine in (_OnDisk, _InCache, _InMemory))
+for case in (TestOnDisk, TestInCache, TestInMemory):
+    case.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)

@@ -1,0 +1,140 @@
+"""Every case of the crash suite: how its server is set up, and how often it runs.
+
+Belongs here: the list, and running one of it. Not here: the faults themselves, one file each, and who
+asks for them (`__main__.py` for long runs, test_crash.py for a slice).
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests.clients import large
+from tests.clients.foreign import node_reason
+from tests.harness.server import Server
+from tests.services.postgres import PostgresServer
+
+from . import frozen, hostile, kills, latency, power, shutdown, trace
+from .report import Outcome
+
+Run = Callable[[Server, Outcome, int], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One line of the table."""
+
+    name: str
+    run: Run
+    long: int
+    """Runs in `make crash`."""
+    slice: int
+    """Runs in `make test`; 0 leaves it out."""
+    slice_run: Run | None = None
+    """Something gentler for `make test`."""
+    workers: int = 1
+    postgres: bool = False
+    """The database is on Postgres instead of SQLite."""
+    started: bool = False
+    """The server is started for the case; otherwise the case does it."""
+    missing: Callable[[], str | None] = lambda: None
+    """Why it cannot run here."""
+
+
+CASES: Sequence[Case] = (
+    Case(name="kill -9, SQLite, 1 worker", run=kills.kill_under_load, long=50, slice=4),
+    Case(name="kill -9, SQLite, 2 workers", run=kills.kill_under_load, long=50, slice=3, workers=2),
+    Case(name="kill -9, Postgres, 1 worker", run=kills.kill_under_load, long=50, slice=2, postgres=True),
+    Case(
+        name="kill -9, Postgres, 2 workers",
+        run=kills.kill_under_load,
+        long=50,
+        slice=2,
+        workers=2,
+        postgres=True,
+    ),
+    Case(name="power cut, SQLite", run=power.cut_sqlite, long=10, slice=1, missing=power.missing),
+    Case(name="power cut, Postgres", run=power.cut_postgres, long=10, slice=1, missing=power.missing),
+    Case(
+        name="order of system calls",
+        run=trace.order_of_calls,
+        long=10,
+        slice=1,
+        missing=trace.missing,
+    ),
+    Case(
+        name="worker frozen and overtaken",
+        run=partial(frozen.overtaken, frozen_for=20.0),
+        long=20,
+        slice=2,
+        slice_run=partial(frozen.overtaken, frozen_for=4.0),
+        workers=2,
+    ),
+    Case(name="worker frozen in the database lock", run=frozen.frozen_in_lock, long=20, slice=1, workers=2),
+    Case(name="SIGTERM, 50 PATCHes", run=shutdown.terminate_in_flight, long=20, slice=1),
+    Case(
+        name="SIGTERM, 50 PATCHes, 2 workers", run=shutdown.terminate_in_flight, long=20, slice=1, workers=2
+    ),
+    Case(name="HEAD, dead writer", run=latency.head_beside_dead_writer, long=100, slice=100, started=True),
+    Case(
+        name="HEAD, dead writer, 2 workers",
+        run=latency.head_beside_dead_writer,
+        long=100,
+        slice=50,
+        started=True,
+        workers=2,
+    ),
+    Case(
+        name="HEAD beside 4 large uploads",
+        run=latency.head_beside_large_writers,
+        long=1000,
+        slice=200,
+        # The slice shares two cores with whatever else runs there.
+        slice_run=partial(latency.head_beside_large_writers, slack=10.0),
+        started=True,
+    ),
+    Case(name="two tabs, one upload", run=latency.two_tabs, long=50, slice=2, started=True),
+    Case(name="two tabs, 2 workers", run=latency.two_tabs, long=50, slice=2, started=True, workers=2),
+    Case(name="hostile input", run=hostile.hostile_input, long=20_000, slice=3000, started=True),
+    Case(
+        name="3 GiB by tus-js-client",
+        run=large.by_tus_js_client,
+        long=1,
+        slice=0,
+        started=True,
+        missing=node_reason,
+    ),
+    Case(name="3 GiB by tuspy", run=large.by_tuspy, long=1, slice=0, started=True),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where cases run."""
+
+    folder: Path
+    """Empty; removed by whoever made it."""
+    postgres: PostgresServer | None = None
+
+    def server(self, case: Case) -> Server:
+        """Not started."""
+        return Server(folder=self.folder, workers=case.workers, database_url=self._database(case))
+
+    def _database(self, case: Case) -> str:
+        if not case.postgres:
+            return ""
+        assert self.postgres is not None, "this case needs Postgres"
+        return self.postgres.create(f"crash_{secrets.token_hex(8)}")
+
+
+async def perform(case: Case, run: Run, place: Place, *, runs: int, seed: int) -> Outcome:
+    """Run a case `runs` times, and leave nothing running."""
+    server = place.server(case)
+    outcome = Outcome(case=case.name, seed=seed)
+    try:
+        if case.started:
+            await server.start()
+        return await run(server, outcome, runs)
+    finally:
+        await server.stop()

@@ -1,0 +1,161 @@
+"""Filesystems in files, and databases on them that can be frozen.
+
+Belongs here: loop devices, ext4, and starting a database on one. Not here: when power is cut (power.py).
+"""
+
+import filecmp
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+from tests.harness.server import descendants
+from tests.services.postgres import PostgresMissing, PostgresServer, find_programs
+
+DISK_BYTES = 1 << 30
+
+
+def missing() -> str | None:
+    """Why there can be no such disks here; None when there can."""
+    if os.geteuid() != 0:
+        return "power cuts mount loop devices: needs root"
+    if shutil.which("mkfs.ext4") is None:
+        return "power cuts need mkfs.ext4 (package e2fsprogs)"
+    if not Path("/dev/loop-control").exists():
+        return "power cuts need loop devices"
+    try:
+        find_programs()
+    except PostgresMissing as error:
+        return str(error)
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disks:
+    """The backing files of the data folder's filesystem and of the database's."""
+
+    data: Path
+    database: Path
+
+    def copied_to(self, folder: Path) -> "Disks":
+        """What they hold now; `folder` is made."""
+        folder.mkdir()
+        made = Disks(data=folder / self.data.name, database=folder / self.database.name)
+        for source, target in ((self.data, made.data), (self.database, made.database)):
+            _run("cp", "--sparse=always", str(source), str(target))
+        return made
+
+    def same_as(self, other: "Disks") -> bool:
+        pairs = ((self.data, other.data), (self.database, other.database))
+        return all(filecmp.cmp(one, two, shallow=False) for one, two in pairs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mounted:
+    """Where both filesystems are mounted."""
+
+    folder: Path
+    data: Path
+    database: Path
+
+
+def new_disks(folder: Path) -> Disks:
+    """Two sparse files with an empty ext4 each."""
+    made = Disks(data=folder / "data.img", database=folder / "database.img")
+    for backing in (made.data, made.database):
+        with backing.open("wb") as file:
+            file.truncate(DISK_BYTES)
+        _run("mkfs.ext4", "-q", "-F", "-m", "0", str(backing))
+    return made
+
+
+@contextmanager
+def mounted(disks: Disks, folder: Path) -> Iterator[Mounted]:
+    """Mount both below `folder`; their journals are recovered, as after a power cut."""
+    at = Mounted(folder=folder, data=folder / "data", database=folder / "database")
+    with ExitStack() as stack:
+        for backing, point in ((disks.data, at.data), (disks.database, at.database)):
+            point.mkdir(parents=True)
+            _run("mount", "-o", "loop", str(backing), str(point))
+            stack.callback(_run, "umount", str(point))
+        yield at
+
+
+class Rows(Protocol):
+    """A database in a folder; a context manager that starts and stops it."""
+
+    url: str
+
+    def __init__(self, folder: Path, *, fresh: bool) -> None:
+        """`fresh` makes it; otherwise it is there, as the power cut left it."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *failure: object) -> None: ...
+
+    def freeze(self) -> None: ...
+
+    def wake(self) -> None: ...
+
+
+class OnSqlite:
+    """Lives inside the program, and is frozen with it."""
+
+    def __init__(self, folder: Path, *, fresh: bool) -> None:
+        self.url = f"sqlite://{folder / 'tusd.db'}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        return
+
+    def freeze(self) -> None:
+        return
+
+    def wake(self) -> None:
+        return
+
+
+class OnPostgres:
+    """A Postgres of its own, with fsync."""
+
+    def __init__(self, folder: Path, *, fresh: bool) -> None:
+        self._folder = folder / "postgres"
+        self._server = PostgresServer(self._folder)
+        self._fresh = fresh
+        self.url = self._server.dsn("tusd")
+
+    def __enter__(self) -> Self:
+        if self._fresh:
+            self._server.__enter__()
+            self._server.create("tusd")
+        else:
+            # It names the postmaster of before the cut, which on this machine is still alive.
+            (self._folder / "cluster" / "postmaster.pid").unlink(missing_ok=True)
+            self._server.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._server.stop_immediately()
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The postmaster first, so that it starts nobody meanwhile.
+        for pid in (self._server.pid, *descendants(self._server.pid)):
+            os.kill(pid, number)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)

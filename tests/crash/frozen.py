@@ -1,0 +1,154 @@
+"""A worker that is stopped in mid-body, overtaken, and woken: it can neither commit nor spoil anything.
+
+Belongs here: SIGSTOP of one worker. Not here: kills, and power cuts, which freeze the whole program.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+from tests.harness.checker import check_invariants
+from tests.harness.content import Content
+from tests.harness.server import Server, until
+from tests.harness.tus import Hanging, Plan, TusClient
+from tests.harness.wire import NoAnswer
+
+from .report import Outcome
+
+MIB = 1 << 20
+LOCK_FREE_WITHIN = 4.0
+
+
+async def overtaken(server: Server, outcome: Outcome, runs: int, frozen_for: float) -> Outcome:
+    """Needs two workers. Measures from the HEAD that overtakes to its answer."""
+    dice = random.Random(outcome.seed)
+    client = TusClient(address=server.address)
+    await server.start()
+    for _ in range(runs):
+        await _overtake_once(server, client, dice, outcome, frozen_for)
+        outcome.runs += 1
+    await check_invariants(client.ledger, server)
+    return outcome
+
+
+async def _overtake_once(
+    server: Server, client: TusClient, dice: random.Random, outcome: Outcome, frozen_for: float
+) -> None:
+    content = Content(seed=dice.randrange(1 << 32), length=24 * MIB)
+    tracked = await client.create(content)
+    reach = dice.randint(MIB, 20 * MIB)
+    hanging = await client.patch_hanging(tracked, Plan(start=0, stop=content.length, reach=reach))
+    holder = worker_of(server, hanging.connection.local_port)
+    os.kill(holder, signal.SIGSTOP)
+    stopped = time.monotonic()
+    try:
+        await client.offset(tracked)
+        outcome.seconds.append(time.monotonic() - stopped)
+        await client.finish(tracked, step=5 * MIB)
+        await asyncio.sleep(max(0.0, frozen_for - (time.monotonic() - stopped)))
+    finally:
+        _wake(holder)
+    await _hear_the_late_one(hanging, outcome)
+    await check_invariants(client.ledger, server)
+
+
+async def _hear_the_late_one(hanging: Hanging, outcome: Outcome) -> None:
+    """Whoever was overtaken names no offset."""
+    try:
+        answer = await hanging.answer()
+    except NoAnswer:
+        return
+    finally:
+        await hanging.connection.close()
+    if answer.offset is not None and answer.status < 300:
+        outcome.broken("I2", f"an overtaken PATCH was answered {answer.status} with offset {answer.offset}")
+
+
+async def frozen_in_lock(server: Server, outcome: Outcome, runs: int) -> Outcome:
+    """Needs SQLite and two workers. Measures until another worker can write again."""
+    client = TusClient(address=server.address)
+    await server.start()
+    for _ in range(runs):
+        stuck = await _freeze_inside_lock(server, client)
+        began = time.monotonic()
+        await _create_somehow(client)
+        outcome.measured(
+            time.monotonic() - began, LOCK_FREE_WITHIN, "a worker frozen inside the database lock"
+        )
+        _wake(stuck)
+        await until(lambda: len(server.worker_pids()) >= server.workers, "all workers are there", 10.0)
+        outcome.runs += 1
+    await check_invariants(client.ledger, server)
+    return outcome
+
+
+async def _freeze_inside_lock(server: Server, client: TusClient) -> int:
+    """Stop workers at random moments until one holds the lock."""
+    async with asyncio.timeout(60.0), asyncio.TaskGroup() as group:
+        noise = [group.create_task(_create_for_ever(client)) for _ in range(4)]
+        while True:
+            for pid in server.worker_pids():
+                os.kill(pid, signal.SIGSTOP)
+                if _holds_write_lock(pid, server.data):
+                    for task in noise:
+                        task.cancel()
+                    return pid
+                os.kill(pid, signal.SIGCONT)
+                await asyncio.sleep(0.003)
+
+
+async def _create_for_ever(client: TusClient) -> None:
+    while True:
+        await _create_somehow(client)
+
+
+async def _create_somehow(client: TusClient) -> None:
+    """A commit by whichever worker takes the connection; one that is frozen does not answer."""
+    content = Content(seed=1, length=1)
+    while True:
+        try:
+            async with asyncio.timeout(1.0):
+                await client.create(content, body=Plan.whole(0, 1))
+        except (OSError, TimeoutError):
+            continue
+        return
+
+
+def _holds_write_lock(pid: int, data: Path) -> bool:
+    """Whether /proc/locks names `pid` as the holder of the lock that writers of SQLite take."""
+    inodes = {path.stat().st_ino for path in data.rglob("*.db.lock")}
+    for line in Path("/proc/locks").read_text().splitlines():
+        # "1: FLOCK  ADVISORY  WRITE 708 00:13:17182 0 EOF"; who waits has "->" as its second word
+        words = line.split()
+        if words[1] == "FLOCK" and int(words[4]) == pid and int(words[5].rsplit(":", 1)[1]) in inodes:
+            return True
+    return False
+
+
+def worker_of(server: Server, client_port: int) -> int:
+    """The worker that holds the server's end of the connection from `client_port`."""
+    inode = _inode_of(server.address.port, client_port)
+    for pid in server.worker_pids():
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            if str(descriptor.readlink()) == f"socket:[{inode}]":
+                return pid
+    raise AssertionError("no worker has taken the connection")
+
+
+def _inode_of(server_port: int, client_port: int) -> str:
+    ends = f":{server_port:04X}", f":{client_port:04X}"
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[1].endswith(ends[0]) and words[2].endswith(ends[1]):
+            return words[9]
+    raise AssertionError("no such connection")
+
+
+def _wake(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGCONT)
+    except ProcessLookupError:
+        return  # the supervisor has given it up

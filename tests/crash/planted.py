@@ -1,0 +1,105 @@
+"""Bugs planted into the running server, to prove that the suite would find them.
+
+The product has no hook for this. `Server.environ` puts the folder `planting` on Python's path, whose
+`sitecustomize` calls `plant` in every process of the server before the product's code runs.
+
+Belongs here: the bugs. Not here: which case must find which (test_planted.py).
+"""
+
+import asyncio
+import os
+import stat
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from protocol.upload import Transfer
+from storage_backends.filesystem.lane import Lane
+from storage_backends.filesystem.writer import FilesystemWriter
+from tusd_py.metadata import writing
+from tusd_py.metadata.uploads import UploadRows
+from tusd_py.metadata.writing import Advance
+
+VARIABLE = "PLANTED_BUG"
+
+
+def environ(bug: str) -> Mapping[str, str]:
+    """For `Server.environ`."""
+    here = Path(__file__).parent
+    return {VARIABLE: bug, "PYTHONPATH": os.pathsep.join((str(here / "planting"), str(here.parents[1])))}
+
+
+def plant(bug: str) -> None:
+    """Change the product's code in this process. Raises KeyError for a bug that is not known."""
+    BUGS[bug]()
+
+
+def acknowledge_before_commit() -> None:
+    """The line is said to have moved; the commit follows a moment later."""
+    commit = UploadRows.advance
+    late: set[asyncio.Task[Any]] = set()
+
+    async def afterwards(rows: UploadRows, advance: Advance, actor: str) -> None:
+        await asyncio.sleep(0.05)
+        await commit(rows, advance, actor=actor)
+
+    async def advance_too_early(rows: UploadRows, advance: Advance, *, actor: str) -> Any:
+        if not advance.release:
+            return await commit(rows, advance, actor=actor)
+        task = asyncio.create_task(afterwards(rows, advance, actor))
+        late.add(task)
+        task.add_done_callback(late.discard)
+        return replace(advance.upload, offset=advance.offset, state=Transfer.RECEIVING, holder=None)
+
+    _replace(UploadRows, "advance", advance_too_early)
+
+
+def no_compare_and_set() -> None:
+    """Whoever commits last is right, however old its lease."""
+    fence = 'AND epoch = :epoch AND holder = :worker AND "offset" = :old'
+    assert fence in writing._ADVANCE
+    writing._ADVANCE = writing._ADVANCE.replace(fence, "")
+
+
+def release_before_the_thread_ends() -> None:
+    """Nobody waits for the thread that writes."""
+    write = FilesystemWriter._write
+
+    def write_slowly(writer: FilesystemWriter, block: Any) -> None:
+        time.sleep(0.02)
+        write(writer, block)
+
+    async def run_unwatched(lane: Lane, operation: Callable[[], Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        running = loop.run_in_executor(lane._executor, operation)
+        if "write" not in operation.__qualname__:
+            return await running
+        return None
+
+    _replace(FilesystemWriter, "_write", write_slowly)
+    _replace(Lane, "run", run_unwatched)
+
+
+def no_directory_sync() -> None:
+    """Bytes are synced, names are not."""
+    sync = os.fsync
+
+    def sync_files_only(descriptor: int) -> None:
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            sync(descriptor)
+
+    _replace(os, "fsync", sync_files_only)
+
+
+def _replace(owner: object, name: str, by: Callable[..., Any]) -> None:
+    setattr(owner, name, by)
+
+
+BUGS: Mapping[str, Callable[[], None]] = {
+    "acknowledge before commit": acknowledge_before_commit,
+    "no compare-and-set": no_compare_and_set,
+    "release before the thread ends": release_before_the_thread_ends,
+    "no directory sync": no_directory_sync,
+}

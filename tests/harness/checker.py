@@ -1,0 +1,183 @@
+"""The invariants of the house, checked from outside after every fault.
+
+I1  what was acknowledged is committed, and what is committed is in the files
+I2  an acknowledged offset never falls
+I3  acknowledged bytes are what the client sent
+I4  one finished event per upload
+I6  no data without a row, no row without data
+I7  no answer names an uncommitted offset; no 5xx without Retry-After (ledger.py hears the answers)
+
+The server must be running. Every violation is printed as one line of JSON and kept in the ledger.
+
+Belongs here: verdicts. Not here: how to look (rows.py) and how to break things (tests/crash).
+"""
+
+import asyncio
+import hashlib
+import re
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .content import BLOCK
+from .ledger import Ledger, Tracked
+from .rows import Piece, Row, fetch, files_of, pieces
+from .server import Server
+from .tus import Refused, TusClient
+from .wire import Address, Connection, head_of
+
+_ENDED = frozenset({"terminated", "expired", "refused", "lost"})
+_FINISHED = frozenset({"upload.completing", "upload.stored"})
+_ATTEMPT = re.compile(r".+~w([0-9a-f]+)\.[0-9]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What the database says at one moment (each table at its own)."""
+
+    uploads: dict[str, Row]
+    parts: list[Row]
+    versions: list[Row]
+    workers: dict[str, Row]
+    finished_events: Counter[tuple[str, str]]
+    """Counted by subject and kind."""
+
+    @classmethod
+    async def of(cls, server: Server) -> "Snapshot":
+        return cls(
+            uploads={row["id"]: row for row in await fetch(server, "SELECT * FROM uploads")},
+            parts=await fetch(server, "SELECT * FROM parts"),
+            versions=await fetch(server, "SELECT * FROM versions"),
+            workers={row["id"]: row for row in await fetch(server, "SELECT * FROM workers")},
+            finished_events=Counter(
+                (row["subject"], row["kind"])
+                for row in await fetch(server, "SELECT subject, kind FROM events")
+                if row["kind"] in _FINISHED
+            ),
+        )
+
+    def refs(self) -> set[str]:
+        """Every name that a row counts on."""
+        open_uploads = [row["ref"] for row in self.uploads.values() if row["state"] not in _ENDED]
+        rows = [*self.parts, *self.versions]
+        return {*open_uploads, *(row["ref"] for row in rows)}
+
+
+async def check_invariants(ledger: Ledger, server: Server) -> None:
+    """Hold rows, files and answers against the ledger. Raises AssertionError listing the violations."""
+    client = TusClient(address=server.address, ledger=ledger)
+    waiting = [tracked for tracked in ledger.uploads.values() if not tracked.verified and not tracked.deleted]
+    for tracked in waiting:
+        await _check_head(client, tracked)
+    snapshot = await Snapshot.of(server)
+    for tracked in waiting:
+        await _check_upload(ledger, server, snapshot, tracked)
+    _check_events(ledger, snapshot)
+    await _check_names(ledger, server)
+    for violation in ledger.violations:
+        sys.stdout.write(violation.as_line() + "\n")
+    assert not ledger.violations, "\n".join(violation.as_line() for violation in ledger.violations)
+
+
+async def _check_head(client: TusClient, tracked: Tracked) -> None:
+    """The ledger hears the answer and compares it."""
+    try:
+        await client.offset(tracked)
+    except Refused as refused:
+        client.ledger.broken("I1", tracked, f"HEAD of an upload with {tracked.acked} told bytes: {refused}")
+
+
+async def _check_upload(ledger: Ledger, server: Server, snapshot: Snapshot, tracked: Tracked) -> None:
+    row = snapshot.uploads.get(tracked.id)
+    if row is None:
+        ledger.broken("I6", tracked, "no row")
+        return
+    if row["offset"] < tracked.acked:
+        ledger.broken("I1", tracked, f"row at {row['offset']}, {tracked.acked} were told")
+    if row["state"] in _ENDED:
+        ledger.broken("I1", tracked, f"the upload ended as {row['state']}")
+        return
+    problem = await asyncio.to_thread(_compare, tracked, pieces(server, row, snapshot.parts), row["offset"])
+    if problem:
+        rule, detail = problem
+        ledger.broken(rule, tracked, detail)
+    if row["state"] == "stored" and tracked.finished:
+        await _check_download(ledger, server, tracked)
+
+
+def _compare(tracked: Tracked, found: Sequence[Piece], committed: int) -> tuple[str, str] | None:
+    """The first difference between the pieces and what was sent."""
+    at = 0
+    for piece in found:
+        if piece.offset != at:
+            return "I1", f"bytes [{at}, {piece.offset}) are in no file"
+        if not piece.path.exists():
+            return "I6", f"{piece.path.name} is not there"
+        if piece.path.stat().st_size < piece.length:
+            return "I1", f"{piece.path.name}: {piece.path.stat().st_size} bytes, {piece.length} committed"
+        if (wrong := _first_wrong_block(tracked, piece)) is not None:
+            return "I3", f"{piece.path.name}: other bytes than sent in the MiB from offset {wrong}"
+        at += piece.length
+    return None if at == committed else ("I1", f"{committed} committed, files have {at}")
+
+
+def _first_wrong_block(tracked: Tracked, piece: Piece) -> int | None:
+    with piece.path.open("rb") as file:
+        for at in range(0, piece.length, BLOCK):
+            block = file.read(min(BLOCK, piece.length - at))
+            if not tracked.content.matches(piece.offset + at, block):
+                return piece.offset + at
+    return None
+
+
+async def _check_download(ledger: Ledger, server: Server, tracked: Tracked) -> None:
+    """GET on the upload URL gives the bytes that were sent."""
+    status, length, digest = await download(server.address, tracked.target)
+    if status != 200:
+        ledger.broken("I1", tracked, f"GET of a stored upload: {status}")
+    elif (length, digest) != (tracked.content.length, tracked.content.sha256()):
+        ledger.broken("I3", tracked, f"GET gave {length} bytes with another SHA-256 than was sent")
+    else:
+        tracked.verified = True
+
+
+async def download(address: Address, target: str) -> tuple[int, int, str]:
+    """Status, length and SHA-256 of a GET, without holding the body."""
+    host = f"{address.host}:{address.port}"
+    async with await Connection.open(address) as connection:
+        await connection.send(head_of("GET", target, [("Host", host), ("Connection", "close")]))
+        status, blocks = await connection.download()
+        digest, length = hashlib.sha256(), 0
+        async for block in blocks:
+            digest.update(block)
+            length += len(block)
+    return status, length, digest.hexdigest()
+
+
+def _check_events(ledger: Ledger, snapshot: Snapshot) -> None:
+    for (subject, kind), count in snapshot.finished_events.items():
+        if count > 1:
+            ledger.broken("I4", None, f"{subject}: {count} events {kind}")
+
+
+async def _check_names(ledger: Ledger, server: Server) -> None:
+    """No data without a row. Files are listed first, so that a name made meanwhile is not suspected."""
+    found = await asyncio.to_thread(lambda: list(files_of(server)))
+    snapshot = await Snapshot.of(server)
+    counted = snapshot.refs()
+    for path in found:
+        ref = str(path.relative_to(server.data))
+        if ref not in counted and path.exists() and not _awaits_sweep(ref, snapshot):
+            ledger.broken("I6", None, f"no row names {ref}")
+
+
+def _awaits_sweep(ref: str, snapshot: Snapshot) -> bool:
+    """Attempts wait for their worker's burial; what ended waits for the sweep to take it."""
+    attempt = _ATTEMPT.fullmatch(ref)
+    if attempt is not None:
+        worker = snapshot.workers.get(attempt[1])
+        return worker is None or not worker["buried"]
+    return any(
+        ref.partition("~")[0] == row["key"] for row in snapshot.uploads.values() if row["state"] in _ENDED
+    )

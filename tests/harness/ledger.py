@@ -1,0 +1,106 @@
+"""What the clients know: every byte they sent, every offset that anybody was told.
+
+Whatever the server says later is held against it at once: an offset may not be lower than one that
+was told before the request began, nor higher than what was ever sent.
+
+Belongs here: the ledger and the violations that answers alone can show. Not here: rows and files
+(checker.py).
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+
+from .content import Content
+from .wire import Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One broken promise; `rule` is an invariant of the house (I1 - I7)."""
+
+    rule: str
+    upload: str
+    detail: str
+
+    def as_line(self) -> str:
+        return json.dumps(asdict(self))
+
+
+@dataclass(slots=True, kw_only=True)
+class Tracked:
+    """One upload as its client sees it. Offsets are bytes from the start of the upload."""
+
+    target: str
+    """Path of the upload URL."""
+    content: Content
+    sent: int = 0
+    """No byte from here on was ever sent."""
+    acked: int = 0
+    """The highest offset that anybody was told."""
+    deleted: bool = False
+    verified: bool = False
+    """The whole content was compared once, after it was finished."""
+
+    @property
+    def id(self) -> str:
+        return self.target.rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def finished(self) -> bool:
+        return self.acked >= self.content.length
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Every upload of a run."""
+
+    uploads: dict[str, Tracked] = field(default_factory=dict)
+    violations: list[Violation] = field(default_factory=list)
+    answers: dict[int, int] = field(default_factory=dict)
+    """How often each status was answered."""
+
+    def opened(self, target: str, content: Content) -> Tracked:
+        tracked = Tracked(target=target, content=content)
+        if target in self.uploads:
+            self.broken("I1", tracked, "the same URL was given to two uploads")
+        self.uploads[target] = tracked
+        return tracked
+
+    def broken(self, rule: str, tracked: Tracked | None, detail: str) -> None:
+        self.violations.append(
+            Violation(rule=rule, upload="" if tracked is None else tracked.id, detail=detail)
+        )
+
+    def heard(self, answer: Answer, method: str, tracked: Tracked | None = None, known: int = 0) -> None:
+        """An answer came to a request that began when `known` was the highest offset told."""
+        self.answers[answer.status] = self.answers.get(answer.status, 0) + 1
+        self._refusals(answer, method, tracked)
+        if tracked is not None and answer.offset is not None:
+            self._told(answer.offset, f"{method} {answer.status}", tracked, known)
+
+    def _refusals(self, answer: Answer, method: str, tracked: Tracked | None) -> None:
+        if answer.status >= 500 and "retry-after" not in answer.headers:
+            self.broken("I7", tracked, f"{method}: {answer.status} without Retry-After")
+        if method != "HEAD" or tracked is None or tracked.deleted:
+            return
+        # 423 is the only refusal of HEAD after which tus-js-client does not begin at byte 0.
+        if answer.status not in (200, 423):
+            self.broken("I7", tracked, f"HEAD of an open upload: {answer.status}")
+
+    def _told(self, offset: int, where: str, tracked: Tracked, known: int) -> None:
+        if offset < known:
+            self.broken("I2", tracked, f"{where}: offset {offset} after {known} was told")
+        if offset > tracked.sent:
+            self.broken("I3", tracked, f"{where}: offset {offset}, only {tracked.sent} were sent")
+        tracked.acked = max(tracked.acked, offset)
+
+    @contextmanager
+    def nothing_new(self) -> Iterator[None]:
+        """The block adds no violation; otherwise AssertionError names them."""
+        before = len(self.violations)
+        yield
+        fresh = self.violations[before:]
+        if fresh:
+            raise AssertionError("\n".join(violation.as_line() for violation in fresh))

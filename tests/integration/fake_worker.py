@@ -1,0 +1,58 @@
+"""A worker that serves nothing of ours: it shows what the supervisor does with workers.
+
+It answers every connection with its pid, and does what the file named by FAKE_WORKER says:
+"" serves, "freeze" stops inside SQLite's write lock, "fail" exits at once, "refuse" exits with 2,
+"deaf" ignores SIGTERM.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+from tusd_py import worker
+from tusd_py.config.settings import Settings
+from tusd_py.metadata.write_lock import WriteLock
+
+
+def serve(settings: Settings, sockets: list[socket.socket], ready: Callable[[], None], index: int) -> int:
+    folder = Path(settings.storage.upload_dir)
+    order = (folder / "order").read_text() if (folder / "order").exists() else ""
+    with (folder / "starts").open("a") as starts:
+        starts.write(f"{index} {os.getpid()} {settings.database.url}\n")
+    if order in ("fail", "refuse"):
+        return 1 if order == "fail" else 2
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, (lambda *_: None) if order == "deaf" else (lambda *_: stopping.set()))
+    ready()
+    threading.Thread(target=answer, args=(sockets[0],), daemon=True).start()
+    if order == "freeze" and index == 1:
+        (folder / "order").unlink()
+        with WriteLock(folder / "tusd.db").held():
+            while True:
+                time.sleep(60)
+    while not stopping.wait(0.05):
+        pass
+    with (folder / "clean").open("a") as clean:
+        clean.write("x")
+    return 0
+
+
+def answer(listener: socket.socket) -> None:
+    listener.setblocking(True)
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(str(os.getpid()).encode())
+
+
+if __name__ == "__main__":
+    assembled = types.ModuleType("tusd_py.assemble")
+    assembled.run_worker = serve  # type: ignore[attr-defined]  # stands in for the real program
+    sys.modules["tusd_py.assemble"] = assembled
+    sys.exit(worker.main())

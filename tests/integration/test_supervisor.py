@@ -1,0 +1,229 @@
+"""The supervisor with real processes; only what the workers serve is made up."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.harness.server import free_port, until
+from tusd_py.config.settings import Settings
+from tusd_py.supervisor.handover import decode, encode
+
+from .tiny import settings_with
+
+ROOT = Path(__file__).parents[2]
+SUPERVISING = """
+import sys
+from pathlib import Path
+from tusd_py.supervisor import run_supervisor
+from tusd_py.supervisor.handover import decode
+settings = decode(sys.argv[1].encode())
+lock = Path(settings.storage.upload_dir) / "tusd.db.lock"
+command = (sys.executable, "-m", "tests.integration.fake_worker")
+sys.exit(run_supervisor(settings, write_lock=lock, command=command))
+"""
+
+
+@dataclass(kw_only=True)
+class Running:
+    """A supervisor, its port and its folder."""
+
+    process: asyncio.subprocess.Process
+    folder: Path
+    port: int
+    notified: socket.socket
+
+    def starts(self) -> list[tuple[int, int]]:
+        """(index, pid) of every worker that was started."""
+        path = self.folder / "starts"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [(int(line.split()[0]), int(line.split()[1])) for line in lines]
+
+    def pids(self) -> list[int]:
+        return [pid for _, pid in self.starts()]
+
+    def has_started(self, count: int) -> bool:
+        return len(self.starts()) >= count
+
+    async def answered_by(self) -> int:
+        """The pid of the worker that took a new connection."""
+        async with asyncio.timeout(10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            pid = int(await reader.read())
+            writer.close()
+            await writer.wait_closed()
+            return pid
+
+    async def said(self) -> str:
+        async with asyncio.timeout(15):
+            return (await asyncio.get_running_loop().sock_recv(self.notified, 100)).decode()
+
+    async def ended(self, within: float = 15.0) -> int:
+        async with asyncio.timeout(within):
+            return await self.process.wait()
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+
+def command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def is_alive(pid: int) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False
+
+
+@asynccontextmanager
+async def supervising(folder: Path, order: str = "", *, shutdown: float = 5.0) -> AsyncIterator[Running]:
+    (folder / "order").write_text(order)
+    port = free_port()
+    settings = settings_with(
+        server={"workers": 2, "port": port},
+        storage={"upload_dir": str(folder)},
+        timeouts={"shutdown": shutdown},
+        database={"url": "postgresql://u:secret@h/d"},
+    )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.bind(str(folder / "notify"))
+        notified.setblocking(False)
+        with (folder / "log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-c",
+                SUPERVISING,
+                encode(settings).decode(),
+                cwd=ROOT,
+                env=os.environ | {"NOTIFY_SOCKET": str(folder / "notify"), "TMPDIR": str(folder)},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        running = Running(process=process, folder=folder, port=port, notified=notified)
+        try:
+            yield running
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+async def ready(running: Running) -> None:
+    try:
+        assert await running.said() == "READY=1"
+    except TimeoutError:
+        raise AssertionError(running.log) from None
+
+
+def test_settings_survive_the_handover() -> None:
+    settings = replace(
+        Settings(), server=replace(Settings().server, trusted_proxies=("10.0.0.0/8", "unix"), workers=3)
+    )
+    assert decode(encode(settings)) == settings
+
+
+async def test_workers_serve_and_end_cleanly(tmp_path: Path) -> None:
+    async with supervising(tmp_path) as running:
+        await ready(running)
+        assert sorted(index for index, _ in running.starts()) == [0, 1]
+        assert await running.answered_by() in {pid for _, pid in running.starts()}
+        running.process.terminate()
+        assert await running.said() == "STOPPING=1"
+        assert await running.ended() == 0
+        assert (tmp_path / "clean").read_text() == "xx"
+        assert "tusd-py-metrics" not in str(os.listdir(tmp_path))
+        assert not any(map(is_alive, running.pids()))
+
+
+async def test_secrets_are_not_on_the_command_line_of_workers(tmp_path: Path) -> None:
+    async with supervising(tmp_path) as running:
+        await ready(running)
+        for _, pid in running.starts():
+            assert b"secret" not in command_line(pid)
+        assert "secret" in (tmp_path / "starts").read_text()
+
+
+async def test_a_killed_worker_is_replaced_and_no_connection_is_refused(
+    tmp_path: Path,
+) -> None:
+    async with supervising(tmp_path) as running:
+        await ready(running)
+        for started in (2, 3):
+            os.kill(next(filter(is_alive, running.pids())), signal.SIGKILL)
+            assert await until(partial(running.has_started, started + 1), "a new worker", 5) < 3
+            assert is_alive(await running.answered_by())
+        running.process.terminate()
+        assert await running.ended() == 0
+
+
+async def test_a_worker_frozen_in_the_write_lock_is_killed(tmp_path: Path) -> None:
+    async with supervising(tmp_path, "freeze") as running:
+        await ready(running)
+        frozen = next(pid for index, pid in running.starts() if index == 1)
+        assert await until(lambda: not is_alive(frozen), "the frozen worker is killed", 15) > 1
+        await until(lambda: len(running.starts()) == 3, "a new worker", 5)
+        await until(lambda: "worker.frozen" in running.log, "the log says so", 5)
+        running.process.terminate()
+        assert await running.ended() == 0
+
+
+async def test_a_worker_that_never_starts_ends_it_with_a_clear_word(tmp_path: Path) -> None:
+    async with supervising(tmp_path, "fail") as running:
+        assert await running.ended() == 1
+        assert len(running.starts()) == 5
+        assert "ended 5 times before it was ready, last with exit 1" in running.log
+
+
+async def test_a_worker_that_refuses_its_settings_is_tried_once(tmp_path: Path) -> None:
+    async with supervising(tmp_path, "refuse") as running:
+        assert await running.ended() == 2
+        assert len(running.starts()) == 1
+
+
+async def test_workers_that_do_not_end_are_killed_when_their_time_is_over(tmp_path: Path) -> None:
+    async with supervising(tmp_path, "deaf", shutdown=0.5) as running:
+        await ready(running)
+        began = time.monotonic()
+        running.process.terminate()
+        assert await running.ended() == 1
+        assert time.monotonic() - began < 3
+        assert not any(map(is_alive, running.pids()))
+
+
+async def test_a_second_signal_ends_it_now(tmp_path: Path) -> None:
+    async with supervising(tmp_path, "deaf", shutdown=60.0) as running:
+        await ready(running)
+        running.process.send_signal(signal.SIGINT)
+        assert await running.said() == "STOPPING=1"
+        running.process.send_signal(signal.SIGINT)
+        assert await running.ended(5) == 1
+
+
+async def test_interrupting_the_whole_group_is_a_clean_stop(tmp_path: Path) -> None:
+    async with supervising(tmp_path) as running:
+        await ready(running)
+        os.killpg(running.process.pid, signal.SIGINT)
+        assert await running.ended() == 0
+        assert (tmp_path / "clean").read_text() == "xx"
+
+
+@pytest.mark.parametrize(("order", "clean"), [("", True), ("deaf", False)])
+async def test_workers_do_not_outlive_their_supervisor(tmp_path: Path, order: str, clean: bool) -> None:
+    async with supervising(tmp_path, order, shutdown=0.5) as running:
+        await ready(running)
+        running.process.kill()
+        await running.ended()
+        await until(lambda: not any(map(is_alive, running.pids())), "all workers are gone", 10)
+        assert (tmp_path / "clean").exists() == clean

@@ -1,0 +1,1 @@
+"""Parts of the metadata that need no database, or hardly one."""

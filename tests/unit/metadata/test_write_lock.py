@@ -1,0 +1,69 @@
+"""The lock that writers of SQLite take in turn."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tusd_py.metadata.write_lock import WriteLock, holder, lock_path
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "tusd.db"
+
+
+def test_nobody_holds_a_lock_that_was_never_made(database: Path) -> None:
+    assert holder(lock_path(database)) is None
+
+
+def test_the_holder_is_named_only_while_it_holds(database: Path) -> None:
+    lock = WriteLock(database)
+    before = time.monotonic_ns()
+    with lock.held():
+        found = holder(lock_path(database))
+        assert found is not None
+        assert found.pid == os.getpid()
+        assert before <= found.held_since_ns <= time.monotonic_ns()
+    assert holder(lock_path(database)) is None
+    lock.close()
+
+
+def test_the_mark_of_a_dead_holder_is_not_believed(database: Path) -> None:
+    lock_path(database).write_bytes((12345).to_bytes(8, "little") * 2)
+    assert holder(lock_path(database)) is None
+
+
+def test_the_lock_is_let_go_when_what_it_guards_fails(database: Path) -> None:
+    lock = WriteLock(database)
+    with pytest.raises(LookupError), lock.held():
+        raise LookupError
+    with lock.held():
+        assert holder(lock_path(database)) is not None
+    lock.close()
+
+
+def test_a_second_writer_waits(database: Path) -> None:
+    first, second = WriteLock(database), WriteLock(database)
+    order: list[str] = []
+
+    def wait() -> None:
+        with second.held():
+            order.append("second")
+
+    waiting = threading.Thread(target=wait)
+    with first.held():
+        waiting.start()
+        order.append("first")
+    waiting.join()
+    assert order == ["first", "second"]
+    first.close()
+    second.close()
+
+
+def test_a_child_does_not_inherit_the_lock(database: Path) -> None:
+    lock = WriteLock(database)
+    assert not os.get_inheritable(lock._lock)
+    lock.close()

@@ -1,0 +1,1 @@
+"""The filesystem backend from within; what every backend promises is in tests/contract/test_storage.py."""

@@ -1,0 +1,179 @@
+"""Nothing outside the root, whatever lies in it; and folders that come and go."""
+
+import asyncio
+import os
+from threading import Event, Thread
+
+import pytest
+
+from storage_backends.base import Durability, Segment, StorageError
+from storage_backends.filesystem.folder import Folders
+
+from .places import filesystem, open_descriptors
+
+
+@pytest.fixture
+def outside(tmp_path):
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "secret").write_bytes(b"secret")
+    return folder
+
+
+@pytest.fixture
+async def backend(tmp_path, outside):
+    """With a link to a folder, and one to a file, planted in it."""
+    async with filesystem(tmp_path / "root") as one:
+        (tmp_path / "root/link").symlink_to(outside)
+        (tmp_path / "root/a").mkdir()
+        (tmp_path / "root/a/file").symlink_to(outside / "secret")
+        yield one
+
+
+@pytest.mark.parametrize("ref", ["link/secret", "a/file", "link/deeper/secret"])
+async def test_no_link_leads_out(backend, outside, ref):
+    for length in (0, 3):
+        with pytest.raises(StorageError):
+            await backend.writer("1", Segment(ref=ref, offset=0, length=length), None)
+    with pytest.raises(StorageError):
+        await backend.put("1", ref, [b"x"], sealed=True)
+    with pytest.raises(StorageError):
+        await backend.stat(ref)
+    with pytest.raises(StorageError):
+        await backend.finish([Segment(ref=ref, offset=0, length=6)], "b")
+    assert {path.name for path in outside.iterdir()} == {"secret"}
+    assert (outside / "secret").read_bytes() == b"secret"
+
+
+async def test_deleting_a_link_deletes_the_link(backend, outside):
+    await backend.delete(["a/file"])
+    with pytest.raises(StorageError):
+        await backend.delete(["link/secret"])
+    assert (outside / "secret").exists()
+
+
+async def test_links_are_neither_listed_nor_followed_nor_tidied_away(backend, tmp_path, outside):
+    await backend.put("1", "b", [b"x"], sealed=True)
+    assert [one.ref async for one in backend.list()] == ["b"]
+    (outside / "secret").unlink()
+    (outside / "empty").mkdir()
+    await backend.remove_empty_folders()
+    assert (outside / "empty").exists()
+    assert (tmp_path / "root/link").is_symlink()
+
+
+async def test_a_fifo_under_a_name_of_ours_blocks_nobody(backend, tmp_path):
+    os.mkfifo(tmp_path / "root/fifo")
+    for attempt in (
+        lambda: backend.stat("fifo"),
+        lambda: backend.writer("1", Segment(ref="fifo", offset=0, length=0), None),
+        lambda: backend.finish([Segment(ref="fifo", offset=0, length=0)], "b"),
+    ):
+        with pytest.raises(StorageError):
+            await asyncio.wait_for(attempt(), 10)
+
+
+async def test_the_folder_of_the_service_is_neither_listed_nor_touched(backend, tmp_path):
+    service = tmp_path / "root/.tusd"
+    (service / "empty").mkdir(parents=True)
+    (service / "tusd.db").write_bytes(b"rows")
+    assert [one.ref async for one in backend.list()] == []
+    await backend.remove_empty_folders()
+    assert (service / "empty").exists()
+    assert (service / "tusd.db").exists()
+
+
+async def test_names_that_no_ref_can_spell_are_not_listed(backend, tmp_path):
+    (tmp_path / "root" / os.fsdecode(b"\xff")).write_bytes(b"x")
+    (tmp_path / "root" / "größe").write_bytes(b"x")
+    assert [one.ref async for one in backend.list()] == ["größe"]
+
+
+async def test_only_empty_folders_are_removed_and_never_the_root(backend, tmp_path):
+    root = tmp_path / "root"
+    (root / "x/y/z").mkdir(parents=True)
+    (root / "full/empty").mkdir(parents=True)
+    (root / "full/file").write_bytes(b"x")
+    await backend.remove_empty_folders()
+    assert not (root / "x").exists()
+    assert {path.name for path in (root / "full").iterdir()} == {"file"}
+    await backend.delete(["full/file", "a/file"])
+    (root / "link").unlink()
+    await backend.remove_empty_folders()
+    assert list(root.iterdir()) == []
+
+
+async def test_modes_are_those_of_the_config_and_sealing_takes_the_write_bits(backend, tmp_path):
+    mask = os.umask(0)
+    try:
+        writer = await backend.writer("1", Segment(ref="m/n", offset=0, length=0), None)
+        await writer.close(0)
+        assert (tmp_path / "root/m").stat().st_mode & 0o777 == 0o750
+        assert (tmp_path / "root/m/n").stat().st_mode & 0o777 == 0o640
+        await backend.finish([Segment(ref="m/n", offset=0, length=0)], "m/n")
+        assert (tmp_path / "root/m/n").stat().st_mode & 0o777 == 0o440
+        await backend.put("1", "m/o", [b"x"], sealed=True)
+        assert (tmp_path / "root/m/o").stat().st_mode & 0o777 == 0o440
+    finally:
+        os.umask(mask)
+
+
+async def test_a_folder_that_vanishes_under_a_new_file_is_made_again(tmp_path):
+    async with filesystem(tmp_path / "root") as backend:
+        stop = Event()
+        tidying = Thread(target=_tidy_until, args=(tmp_path / "root/a", stop))
+        tidying.start()
+        try:
+            for number in range(100):
+                await backend.put("1", f"a/b/{number}", [b"x"], sealed=True)
+                await backend.delete([f"a/b/{number}"])
+        finally:
+            stop.set()
+            tidying.join()
+
+
+def _tidy_until(folder, stop):
+    # As the sweep of another process would; the wait leaves the disk to the others.
+    while not stop.wait(0.003):
+        for path in (folder / "b", folder):
+            try:
+                path.rmdir()
+            except OSError:
+                continue
+
+
+async def test_a_folder_made_anew_by_another_process_is_synced_again(tmp_path, monkeypatch):
+    """That a folder of this name was durable once says nothing about the one that is there now."""
+    synced = []
+    real = os.fsync
+
+    def note(descriptor):
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        real(descriptor)
+
+    async with filesystem(tmp_path / "root") as backend:
+        await backend.put("1", "a/1", [b"x"], sealed=True)
+        monkeypatch.setattr(os, "fsync", note)
+        await backend.put("1", "a/2", [b"x"], sealed=True)
+        assert str(tmp_path / "root") not in synced
+        await backend.delete(["a/1", "a/2"])
+        (tmp_path / "root/a").rmdir()
+        (tmp_path / "root/a").mkdir()
+        await backend.put("1", "a/3", [b"x"], sealed=True)
+        assert str(tmp_path / "root") in synced
+
+
+def test_only_so_many_folders_are_held_open(tmp_path):
+    folders = Folders(tmp_path, dir_perms=0o750, durability=Durability.POWER)
+    before = open_descriptors()
+    folders.open()
+    for number in range(300):
+        made = folders.make_file((f"{number}", "f"), os.O_WRONLY, 0o600)
+        os.close(made.file)
+        os.close(made.folder)
+    assert open_descriptors() - before <= 257
+    folders.close()
+    folders.close()
+    assert open_descriptors() == before
+    with pytest.raises(StorageError):
+        folders.root()

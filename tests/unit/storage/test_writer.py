@@ -1,0 +1,255 @@
+"""One file being received: threads that outlive their task, disks that fail, space reserved ahead."""
+
+import asyncio
+import errno
+import os
+from contextlib import suppress
+
+import pytest
+
+from storage_backends.base import (
+    Durability,
+    HasDescriptor,
+    Segment,
+    StorageBroken,
+    StorageError,
+    StorageFull,
+)
+
+from .places import MIB, HeldPool, filesystem, open_descriptors, turns
+
+UPLOAD = "1"
+NEW = Segment(ref="a/b", offset=0, length=0)
+
+
+def fails(code: int):
+    def failing(*_: object):
+        raise OSError(code, os.strerror(code))
+
+    return failing
+
+
+async def test_close_waits_for_the_write_of_a_cancelled_task(tmp_path):
+    pool = HeldPool()
+    async with filesystem(tmp_path, pool=pool) as backend:
+        writer = await backend.writer(UPLOAD, NEW, None)
+        pool.hold()
+        writing = asyncio.create_task(writer.write(b"abc"))
+        await pool.reached()
+        writing.cancel()
+        with suppress(asyncio.CancelledError):
+            await writing
+        closing = asyncio.create_task(writer.close(0))
+        await turns()
+        assert not closing.done()
+        assert (pool.running, pool.most_at_once) == (1, 1)
+        pool.gate.set()
+        await closing
+        assert pool.most_at_once == 1
+        assert (tmp_path / "a/b").read_bytes() == b""
+
+
+async def test_a_cancelled_close_lets_go_all_the_same(tmp_path):
+    pool = HeldPool()
+    async with filesystem(tmp_path, pool=pool) as backend:
+        writer = await backend.writer(UPLOAD, NEW, None)
+        before = open_descriptors()
+        pool.hold()
+        writing = asyncio.create_task(writer.write(b"abc"))
+        await pool.reached()
+        writing.cancel()
+        closing = asyncio.create_task(writer.close(0))
+        await turns()
+        closing.cancel()
+        await turns()
+        closing.cancel()
+        await turns()
+        assert not closing.done()
+        pool.gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert open_descriptors() == before - 2  # the file, and the folder of its name
+
+
+async def test_a_checkpoint_covers_the_write_of_a_cancelled_task(tmp_path):
+    pool = HeldPool()
+    async with filesystem(tmp_path, pool=pool) as backend:
+        writer = await backend.writer(UPLOAD, NEW, None)
+        pool.hold()
+        writing = asyncio.create_task(writer.write(b"abc"))
+        await pool.reached()
+        writing.cancel()
+        saving = asyncio.create_task(writer.checkpoint())
+        await turns()
+        pool.gate.set()
+        assert (await saving).offset == 3
+        assert pool.most_at_once == 1
+        await writer.close(3)
+        assert (tmp_path / "a/b").read_bytes() == b"abc"
+
+
+async def test_a_file_opened_for_a_cancelled_task_is_closed(tmp_path):
+    pool = HeldPool()
+    async with filesystem(tmp_path, pool=pool) as backend:
+        before = open_descriptors()
+        pool.hold()
+        opening = asyncio.create_task(backend.writer(UPLOAD, NEW, None))
+        await pool.reached()
+        opening.cancel()
+        with suppress(asyncio.CancelledError):
+            await opening
+        pool.gate.set()
+        await backend.ensure_room(0)
+        await backend.stat("a/b")
+        await turns()
+        assert open_descriptors() == before + 1  # the folder that is now known to be durable
+
+
+async def test_a_failed_sync_ends_the_writer_and_is_never_acknowledged(tmp_path, monkeypatch):
+    async with filesystem(tmp_path) as backend:
+        writer = await backend.writer(UPLOAD, NEW, None)
+        await writer.write(b"abc")
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "fdatasync", fails(errno.EIO))
+            with pytest.raises(StorageBroken):
+                await writer.checkpoint()
+        # The kernel calls the lost pages clean now, so that a second sync would succeed.
+        with pytest.raises(StorageBroken):
+            await writer.checkpoint()
+        with pytest.raises(StorageBroken):
+            await writer.write(b"def")
+        await writer.close(0)
+        assert (tmp_path / "a/b").read_bytes() == b""
+
+
+async def test_a_name_that_could_not_be_synced_ends_the_writer(tmp_path, monkeypatch):
+    async with filesystem(tmp_path) as backend:
+        writer = await backend.writer(UPLOAD, NEW, None)
+        await writer.write(b"abc")
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "fsync", fails(errno.EIO))
+            with pytest.raises(StorageBroken):
+                await writer.checkpoint()
+        with pytest.raises(StorageBroken):
+            await writer.checkpoint()
+        await writer.close(0)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+async def test_a_disk_that_turns_out_full_at_the_sync_ends_the_writer(tmp_path, monkeypatch, code):
+    async with filesystem(tmp_path) as backend:
+        writer = await backend.writer(UPLOAD, NEW, None)
+        await writer.write(b"abc")
+        with monkeypatch.context() as full:
+            full.setattr(os, "fdatasync", fails(code))
+            with pytest.raises(StorageFull):
+                await writer.checkpoint()
+        with pytest.raises(StorageBroken):
+            await writer.checkpoint()
+        await writer.close(0)
+
+
+async def test_a_failed_write_ends_the_writer(tmp_path, monkeypatch):
+    async with filesystem(tmp_path) as backend:
+        writer = await backend.writer(UPLOAD, NEW, None)
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "pwrite", fails(errno.EIO))
+            with pytest.raises(StorageBroken):
+                await writer.write(b"abc")
+        with pytest.raises(StorageBroken):
+            await writer.checkpoint()
+        await writer.close(0)
+
+
+async def test_short_writes_go_on_until_all_is_written(tmp_path, monkeypatch):
+    pwrite = os.pwrite
+    async with filesystem(tmp_path) as backend:
+        writer = await backend.writer(UPLOAD, NEW, None)
+        with monkeypatch.context() as slow:
+            slow.setattr(os, "pwrite", lambda file, block, position: pwrite(file, block[:3], position))
+            await writer.write(b"hello world")
+        await writer.checkpoint()
+        await writer.close(11)
+        assert (tmp_path / "a/b").read_bytes() == b"hello world"
+
+
+async def test_space_is_reserved_ahead_and_given_back(tmp_path):
+    async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
+        writer = await backend.writer(UPLOAD, NEW, 10 * MIB)
+        assert os.fstat(writer.fileno()).st_size == 4 * MIB
+        await writer.write(bytes(4 * MIB + 1))
+        assert os.fstat(writer.fileno()).st_size == 8 * MIB
+        await writer.write(bytes(4 * MIB))
+        assert os.fstat(writer.fileno()).st_size == 10 * MIB
+        checkpoint = await writer.checkpoint()
+        await writer.close(checkpoint.offset)
+        assert (tmp_path / "a/b").stat().st_size == 8 * MIB + 1
+
+
+@pytest.mark.parametrize("length", [None, 0, MIB - 1])
+async def test_nothing_is_reserved_for_small_or_unknown_lengths(tmp_path, length):
+    async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
+        writer = await backend.writer(UPLOAD, NEW, length)
+        await writer.write(b"abc")
+        assert os.fstat(writer.fileno()).st_size == 3
+        await writer.close(0)
+
+
+async def test_a_later_segment_reserves_only_what_remains_of_the_upload(tmp_path):
+    async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
+        segment = Segment(ref="a/b~e2", offset=8 * MIB, length=0)
+        writer = await backend.writer(UPLOAD, segment, 10 * MIB)
+        assert os.fstat(writer.fileno()).st_size == 2 * MIB
+        await writer.close(8 * MIB)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EOPNOTSUPP, errno.EINVAL, errno.EFBIG])
+async def test_an_upload_that_cannot_be_reserved_is_written_all_the_same(tmp_path, monkeypatch, code):
+    monkeypatch.setattr(os, "posix_fallocate", fails(code))
+    async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
+        writer = await backend.writer(UPLOAD, NEW, 2 * MIB)
+        await writer.write(bytes(2 * MIB))
+        assert (await writer.checkpoint()).offset == 2 * MIB
+        await writer.close(2 * MIB)
+
+
+async def test_a_thread_may_write_to_the_descriptor_by_itself(tmp_path):
+    async with filesystem(tmp_path) as backend:
+        writer = await backend.writer(UPLOAD, Segment(ref="a/b~e2", offset=100, length=0), None)
+        assert isinstance(writer, HasDescriptor)
+        await writer.write(b"by the task, ")
+        count = await asyncio.to_thread(os.pwrite, writer.fileno(), b"by the thread", writer.position)
+        writer.wrote(count)
+        assert writer.offset == 126
+        assert (await writer.checkpoint()).offset == 126
+        await writer.close(126)
+        assert (tmp_path / "a/b~e2").read_bytes() == b"by the task, by the thread"
+        with pytest.raises(StorageError):
+            writer.fileno()
+
+
+async def test_no_descriptor_is_left_open(tmp_path):
+    async with filesystem(tmp_path) as backend:
+        await backend.put(UPLOAD, "a/whole", [b"x"], sealed=True)
+        before = open_descriptors()
+        for epoch in range(3):
+            writer = await backend.writer(UPLOAD, Segment(ref=f"a/{epoch}", offset=epoch, length=0), None)
+            await writer.write(b"x")
+            await writer.checkpoint()
+            await writer.close(epoch + 1)
+        segments = [Segment(ref=f"a/{epoch}", offset=epoch, length=1) for epoch in range(3)]
+        await backend.finish(segments, "a/final")
+        await backend.finish(segments[:1], "a/final")
+        async for _ in backend.list():
+            pass
+        await backend.remove_empty_folders()
+        await backend.delete(["a/0", "a/1", "a/2"])
+        assert open_descriptors() == before
+
+
+async def test_a_checkpoint_in_cache_promises_no_more_than_the_process(tmp_path):
+    async with filesystem(tmp_path, Durability.PROCESS) as backend:
+        writer = await backend.writer(UPLOAD, NEW, None)
+        await writer.write(b"abc")
+        assert not (await writer.checkpoint()).synced
+        await writer.close(3)

@@ -1,0 +1,64 @@
+"""The aiohttp application over a running service.
+
+Belongs here: which routes there are. Not here: what they do (server/), who runs the server (serve.py).
+"""
+
+from aiohttp import web
+
+from protocol.upload import UploadId
+from tusd_py.access.identity import Identity
+from tusd_py.config.settings import Settings
+from tusd_py.server.errors import install
+from tusd_py.server.expect import expect_handler
+from tusd_py.server.file_face import FileFace
+from tusd_py.server.health import Readiness, add_health
+from tusd_py.server.identify import Identify, identify_anonymous
+from tusd_py.server.intake import BodyDeadlines
+from tusd_py.server.location import upload_url
+from tusd_py.server.metrics import Metrics
+from tusd_py.server.page import add_page
+from tusd_py.server.tus import TusFace
+
+from .service import Service
+
+
+def make_app(settings: Settings, service: Service, metrics: Metrics, readiness: Readiness) -> web.Application:
+    """Every face of one worker."""
+    app = web.Application()
+    install(app, settings, meter=metrics)
+    readiness.add("database", service.database_answers)
+    readiness.add("storage", service.storage_answers)
+    add_health(app, readiness)
+    add_page(app, settings)
+
+    async def identify(request: web.Request) -> Identity:
+        return await identify_anonymous(request, settings)
+
+    _add_tus(app, settings, service, identify)
+    if not settings.uploads.disable_download:
+        files = FileFace(context=service.context, identify=identify)
+        app.router.add_get("/file/{file_id}", files.handle)
+    return app
+
+
+def _add_tus(app: web.Application, settings: Settings, service: Service, identify: Identify) -> None:
+    def url_of(request: web.Request, upload_id: UploadId) -> str:
+        return upload_url(request, settings, upload_id)
+
+    timeouts = settings.timeouts
+    face = TusFace(
+        context=service.context,
+        base_path=settings.server.base_path,
+        deadlines=BodyDeadlines(
+            idle=timeouts.network, rate=timeouts.minimum_rate, window=timeouts.minimum_rate_window
+        ),
+        identify=identify,
+        url_of=url_of,
+        serves_downloads=not settings.uploads.disable_download,
+        kick_jobs=service.jobs.kick,
+    )
+    base = settings.server.base_path
+    # One route for every method: X-HTTP-Method-Override decides later which one is meant.
+    app.router.add_route("*", base + "{name:.*}", face.handle, expect_handler=expect_handler)
+    if base != "/":
+        app.router.add_route("*", base.rstrip("/"), face.handle, expect_handler=expect_handler)

@@ -1,0 +1,129 @@
+"""Making the parts that the settings name. Imports what is configured, and nothing else.
+
+Belongs here: settings to constructor arguments. Not here: how parts work together (service.py).
+"""
+
+import time
+from concurrent.futures import Executor
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from protocol.tus.features import Features
+from protocol.upload import Verdict
+from storage_backends.base import Durability, StorageBackend
+from tusd_py.access.may_read import ReadPolicy
+from tusd_py.config.settings import Settings
+from tusd_py.errors import Refused
+from tusd_py.metadata.database import Database
+from tusd_py.metadata.upload_row import FOREVER, Lifetime
+from tusd_py.uploads.context import Rules
+
+SERVICE_FOLDER = ".tusd"
+REMEMBERED = 24 * 3600
+"""Seconds for which the row of an ended upload is kept where uploads never expire."""
+
+
+def service_folder(settings: Settings) -> Path:
+    """Locks, sockets, and by default the SQLite database."""
+    return Path(settings.storage.upload_dir) / SERVICE_FOLDER
+
+
+def sqlite_path(settings: Settings) -> Path | None:
+    """Where the SQLite file is; None when another database is configured."""
+    url = settings.database.url
+    if not url:
+        return service_folder(settings) / "tusd.db"
+    if not url.startswith("sqlite:"):
+        return None
+    return Path(unquote(urlsplit(url).path).removeprefix("/") if url.startswith("sqlite:///") else url[7:])
+
+
+def make_database(settings: Settings, *, migrate: bool) -> Database:
+    """Not yet open."""
+    path = sqlite_path(settings)
+    survives_power = Durability(settings.storage.durability) is Durability.POWER
+    if path is not None:
+        from tusd_py.metadata.sqlite import SqliteDatabase  # noqa: PLC0415 - only when configured
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return SqliteDatabase(
+            path,
+            durability_full=survives_power,
+            clock=lambda: time.time_ns() // 1000,
+            migrate=migrate,
+            timeout=settings.database.timeout,
+        )
+    return _postgres(settings, migrate=migrate, survives_power=survives_power)
+
+
+def _postgres(settings: Settings, *, migrate: bool, survives_power: bool) -> Database:
+    try:
+        from tusd_py.metadata.postgres import PostgresDatabase  # noqa: PLC0415 - only when configured
+    except ModuleNotFoundError as missing:
+        raise Refused(
+            f"database.url names Postgres, which needs the package {missing.name}",
+            hint="pip install 'tusd-py[postgres]'",
+        ) from None
+    return PostgresDatabase(
+        settings.database.url,
+        pool_size=settings.database.pool_size,
+        timeout=settings.database.timeout,
+        require_power=survives_power,
+        migrate=migrate,
+    )
+
+
+def make_backend(settings: Settings, executor: Executor) -> StorageBackend:
+    """Not yet open."""
+    storage = settings.storage
+    if storage.backend == "memory":
+        from storage_backends.memory import MemoryBackend  # noqa: PLC0415 - only when configured
+
+        return MemoryBackend()
+    from storage_backends.filesystem import FilesystemBackend  # noqa: PLC0415 - only when configured
+
+    return FilesystemBackend(
+        Path(storage.upload_dir),
+        durability=Durability(storage.durability),
+        preallocate=storage.preallocate,
+        free_space_floor=storage.free_space_floor,
+        dir_perms=storage.dir_perms,
+        file_perms=storage.file_perms,
+        executor=executor,
+    )
+
+
+def make_rules(settings: Settings) -> Rules:
+    """What the operations look at."""
+    uploads, timeouts = settings.uploads, settings.timeouts
+    return Rules(
+        features=Features(
+            max_size=uploads.max_size,
+            metadata_limit=uploads.max_metadata,
+            termination=not uploads.disable_termination,
+            expiration=bool(uploads.expiry or uploads.max_age),
+        ),
+        checkpoint_bytes=uploads.checkpoint_bytes,
+        checkpoint_interval=uploads.checkpoint_interval,
+        inline_limit=uploads.inline_limit,
+        key_template=settings.storage.key_template,
+        acquire_patience=timeouts.acquire_lock,
+        head_patience=timeouts.head_lock,
+        # Without a scanner every version stays unknown; the log says at start that such files are served.
+        read_policy=ReadPolicy(served=frozenset({Verdict.UNKNOWN, Verdict.CLEAN})),
+        survives_power=Durability(settings.storage.durability) is Durability.POWER,
+    )
+
+
+def make_lifetime(settings: Settings) -> Lifetime:
+    """When rows end."""
+    uploads = settings.uploads
+    return Lifetime(
+        expiry=_microseconds(uploads.expiry) or FOREVER,
+        max_age=_microseconds(uploads.max_age) or FOREVER,
+        retention=_microseconds(uploads.expiry or REMEMBERED),
+    )
+
+
+def _microseconds(seconds: float) -> int:
+    return int(seconds * 1_000_000)

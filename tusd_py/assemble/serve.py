@@ -1,0 +1,159 @@
+"""Serving: one worker's process from start to exit, and the supervisor where there are several.
+
+Belongs here: signals, the event loop, draining. Not here: the service (service.py), routes (app.py).
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from functools import partial
+
+import structlog
+
+from tusd_py.config.settings import Settings
+from tusd_py.errors import Refused
+from tusd_py.log import configure
+from tusd_py.metadata.write_lock import lock_path
+from tusd_py.server.health import Readiness
+from tusd_py.server.identify import listens_locally
+from tusd_py.server.metrics import Metrics
+from tusd_py.server.metrics_listener import serving_metrics
+from tusd_py.server.runner import TusRunner
+from tusd_py.server.sockets import open_sockets
+from tusd_py.version import version
+
+from .app import make_app
+from .greeting import greet
+from .parts import sqlite_path
+from .service import Service, open_service
+
+log = structlog.get_logger("tusd_py")
+
+BURIED = 70
+"""Exit status of a worker that the others gave up; the supervisor starts another."""
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit status. Raises Refused."""
+    configure(settings.log)
+    if settings.server.workers > 1:
+        from tusd_py.supervisor import run_supervisor  # noqa: PLC0415 - a single worker needs none
+
+        database = sqlite_path(settings)
+        return run_supervisor(
+            settings,
+            write_lock=None if database is None else lock_path(database),
+            announce=partial(greet, settings),
+        )
+    listening = open_sockets(settings.server, backlog=settings.limits.backlog, environ=os.environ)
+    try:
+        metrics = Metrics(version=version())
+
+        def ready() -> None:
+            greet(settings, listening.sockets)
+
+        async def alone() -> int:
+            async with serving_metrics(settings.metrics, metrics.text):
+                return await _serve(settings, listening.sockets, metrics, ready)
+
+        return _run(settings, alone())
+    finally:
+        listening.close()
+
+
+def run_worker(
+    settings: Settings, sockets: list[socket.socket], ready: Callable[[], None], index: int
+) -> int:
+    """One of several workers; the supervisor opened the sockets and serves the metrics."""
+    configure(settings.log)
+    structlog.contextvars.bind_contextvars(worker_index=index)
+    metrics = Metrics(version=version())
+    return _run(settings, _serve(settings, sockets, metrics, ready))
+
+
+def _run(settings: Settings, main: Coroutine[None, None, int]) -> int:
+    with asyncio.Runner(loop_factory=_loop_factory(settings.server.event_loop)) as runner:
+        return runner.run(main)
+
+
+def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if name == "asyncio":
+        return None
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ModuleNotFoundError:
+        if name == "uvloop":
+            raise Refused(
+                'server.event_loop is "uvloop", which is not installed', hint="pip install uvloop"
+            ) from None
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(
+    settings: Settings, sockets: list[socket.socket], metrics: Metrics, ready: Callable[[], None]
+) -> int:
+    stopping = asyncio.Event()
+    was_buried = False
+
+    def bury() -> None:
+        nonlocal was_buried
+        was_buried = True
+        stopping.set()
+
+    _on_signals(stopping)
+    readiness = Readiness()
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(open_service(settings, metrics, given_up=bury))
+        _warn(settings)
+        app = make_app(settings, service, metrics, readiness)
+        runner = TusRunner(app, settings=settings, opened=metrics.opened, closed=metrics.closed)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await runner.listen(sockets)
+        ready()
+        await stopping.wait()
+        await _drain(settings, service, runner, readiness)
+    return BURIED if was_buried else 0
+
+
+async def _drain(settings: Settings, service: Service, runner: TusRunner, readiness: Readiness) -> None:
+    """Every writer saves what it has and answers; nothing new begins."""
+    log.info("service.stopping")
+    readiness.draining = True
+    runner.stop_listening()
+    try:
+        async with asyncio.timeout(settings.timeouts.shutdown / 2):
+            await service.context.leases.close()
+    except TimeoutError:
+        # What is not saved was not acknowledged; the next start goes on from the line.
+        log.warning("service.stopped_with_writers")
+
+
+def _on_signals(stopping: asyncio.Event) -> None:
+    """The first signal drains; a second one exits at once."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopping.is_set():
+            sys.stderr.flush()
+            os._exit(1)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+def _warn(settings: Settings) -> None:
+    """What an operator must know at every start."""
+    log.warning("scan.off", meaning="no scanner is configured: files are served without a verdict")
+    if settings.storage.durability == "process":
+        log.warning("durability.process", meaning="acknowledged bytes survive kill -9, but not a power cut")
+    if settings.storage.backend == "memory":
+        log.warning("storage.memory", meaning="everything is forgotten at exit")
+    if settings.access.auth == "" and listens_locally(settings):
+        log.warning("auth.off", meaning="every visitor from this machine is the admin")

@@ -1,0 +1,135 @@
+"""What settings demand of each other.
+
+Belongs here: rules over several settings, and doubts that are only worth a warning.
+Not here: single settings (rules.py).
+"""
+
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .complaint import Complaint
+from .problems import Layer, Origin
+from .settings import Settings
+from .units import format_size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blame:
+    """A complaint and the setting to point at."""
+
+    key: str
+    complaint: Complaint
+
+
+Origins = Mapping[str, Origin]
+Check = Callable[[Settings, Origins], Blame | None]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it. Other names than localhost may mean anything: not loopback."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
+
+
+def _auth_beyond_loopback(settings: Settings, _origins: Origins) -> Blame | None:
+    server = settings.server
+    if settings.access.auth or server.unix_sock or is_loopback(server.host):
+        return None
+    complaint = Complaint(
+        what="lets others in, but access.auth does not say so",
+        found=f'host = "{server.host}" without access.auth',
+        wanted='auth = "none" under [access] if everybody who can connect may upload, or a loopback host',
+        hint='write [access] auth = "none", or pass --auth none, or set TUSD_PY_ACCESS__AUTH=none',
+    )
+    return Blame(key="server.host", complaint=complaint)
+
+
+def _whole_tls_pair(settings: Settings, _origins: Origins) -> Blame | None:
+    server = settings.server
+    if bool(server.tls_certificate) == bool(server.tls_key):
+        return None
+    here, there = ("tls_certificate", "tls_key") if server.tls_certificate else ("tls_key", "tls_certificate")
+    complaint = Complaint(
+        what=f"needs server.{there}",
+        found=f"{here} without {there}",
+        wanted="both for HTTPS, or none for HTTP",
+        hint=f'write {there} = "/path/of/the/{"key" if there == "tls_key" else "chain"}.pem" beside it',
+    )
+    return Blame(key=f"server.{here}", complaint=complaint)
+
+
+def _one_listener(settings: Settings, origins: Origins) -> Blame | None:
+    """Refused only within one layer: a container's environment may name a host for a flag to override."""
+    if not settings.server.unix_sock:
+        return None
+    socket = origins["server.unix_sock"].layer
+    for name in ("host", "port"):
+        if origins[f"server.{name}"].layer == socket != Layer.DEFAULT:
+            complaint = Complaint(
+                what="cannot be joined with server.unix_sock",
+                found=f"both unix_sock and {name}",
+                wanted="either unix_sock, or host and port",
+            )
+            return Blame(key=f"server.{name}", complaint=complaint)
+    return None
+
+
+def _memory_in_one_process(settings: Settings, _origins: Origins) -> Blame | None:
+    if settings.storage.backend != "memory" or settings.server.workers == 1:
+        return None
+    complaint = Complaint(
+        what="cannot be shared",
+        found=f'backend = "memory" with workers = {settings.server.workers}',
+        wanted='workers = 1, or backend = "filesystem"',
+    )
+    return Blame(key="storage.backend", complaint=complaint)
+
+
+def _metrics_of_their_own(settings: Settings, _origins: Origins) -> Blame | None:
+    server, metrics = settings.server, settings.metrics
+    if not metrics.expose_metrics or server.unix_sock or metrics.port == 0 or metrics.port != server.port:
+        return None
+    complaint = Complaint(
+        what="is taken by server.port",
+        found=f"port {metrics.port} for both",
+        wanted="a port of its own, so that metrics are not published with the uploads",
+    )
+    return Blame(key="metrics.port", complaint=complaint)
+
+
+def _metadata_fits_a_header(settings: Settings, _origins: Origins) -> Blame | None:
+    most, field = settings.uploads.max_metadata, settings.limits.header_field
+    if most <= field:
+        return None
+    complaint = Complaint(
+        what="can never be reached",
+        found=f"{format_size(most)}, with limits.header_field = {format_size(field)}",
+        wanted="at most limits.header_field",
+    )
+    return Blame(key="uploads.max_metadata", complaint=complaint)
+
+
+COMBINATIONS: Sequence[tuple[tuple[str, ...], Check]] = (
+    (("server.host", "server.unix_sock", "access.auth"), _auth_beyond_loopback),
+    (("server.tls_certificate", "server.tls_key"), _whole_tls_pair),
+    (("server.host", "server.port", "server.unix_sock"), _one_listener),
+    (("storage.backend", "server.workers"), _memory_in_one_process),
+    (("metrics.port", "server.port", "server.unix_sock", "metrics.expose_metrics"), _metrics_of_their_own),
+    (("uploads.max_metadata", "limits.header_field"), _metadata_fits_a_header),
+)
+"""Each with the settings it looks at: it is not asked while one of them is broken."""
+
+
+def doubts(settings: Settings, origins: Origins) -> Sequence[str]:
+    """What is allowed but probably not meant."""
+    found: list[str] = []
+    if settings.cors.allow_credentials and settings.cors.allow_origin == ".*" and not settings.cors.disable:
+        found.append(
+            'cors.allow_credentials with cors.allow_origin = ".*" lets every web page act for its visitors'
+        )
+    if settings.server.unix_sock and origins["server.host"].layer != Layer.DEFAULT:
+        found.append(f"server.unix_sock is set, so server.host ({origins['server.host']}) is not used")
+    return found

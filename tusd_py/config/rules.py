@@ -1,0 +1,298 @@
+"""What the value of a single setting must be like, beyond its type.
+
+Belongs here: one rule per setting, as a table. Not here: rules over several settings (combinations.py).
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+
+from .complaint import Complaint
+from .key_template import complain_about_template
+from .kinds import Value
+from .units import KIB
+
+Rule = Callable[[Value], Complaint | None]
+
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?", re.ASCII
+)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+"""RFC 9110, 5.6.2."""
+_URL = re.compile(
+    r"https?://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?(?P<path>/[^?#\s]*)?",
+    re.ASCII,
+)
+_URL_PATH = re.compile(r"/([A-Za-z0-9._~!$&'()*+,;=:@-]+/)*", re.ASCII)
+"""Path segments of RFC 3986 without percent-escapes, so that one path has one spelling."""
+OUR_PATHS = ("/file/", "/api/", "/upload/", "/healthz/", "/readyz/")
+"""Where our other routes live."""
+MOST_PORTS = 65535
+MOST_WORKERS = 512
+MOST_SOCKET_PATH = 107
+"""Bytes; the kernel's sun_path has 108 with its NUL (unix(7))."""
+_PUBLIC_BITS = 0o777
+
+
+def complain_about_text(text: str) -> Complaint | None:
+    """For every text and list item: no control characters, which no path, name or URL needs."""
+    if text.isprintable() or all(character.isprintable() for character in text if character.isascii()):
+        return None
+    return Complaint(what="holds a control character", found=repr(text), wanted="printable characters")
+
+
+def _between(least: int, most: int, what: str) -> Rule:
+    def rule(number: float) -> Complaint | None:
+        if least <= number <= most:
+            return None
+        return Complaint(what="is out of range", found=f"{number:g}", wanted=f"{what} from {least} to {most}")
+
+    return rule
+
+
+def _at_least(least: float, what: str) -> Rule:
+    def rule(number: float) -> Complaint | None:
+        if number >= least:
+            return None
+        return Complaint(what="is too small", found=f"{number:g}", wanted=f"{what}, {least:g} or more")
+
+    return rule
+
+
+_port = _between(0, MOST_PORTS, "a port")
+_size = _at_least(0, "a size")
+_some_bytes = _at_least(1, "a size")
+_some_time = _at_least(0.001, "a duration in seconds")
+_count = _at_least(1, "a number")
+
+
+def _host(host: str) -> Complaint | None:
+    if is_address(host) or _HOST_NAME.fullmatch(host):
+        return None
+    inner = host.removeprefix("[").partition("]")[0]
+    hint = f'write "{inner}"' if host.startswith("[") and is_address(inner) else ""
+    name, colon, port = host.partition(":")
+    if colon and port.isdecimal():
+        hint = f'write host = "{name}" and port = {port}'
+    if not host:
+        hint = 'write "0.0.0.0" to listen on every IPv4 address, "::" for IPv6 too'
+    return Complaint(
+        what="is no address", found=f'"{host}"', wanted="an IP address or a host name", hint=hint
+    )
+
+
+def is_address(text: str) -> bool:
+    """Whether it is an IPv4 or IPv6 address without brackets."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _unix_sock(path: str) -> Complaint | None:
+    length = len(path.encode())
+    if length <= MOST_SOCKET_PATH:
+        return None
+    return Complaint(
+        what="is too long", found=f"{length} bytes", wanted=f"a path of at most {MOST_SOCKET_PATH} bytes"
+    )
+
+
+def _base_path(path: str) -> Complaint | None:
+    wanted = 'a path that starts and ends with "/", such as "/files/", of unescaped URL characters'
+    if not path.startswith("/") or not path.endswith("/"):
+        hint = f'write "/{path.strip("/")}/"' if path.strip("/") else 'write "/"'
+        return Complaint(what="is no path", found=f'"{path}"', wanted=wanted, hint=hint)
+    if _URL_PATH.fullmatch(path) is None or "/./" in path or "/../" in path:
+        return Complaint(what="is no plain path", found=f'"{path}"', wanted=wanted)
+    if path.startswith(OUR_PATHS):
+        return Complaint(
+            what="is taken",
+            found=f'"{path}"',
+            wanted=f"a path outside {', '.join(OUR_PATHS)}, which are ours for other things",
+        )
+    return None
+
+
+def _public_url(url: str) -> Complaint | None:
+    parts = _URL.fullmatch(url)
+    if not url or (parts is not None and int(parts["port"] or 0) <= MOST_PORTS):
+        return None
+    return Complaint(
+        what="is no URL we can build on",
+        found=f'"{url}"',
+        wanted="http:// or https://, a host, and perhaps a port and a path; no user, no query, no fragment",
+        hint=f'write "https://{url}"' if _URL.fullmatch(f"https://{url}") else "",
+    )
+
+
+def _networks(networks: tuple[str, ...]) -> Complaint | None:
+    return _first(networks, _network)
+
+
+def _network(network: str) -> Complaint | None:
+    if network == "unix":
+        return None
+    try:
+        ipaddress.ip_network(network)
+    except ValueError:
+        return Complaint(
+            what="holds something that is no network",
+            found=f'"{network}"',
+            wanted='networks such as "10.0.0.0/8", "192.0.2.7" or "fd00::/8", or "unix"',
+            hint=_network_hint(network),
+        )
+    return None
+
+
+def _network_hint(network: str) -> str:
+    try:
+        return f'write "{ipaddress.ip_network(network, strict=False)}", which has no bits set below the mask'
+    except ValueError:
+        return "names are not resolved: write the address" if _HOST_NAME.fullmatch(network) else ""
+
+
+def _hosts(hosts: tuple[str, ...]) -> Complaint | None:
+    return _first(hosts, _allowed_host)
+
+
+def _allowed_host(host: str) -> Complaint | None:
+    if is_address(host) or _HOST_NAME.fullmatch(host):
+        return None
+    return Complaint(
+        what="holds something that is no host name",
+        found=f'"{host}"',
+        wanted='names such as "uploads.example.org", without scheme, port and path',
+    )
+
+
+def _tokens(names: tuple[str, ...]) -> Complaint | None:
+    return _first(names, _token)
+
+
+def _token(name: str) -> Complaint | None:
+    if _TOKEN.fullmatch(name):
+        return None
+    return Complaint(
+        what="holds something that HTTP cannot name",
+        found=f'"{name}"',
+        wanted="one header or method name per item",
+    )
+
+
+def _first(items: tuple[str, ...], rule: Callable[[str], Complaint | None]) -> Complaint | None:
+    for place, item in enumerate(items):
+        if complaint := rule(item):
+            return Complaint(
+                what=complaint.what,
+                found=complaint.found,
+                wanted=complaint.wanted,
+                hint=complaint.hint,
+                item=place,
+            )
+    return None
+
+
+def _pattern(pattern: str) -> Complaint | None:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as problem:
+        return Complaint(
+            what="is no regular expression",
+            found=f'"{pattern}": {problem}',
+            wanted="a regular expression as of Python's re",
+            hint="for every origin write .*" if pattern == "*" else "",
+        )
+    return None
+
+
+def _metrics_path(path: str) -> Complaint | None:
+    if path.startswith("/") and _URL_PATH.fullmatch(path.rstrip("/") + "/") and ".." not in path:
+        return None
+    return Complaint(what="is no path", found=f'"{path}"', wanted='a path such as "/metrics"')
+
+
+def _permissions(needed: int, who: str) -> Rule:
+    def rule(mode: int) -> Complaint | None:
+        if mode & needed == needed and not mode & ~_PUBLIC_BITS:
+            return None
+        return Complaint(
+            what="is no usable mode",
+            found=f"0o{mode:o}" if mode >= 0 else str(mode),
+            wanted=f"three octal digits that give at least 0o{needed:o} ({who})",
+            # TOML reads a bare 750 as a decimal number, which is 0o1356.
+            hint=f'write 0o{mode} or "0{mode}"'
+            if mode > _PUBLIC_BITS and re.fullmatch("[0-7]{3}", str(mode))
+            else "",
+        )
+
+    return rule
+
+
+def _not_empty(what: str) -> Rule:
+    def rule(text: str) -> Complaint | None:
+        return None if text.strip() else Complaint(what="is empty", found='""', wanted=what)
+
+    return rule
+
+
+def _database_url(url: str) -> Complaint | None:
+    scheme, colon, rest = url.partition("://")
+    if not url or (colon and scheme in ("postgresql", "postgres") and rest):
+        return None
+    if scheme == "sqlite" and rest.startswith("/") and rest != "/":
+        return None
+    hint = ""
+    if scheme == "sqlite":
+        hint = "three slashes before a relative path, four before an absolute one"
+    elif "+" in scheme:
+        hint = f"write the scheme without a driver: {scheme.partition('+')[0]}://"
+    return Complaint(
+        what="is no database URL that we know",
+        found=url,
+        wanted='"sqlite:///path" or "postgresql://user@host/name"',
+        hint=hint,
+    )
+
+
+RULES: Mapping[str, Rule] = {
+    "server.host": _host,
+    "server.port": _port,
+    "server.unix_sock": _unix_sock,
+    "server.base_path": _base_path,
+    "server.public_url": _public_url,
+    "server.trusted_proxies": _networks,
+    "server.allowed_hosts": _hosts,
+    "server.workers": _between(1, MOST_WORKERS, "a number of processes"),
+    "storage.upload_dir": _not_empty("the path of a folder"),
+    "storage.sync_interval": _some_time,
+    "storage.free_space_floor": _size,
+    "storage.preallocate": _size,
+    "storage.key_template": complain_about_template,
+    "storage.dir_perms": _permissions(0o700, "we must be able to list, make and enter"),
+    "storage.file_perms": _permissions(0o600, "we must be able to read and write"),
+    "database.url": _database_url,
+    "database.pool_size": _between(1, 1000, "a number of connections"),
+    "database.timeout": _some_time,
+    "uploads.max_size": _size,
+    "uploads.checkpoint_bytes": _some_bytes,
+    "uploads.checkpoint_interval": _some_time,
+    "uploads.inline_limit": _size,
+    "uploads.max_metadata": _size,
+    "timeouts.header": _some_time,
+    "timeouts.network": _some_time,
+    "timeouts.minimum_rate": _size,
+    "timeouts.minimum_rate_window": _some_time,
+    "limits.header_field": _at_least(KIB, "a size in bytes"),
+    "limits.connections": _count,
+    "limits.backlog": _count,
+    "cors.allow_origin": _pattern,
+    "cors.allow_methods": _tokens,
+    "cors.allow_headers": _tokens,
+    "cors.expose_headers": _tokens,
+    "metrics.host": _host,
+    "metrics.port": _port,
+    "metrics.metrics_path": _metrics_path,
+}
+"""Settings that are not here may be anything their type allows."""

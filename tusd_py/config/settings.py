@@ -1,0 +1,221 @@
+"""Every setting, its default, and what it means.
+
+The docstring under a field is the comment in `config.example.toml`; a test holds the two together.
+Names follow tusd's flags where tusd has one. Sizes are bytes, durations seconds; in TOML and in the
+environment they may be written "64MiB" and "30s".
+
+Belongs here: the values. Not here: where they come from (load.py) and what is done with them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .units import DAY, GIB, HOUR, KIB, MIB, Bytes, Mode, Seconds, Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """How clients reach us."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback needs an explicit access.auth."""
+    port: int = 8080
+    """Port to listen on; 0 takes a free one."""
+    unix_sock: str = ""
+    """Path of a Unix socket to listen on instead of host and port."""
+    base_path: str = "/files/"
+    """Path under which uploads live."""
+    public_url: str = ""
+    """What clients see before the base path, e.g. "https://uploads.example.org"; makes Location
+    independent of any header."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks (CIDR) whose X-Forwarded-Host, -Proto and -For are believed; "unix" for a Unix socket."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names served; empty serves every name, except to the anonymous admin (see access.auth)."""
+    workers: int = 1
+    """Processes that serve. With more than one, a supervisor restarts those that die."""
+    event_loop: Literal["auto", "uvloop", "asyncio"] = "auto"
+    """"auto" takes uvloop where it is installed, "uvloop" insists on it, "asyncio" does without."""
+    tls_certificate: str = ""
+    """Path of a PEM certificate chain; switches to HTTPS together with tls_key."""
+    tls_key: str = ""
+    """Path of the certificate's PEM key."""
+    tls_mode: Literal["tls12", "tls13"] = "tls12"
+    """Oldest TLS accepted: "tls12" or "tls13"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """Where bytes live."""
+
+    backend: Literal["filesystem", "memory"] = "filesystem"
+    """"filesystem", or "memory" for tests and demonstrations: it forgets everything at exit."""
+    upload_dir: str = "./data"
+    """Folder of the filesystem backend; also holds locks and, by default, the SQLite database."""
+    durability: Literal["power", "process"] = "power"
+    """"power": an acknowledged byte survives a power cut. "process": only kill -9; faster, synced every
+    sync_interval."""
+    sync_interval: Seconds = 5.0
+    """With durability "process": how often written files are synced in the background."""
+    free_space_floor: Bytes = GIB
+    """New uploads get 507 while less than this, and less than 2 % of the disk, is free. 0 switches the
+    check off."""
+    preallocate: Bytes = 64 * MIB
+    """Reserved ahead of the writer, so that a full disk shows early."""
+    key_template: str = "{user_id}/{yyyy}/{mm}/{dd}/{file_id}"
+    """Where an upload's bytes go below upload_dir."""
+    sweep_interval: Seconds = HOUR
+    """How often the folder is searched for bytes that no row names."""
+    dir_perms: Mode = 0o750
+    """Mode of folders that are made."""
+    file_perms: Mode = 0o640
+    """Mode of files while they are received; finished ones lose their write bits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """Where rows live."""
+
+    url: Secret = ""
+    """"sqlite:///path" or "postgresql://user@host/name"; empty is SQLite in upload_dir/.tusd/tusd.db. A
+    secret: also as url_file."""
+    migrate: bool = True
+    """Bring the schema up to date at start; otherwise run `tusd-py migrate` and an old schema is refused."""
+    pool_size: int = 8
+    """Postgres connections per worker."""
+    timeout: Seconds = 10.0
+    """How long a request waits for the database before it gets 503 (423 on HEAD)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploads:
+    """What may be uploaded."""
+
+    max_size: Bytes = 0
+    """Largest upload; 0 is no limit."""
+    expiry: Seconds = 24 * HOUR
+    """Unfinished uploads go this long after their last byte; 0 keeps them for ever."""
+    max_age: Seconds = 30 * DAY
+    """Unfinished uploads go this long after their creation, however busy; 0 is no limit."""
+    checkpoint_bytes: Bytes = 16 * MIB
+    """Bytes after which a running request makes what it has durable and moves the line."""
+    checkpoint_interval: Seconds = 5.0
+    """The same by time."""
+    inline_limit: Bytes = 256 * KIB
+    """Whole uploads up to this size are written in one go with one commit."""
+    max_metadata: Bytes = 4 * KIB
+    """Longest Upload-Metadata header."""
+    reap_interval: Seconds = 30.0
+    """How often uploads whose date passed are ended."""
+    disable_download: bool = False
+    """Do not serve finished uploads by GET."""
+    disable_termination: bool = False
+    """Do not let clients delete uploads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long we wait."""
+
+    header: Seconds = 10.0
+    """From connecting (or the first byte of a later request) to the end of the headers."""
+    network: Seconds = 30.0
+    """Without a byte of the body; what came is kept and the connection closed."""
+    minimum_rate: Bytes = 256
+    """Bytes per second, averaged over minimum_rate_window, below which a body is cut; 0 switches it off."""
+    minimum_rate_window: Seconds = 60.0
+    """Over how long the rate is averaged."""
+    keep_alive: Seconds = 75.0
+    """How long an idle connection stays open."""
+    acquire_lock: Seconds = 5.0
+    """How long a request waits for the present writer of its upload to save and let go, before 423."""
+    head_lock: Seconds = 1.0
+    """The same for HEAD."""
+    shutdown: Seconds = 10.0
+    """From SIGTERM to exit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What we refuse to hold."""
+
+    header_field: Bytes = 16 * KIB
+    """Longest single header; longer ones get 400. Bounds how many uploads an Upload-Concat may name (about
+    45 bytes each)."""
+    connections: int = 10000
+    """Open connections per worker; more are closed at once."""
+    backlog: int = 1024
+    """Connections that may wait to be accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cors:
+    """Which web pages may use us."""
+
+    disable: bool = False
+    """Send no CORS headers at all."""
+    allow_origin: str = ".*"
+    """Regular expression that a whole Origin must match."""
+    allow_credentials: bool = False
+    """Let pages send cookies and the like."""
+    allow_methods: tuple[str, ...] = ()
+    """Methods besides the protocol's own."""
+    allow_headers: tuple[str, ...] = ()
+    """Request headers besides the protocol's own."""
+    expose_headers: tuple[str, ...] = ()
+    """Response headers besides the protocol's own."""
+    max_age: Seconds = 86400.0
+    """How long a browser may remember a preflight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who may do what."""
+
+    auth: Literal["", "none"] = ""
+    """"none" serves everybody. Empty means the same, but is accepted only on loopback and Unix sockets,
+    where the visitor is also the admin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Prometheus metrics, on a listener of their own."""
+
+    expose_metrics: bool = True
+    """Serve them."""
+    host: str = "127.0.0.1"
+    """Address of that listener."""
+    port: int = 9464
+    """Its port; 0 takes a free one."""
+    metrics_path: str = "/metrics"
+    """Their path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What is written to standard error."""
+
+    format: Literal["auto", "console", "text", "json"] = "auto"
+    """"auto" is "console" on a terminal and "json" otherwise; "text" is tusd's name for "console"."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """"debug", "info", "warning" or "error"."""
+    requests: bool = True
+    """One line for each request."""
+    show_greeting: bool = True
+    """At start, print where to upload and a recipe to try it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything."""
+
+    server: Server = field(default_factory=Server)
+    storage: Storage = field(default_factory=Storage)
+    database: Database = field(default_factory=Database)
+    uploads: Uploads = field(default_factory=Uploads)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    limits: Limits = field(default_factory=Limits)
+    cors: Cors = field(default_factory=Cors)
+    access: Access = field(default_factory=Access)
+    metrics: Metrics = field(default_factory=Metrics)
+    log: Log = field(default_factory=Log)

@@ -1,0 +1,192 @@
+"""Logs: one event a line, no secrets, nothing that a terminal would obey.
+
+`structlog` hands events to the standard library's `logging`, so that those of libraries take the same way
+and an application that embeds us decides where they go: it never calls `configure`.
+
+Belongs here: the way of an event to standard error. Not here: which events there are.
+"""
+
+import logging
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from .config.settings import Log
+from .masking import MASK, SECRET_NAME, escape_controls, mask_text
+
+OURS = ("tusd_py", "storage_backends", "protocol")
+"""The loggers that `log.level` is about; libraries are heard from `warning` on, or `info` while debugging."""
+LONGEST_TEXT = 4096
+"""Characters of one value; more are cut, so that nobody fills the disk with one header."""
+LONGEST_TRACEBACK = 32768
+DEEPEST = 6
+"""Levels of nesting; what lies below is shown as text."""
+_SAFE_BITS = 256
+"""json.dumps raises for integers of thousands of digits."""
+_TRACES = ("exception", "stack_info")
+"""Values that keep their line breaks: JSON escapes them, and on a terminal they are what a person wants."""
+_FIRST = ("timestamp", "level", "event", "logger")
+
+
+class _Event(dict[str, Any]):
+    """An event on its way through `logging`; as text for the formatters of an application that embeds us."""
+
+    def __str__(self) -> str:
+        fields = [f"{name}={value}" for name, value in self.items() if name != "event"]
+        return " ".join([str(self.get("event", "")), *fields])
+
+
+def _as_logging_call(
+    _logger: WrappedLogger, _method: str, event: EventDict
+) -> tuple[tuple[_Event], dict[str, Any]]:
+    """The last of our processors: what to call the standard library's logger with."""
+    passed = {name: event.pop(name) for name in ("exc_info", "stack_info") if name in event}
+    return (_Event(event),), passed
+
+
+def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The event with secrets masked, controls escaped, and nothing in it that JSON cannot say."""
+    return {
+        _clean_text(str(name)): value if name in ("exc_info", "stack_info") else _shown(str(name), value)
+        for name, value in event.items()
+    }
+
+
+def _shown(name: str, value: object) -> object:
+    if SECRET_NAME.search(name) and value not in (None, "", False, True):
+        return MASK
+    return _clean(value, DEEPEST)
+
+
+def _clean(value: object, depth: int) -> object:
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return _clean_text(str(value))
+        case int() if value.bit_length() <= _SAFE_BITS:
+            return int(value)
+        case float() if math.isfinite(value):
+            return float(value)
+        case bytes() | bytearray():
+            return _clean_text(bytes(value[:LONGEST_TEXT]).decode("utf-8", "backslashreplace"))
+        case Mapping() if depth:
+            return {_clean_text(str(name)): _member(str(name), inner, depth) for name, inner in value.items()}
+        case Sequence() | set() | frozenset() if depth and not isinstance(value, memoryview):
+            return [_clean(inner, depth - 1) for inner in value]
+        case int():
+            return hex(value)[:LONGEST_TEXT]
+        case _:
+            return _clean_text(str(value))
+
+
+def _member(name: str, value: object, depth: int) -> object:
+    return MASK if SECRET_NAME.search(name) else _clean(value, depth - 1)
+
+
+def _clean_text(text: str) -> str:
+    # Masked before it is cut: half a secret would not be recognised. The first cut bounds the work.
+    masked = escape_controls(mask_text(text[: 4 * LONGEST_TEXT]))
+    return masked if len(masked) <= LONGEST_TEXT else f"{masked[:LONGEST_TEXT]}..."
+
+
+def _take_apart(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Our own event out of the record's message, or a library's sentence, which nobody has masked yet."""
+    record: logging.LogRecord = event["_record"]
+    fields = record.msg if isinstance(record.msg, _Event) else {"event": _clean_text(event["event"])}
+    return {**event, **fields, "logger": record.name, "level": record.levelname.lower()}
+
+
+def _mask_traces(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for name in _TRACES:
+        if name in event:
+            event[name] = escape_controls(mask_text(str(event[name])[:LONGEST_TRACEBACK]), keep="\n\t")
+    return event
+
+
+def _drop_plumbing(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for name in ("_record", "_from_structlog"):
+        event.pop(name, None)
+    return event
+
+
+def _in_order(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    first = {name: event[name] for name in _FIRST if name in event}
+    return {**first, **event}
+
+
+_CHAIN: list[Processor] = [
+    structlog.stdlib.filter_by_level,
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    mask_secrets,
+    _as_logging_call,
+]
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger that works without `configure`, too: then the application's `logging` decides."""
+    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        logging.getLogger(name), processors=_CHAIN, wrapper_class=structlog.stdlib.BoundLogger
+    )
+    return logger
+
+
+def configure(settings: Log, *, stream: TextIO | None = None) -> None:
+    """Send this process's events to `stream` (standard error). May be called again. Never when embedded."""
+    out = sys.stderr if stream is None else stream
+    _replace_handlers(_handler(settings, out))
+    logging.captureWarnings(capture=True)
+    structlog.configure(
+        processors=_CHAIN,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
+    # Libraries at debug print requests with their credentials.
+    logging.getLogger().setLevel(logging.INFO if level == logging.DEBUG else max(level, logging.WARNING))
+
+
+def _replace_handlers(handler: logging.Handler) -> None:
+    root = logging.getLogger()
+    for old in [
+        old for old in root.handlers if isinstance(old.formatter, structlog.stdlib.ProcessorFormatter)
+    ]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+
+
+def _handler(settings: Log, out: TextIO) -> logging.Handler:
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[_take_apart],
+            processors=[
+                structlog.processors.format_exc_info,
+                _mask_traces,
+                _drop_plumbing,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _in_order,
+                _renderer(settings, out),
+            ],
+        )
+    )
+    return handler
+
+
+def _renderer(settings: Log, out: TextIO) -> Processor:
+    is_console = out.isatty() if settings.format == "auto" else settings.format in ("console", "text")
+    if not is_console:
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(
+        colors=out.isatty() and not os.environ.get("NO_COLOR"),
+        # The other formatters print local variables, and with them secrets.
+        exception_formatter=structlog.dev.plain_traceback,
+    )

@@ -1,0 +1,73 @@
+"""What must not be shown: secrets, and characters that would let a value draw on a terminal or forge a line.
+
+Belongs here: recognising them in text. Not here: log lines (log.py) and settings (config).
+"""
+
+import re
+
+MASK = "***"
+
+SECRET_NAME = re.compile(
+    r"(^|[-_.])(authorization|cookies?|password|passwd|passphrase|secret|token|signature|sig|jwt|credentials?"
+    r"|dsn|(api|access|secret|private|signing)[-_]?key)([-_.]|$)",
+    re.IGNORECASE | re.ASCII,
+)
+"""Names under which secrets travel, as a whole word of a key such as `access_token` or `Set-Cookie`."""
+
+_IN_TEXT = (
+    # A URL's password; also where the password itself holds an unescaped "@" or "/".
+    (
+        re.compile(r"(\b[a-z][a-z0-9+.-]{0,20}://[^\s/?#:@\"']{0,200}:)[^\s\"']*(?=@)", re.IGNORECASE),
+        rf"\1{MASK}",
+    ),
+    # A link's signature, ours or a presigned one of S3, GCS or Azure.
+    (
+        re.compile(
+            r"([?&;](?:sig|signature|token|access_token|id_token|refresh_token|jwt|key|api_?key|secret|password|code"
+            r"|x-(?:amz|goog)-(?:signature|credential|security-token)|awsaccesskeyid)=)[^&;\s#\"'<>]*",
+            re.IGNORECASE,
+        ),
+        rf"\1{MASK}",
+    ),
+    # Whole header lines, as libraries print requests.
+    (
+        re.compile(
+            r"(\b(?:proxy-)?(?:authorization|(?:set-)?cookie)\b[\"']?\s*[:=,]\s*)[^\r\n]+", re.IGNORECASE
+        ),
+        rf"\1{MASK}",
+    ),
+    (re.compile(r"\b(bearer|basic)(\s+)[a-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1\2{MASK}"),
+    (re.compile(r"\beyJ[\w-]{6,1000}\.[\w-]+\.[\w-]*"), MASK),  # a JWT: its header always begins with {"
+    # key=value of libpq and of configuration dumps.
+    (
+        re.compile(
+            r"(\b(?:password|passwd|secret|api_?key|token)[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)",
+            re.IGNORECASE,
+        ),
+        rf"\1{MASK}",
+    ),
+)
+
+_DRAWING = re.compile(
+    # C0, DEL, C1; line and paragraph separators; zero-width and direction marks; lone surrogates.
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def mask_text(text: str) -> str:
+    """The text with every secret that can be recognised in it replaced by `***`."""
+    for pattern, replacement in _IN_TEXT:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def escape_controls(text: str, *, keep: str = "") -> str:
+    """The text on one line, with nothing that a terminal would obey; characters in `keep` stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _DRAWING.sub(lambda found: found[0] if found[0] in keep else _spelled(found[0]), text)
+
+
+def _spelled(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"  # noqa: PLR2004  # one byte

@@ -1,0 +1,80 @@
+"""Statements that end uploads: stored, terminated, expired, refused, lost.
+
+Belongs here: the last commit of a transfer. Not here: when it is due (work/), what becomes of bytes.
+"""
+
+from protocol.upload import IllegalStep, Step, Transfer, Upload, UploadId, after
+from storage_backends.base import Stored
+
+from .creating import announce_stored
+from .database import Query, Script
+from .events import ENTERED, record
+from .files import lose_version, remove_version
+from .jobs import enqueue
+from .upload_row import ALIVE_AND_LOCKED, Author, job_done, overtaken, to_upload
+
+_STORE = (
+    """
+    UPDATE uploads
+    SET state = 'stored', ref = :ref, ref_offset = 0, updated_at = {now}
+    WHERE id = :id AND state = 'completing'
+      AND """
+    + ALIVE_AND_LOCKED
+    + """
+    RETURNING *
+    """
+)
+
+
+_END = """
+    UPDATE uploads
+    SET state = :state, epoch = epoch + 1, holder = NULL, releasing_until = NULL, dirty_boot = NULL,
+        expires_at = {now} + CAST(:retention AS BIGINT), updated_at = {now}
+    WHERE id = :id
+"""
+
+
+def store(author: Author, upload: Upload, stored: Stored, actor: str) -> Script[Upload | None]:
+    """The sealed object counts, its segments do not."""
+    rows = yield Query(_STORE, {"id": upload.id, "ref": stored.ref, "worker": author.worker})
+    if not rows:
+        yield from overtaken(author)
+        return None
+    yield Query("DELETE FROM parts WHERE upload_id = :id", {"id": upload.id})
+    yield from announce_stored(upload, stored, actor)
+    yield job_done("finish", upload)
+    return to_upload(rows[0])
+
+
+def end(
+    author: Author, upload_id: UploadId, step: Step, *, actor: str, epoch: int | None, only_due: bool
+) -> Script[Upload | None]:
+    """Whoever writes to the upload is fenced by the same commit, and a purge is due."""
+    rows = yield Query(
+        "SELECT *, {now} AS seen_at FROM uploads WHERE id = :id {for_update}", {"id": upload_id}
+    )
+    if not rows or epoch not in (None, rows[0]["epoch"]):
+        return None
+    upload = to_upload(rows[0])
+    if only_due and (upload.expires_at is None or upload.expires_at > rows[0]["seen_at"]):
+        return None
+    try:
+        state = after(upload.state, step)
+    except IllegalStep:
+        return None
+    yield from _end(author, upload, state, actor)
+    return upload
+
+
+def _end(author: Author, upload: Upload, state: Transfer, actor: str) -> Script[None]:
+    retention = author.lifetime.retention
+    yield Query(_END, {"id": upload.id, "state": state, "retention": retention})
+    yield record(ENTERED[state], upload.id, actor, offset=upload.offset)
+    yield job_done("finish", upload)
+    if state is Transfer.LOST:
+        # The bytes that are left stay for the operator as long as the row.
+        yield lose_version(upload)
+        return
+    if upload.state is Transfer.STORED:
+        yield from remove_version(upload)
+    yield enqueue("purge", upload.id, 0)

@@ -1,0 +1,130 @@
+"""What the reaper, the sweep, the syncer and fsck ask of the rows.
+
+Belongs here: statements over many uploads. Not here: the life of one (uploads.py), what is done with the
+answers (work/).
+"""
+
+from collections.abc import Sequence
+
+from protocol.upload import Upload, UploadId
+from storage_backends.base import Synced
+
+from .database import Database, Query, Script
+from .upload_row import to_upload
+
+
+class Housekeeping:
+    """Reads and changes rows in bulk."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def due(self, limit: int) -> list[UploadId]:
+        """Uploads whose date passed: unfinished ones, and stored partials that no final waits for."""
+        rows = await self._database.read(
+            Query(
+                """
+                SELECT id FROM uploads
+                WHERE expires_at <= {now}
+                  AND (state IN ('created', 'receiving', 'waiting')
+                       OR (state = 'stored' AND kind = 'partial'
+                           AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = uploads.id)))
+                ORDER BY expires_at LIMIT :limit
+                """,
+                {"limit": limit},
+            )
+        )
+        return [UploadId(row["id"]) for row in rows]
+
+    async def forget(self, limit: int) -> int:
+        """Drop rows that were remembered long enough; how many. What they became lives on as versions."""
+
+        def script() -> Script[int]:
+            rows = yield Query(
+                """
+                DELETE FROM uploads WHERE id IN (
+                    SELECT id FROM uploads u
+                    WHERE expires_at <= {now}
+                      AND (state IN ('terminated', 'expired', 'refused', 'lost')
+                           OR (state = 'stored' AND kind <> 'partial'))
+                      AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = u.id)
+                    ORDER BY expires_at LIMIT :limit)
+                RETURNING id
+                """,
+                {"limit": limit},
+            )
+            return len(rows)
+
+        return await self._database.transact(script)
+
+    async def refs_to_purge(self, upload_id: UploadId) -> list[str]:
+        """Every name that holds bytes of an upload that ended, and of no version."""
+        rows = await self._database.read(
+            Query(
+                """
+                SELECT ref FROM uploads WHERE id = :id AND state IN ('terminated', 'expired', 'refused')
+                UNION
+                SELECT p.ref FROM parts p JOIN uploads u ON u.id = p.upload_id
+                WHERE p.upload_id = :id AND u.state IN ('terminated', 'expired', 'refused')
+                """,
+                {"id": upload_id},
+            )
+        )
+        return [row["ref"] for row in rows]
+
+    async def refs_named(self, key: str) -> set[str]:
+        """The names under a key that some row still needs."""
+        rows = await self._database.read(
+            Query(
+                """
+                SELECT ref FROM uploads
+                WHERE key = :key AND state NOT IN ('terminated', 'expired', 'refused')
+                UNION
+                SELECT p.ref FROM parts p JOIN uploads u ON u.id = p.upload_id
+                WHERE u.key = :key AND u.state NOT IN ('terminated', 'expired', 'refused')
+                UNION
+                SELECT ref FROM versions WHERE key = :key
+                """,
+                {"key": key},
+            )
+        )
+        return {row["ref"] for row in rows}
+
+    async def dirty_from_other_boots(self, boot_id: str, limit: int) -> list[UploadId]:
+        """Uploads with acknowledged bytes that were never synced before the machine went down."""
+        rows = await self._database.read(
+            Query(
+                "SELECT id FROM uploads WHERE dirty_boot IS NOT NULL AND dirty_boot <> :boot LIMIT :limit",
+                {"boot": boot_id, "limit": limit},
+            )
+        )
+        return [UploadId(row["id"]) for row in rows]
+
+    async def raise_synced(self, synced: Sequence[Synced]) -> None:
+        """Record what reached the medium in the background; see `Synced` for when it counts."""
+        if not synced:
+            return
+
+        def script() -> Script[None]:
+            for one in synced:
+                yield Query(
+                    """
+                    UPDATE uploads
+                    SET synced_offset = CASE WHEN synced_offset < :offset THEN :offset ELSE synced_offset END,
+                        dirty_boot = CASE WHEN "offset" <= :offset THEN NULL ELSE dirty_boot END
+                    WHERE id = :id AND ref = :ref AND "offset" >= :offset AND synced_offset >= :start
+                    """,
+                    {"id": one.upload_id, "ref": one.ref, "start": one.start, "offset": one.offset},
+                )
+
+        await self._database.transact(script)
+
+    async def page(self, after: str, limit: int) -> list[Upload]:
+        """Uploads in the order of their ids behind `after`; for fsck."""
+        rows = await self._database.read(
+            Query(
+                "SELECT * FROM uploads WHERE id > :after ORDER BY id LIMIT :limit",
+                {"after": after, "limit": limit},
+            )
+        )
+        return [to_upload(row) for row in rows]

@@ -1,0 +1,130 @@
+"""The database of several hosts: Postgres, the primary only.
+
+Scripts of several callers do not share a transaction: Postgres writes their commits to disk together by
+itself, and savepoints over the network cost more than they save.
+
+Belongs here: what the seam promises, on top of connections (postgres_pool.py). Not here: asyncpg.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from tusd_py.errors import Refused
+
+from .database import DatabaseError, LostRace, Query, Row, T, Work
+from .migrations import bring_up_to_date
+from .statements import NOW, for_postgres
+
+if TYPE_CHECKING:
+    from .postgres_pool import Pool
+
+RETRIES = 5
+"""How often a transaction that lost a race (serialization failure, deadlock) is run again."""
+
+_FIRST_PAUSE = 0.01
+
+
+class PostgresDatabase:
+    """A pool of connections to one database."""
+
+    name = "postgres"
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int,
+        timeout: float,
+        require_power: bool,
+        migrate: bool,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        """`timeout` (seconds) bounds every call; `clock` gives microseconds, None is the server's clock.
+
+        With `require_power` a server that may forget commits in a power cut is refused.
+        """
+        self._dsn = dsn
+        self._pool_size = pool_size
+        self._timeout = timeout
+        self._require_power = require_power
+        self._migrate = migrate
+        self._clock = clock
+        self._pool: Pool | None = None
+
+    async def open(self) -> None:
+        """Raises Refused: asyncpg missing, no connection, a standby, too old, forgetful, another schema."""
+        try:
+            # asyncpg is an optional dependency, wanted only here.
+            from .postgres_pool import FAILURES, Pool  # noqa: PLC0415
+        except ImportError as problem:
+            raise Refused(
+                "database.url names Postgres, but asyncpg is not installed",
+                hint="pip install 'tusd-py[postgres]'",
+            ) from problem
+        try:
+            self._pool = Pool(
+                self._dsn,
+                size=self._pool_size,
+                seconds=self._timeout,
+                require_power=self._require_power,
+                translate=self._as_postgres,
+            )
+            await self._pool.open()
+            await bring_up_to_date(self, migrate=self._migrate)
+        except BaseException as problem:
+            await self.close()
+            if isinstance(problem, (*FAILURES, DatabaseError, ValueError)) and not isinstance(
+                problem, Refused
+            ):
+                raise Refused(
+                    f"cannot use the Postgres database: {str(problem) or type(problem).__name__}",
+                    hint="check database.url, and that the server runs and lets this user in",
+                ) from problem
+            raise
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close()
+
+    async def transact(self, work: Work[T], *, patience: float | None = None) -> T:
+        seconds = patience or self._timeout
+        for pause in _pauses():
+            try:
+                return await self._opened().run(work(), seconds=seconds)
+            except LostRace:
+                await asyncio.sleep(pause)
+        return await self._opened().run(work(), seconds=seconds)
+
+    async def execute(self, query: Query) -> list[Row]:
+        for pause in _pauses():
+            try:
+                return await self._opened().run_one(query, seconds=self._timeout)
+            except LostRace:
+                await asyncio.sleep(pause)
+        return await self._opened().run_one(query, seconds=self._timeout)
+
+    async def read(self, query: Query) -> list[Row]:
+        return await self._opened().run_one(query, seconds=self._timeout)
+
+    def _opened(self) -> "Pool":
+        if self._pool is None:
+            raise DatabaseError("the database is not open")
+        return self._pool
+
+    def _as_postgres(self, query: Query) -> tuple[str, list[Any]]:
+        statement = for_postgres(query.sql, clock_is_given=self._clock is not None)
+        return statement.text, [self._value(query, name) for name in statement.names]
+
+    def _value(self, query: Query, name: str) -> Any:
+        if name == NOW and self._clock is not None:
+            return self._clock()
+        return query.params[name]
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds; random, so that those who met do not meet again."""
+    for retry in range(RETRIES):
+        yield random.uniform(0, _FIRST_PAUSE * 2**retry)  # noqa: S311 - spreads load, guards nothing

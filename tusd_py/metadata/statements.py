@@ -1,0 +1,123 @@
+"""One text, two dialects: what a statement says in SQLite and in Postgres.
+
+In a statement, outside of strings, quoted names and comments,
+
+    :name           is a parameter
+    {now}           is the database's clock, integer microseconds since the epoch
+    {for_update}    locks the rows read until the end of the transaction
+    {for_share}     locks them against change, together with others who only want that
+    {skip_locked}   locks those rows that nobody has locked and leaves out the rest
+
+SQLite has one writer, so there the locks are nothing. asyncpg asks Postgres for the type of every parameter
+and converts nothing: where the place does not tell (`:x IS NULL`, `{now} + :delay`, a column of a SELECT)
+the statement says CAST(:x AS BIGINT). Strings with backslash escapes (E'...') are not understood.
+
+Belongs here: translation and cutting a script into statements. Not here: running them (the drivers).
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+NOW = "now_"
+"""The parameter that carries the clock where the driver gives the time."""
+
+_LEFT_ALONE = r"""
+    '(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | (?P<dollar>\$[a-z_]*\$).*?(?P=dollar) | ::
+"""
+_TOKEN = re.compile(
+    rf"(?P<verbatim>{_LEFT_ALONE}) | :(?P<name>[a-z_][a-z0-9_]*) | \{{(?P<word>[a-z_]+)\}}",
+    re.VERBOSE | re.DOTALL | re.ASCII,
+)
+_END = re.compile(rf"{_LEFT_ALONE} | ;", re.VERBOSE | re.DOTALL | re.ASCII)
+_COMMENT = re.compile(r"--[^\n]* | /\*.*?\*/", re.VERBOSE | re.DOTALL)
+
+_SQLITE_WORDS = {"now": f":{NOW}", "for_update": "", "for_share": "", "skip_locked": ""}
+_POSTGRES_WORDS = {
+    # now() stands still in a transaction, and the hosts' clocks differ: only this one runs and is shared.
+    "now": "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+    "for_update": "FOR UPDATE",
+    "for_share": "FOR SHARE",
+    "skip_locked": "FOR UPDATE SKIP LOCKED",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A statement as its database reads it."""
+
+    text: str
+    names: tuple[str, ...]
+    """Its parameters; on Postgres the n-th is $n."""
+
+
+@lru_cache(maxsize=1024)
+def for_sqlite(sql: str) -> Statement:
+    """Parameters stay named; `NOW` is among them where the clock is asked. ValueError on an unknown word."""
+    names: dict[str, None] = {}
+
+    def replace(token: re.Match[str]) -> str:
+        if token["verbatim"]:
+            return token["verbatim"]
+        if token["word"]:
+            text = _word(token["word"], _SQLITE_WORDS)
+            if token["word"] == "now":
+                names[NOW] = None
+            return text
+        names[token["name"]] = None
+        return f":{token['name']}"
+
+    return Statement(text=_TOKEN.sub(replace, sql), names=tuple(names))
+
+
+@lru_cache(maxsize=1024)
+def for_postgres(sql: str, *, clock_is_given: bool) -> Statement:
+    """Parameters become positional, one position for each name. ValueError on an unknown word."""
+    names: dict[str, int] = {}
+
+    def position(name: str) -> str:
+        return f"${names.setdefault(name, len(names) + 1)}"
+
+    def replace(token: re.Match[str]) -> str:
+        if token["verbatim"]:
+            return token["verbatim"]
+        if token["name"]:
+            return position(token["name"])
+        if token["word"] == "now" and clock_is_given:
+            return f"CAST({position(NOW)} AS BIGINT)"
+        return _word(token["word"], _POSTGRES_WORDS)
+
+    text = _TOKEN.sub(replace, sql)
+    return Statement(text=text, names=tuple(names))
+
+
+def _word(word: str, words: dict[str, str]) -> str:
+    if word not in words:
+        raise ValueError(f"a statement says {{{word}}}, but only {', '.join(sorted(words))} are known")
+    return words[word]
+
+
+def split_postgres(script: str) -> Iterator[str]:
+    """The statements of a script, each with its semicolon. ValueError when the last one lacks it."""
+    start = 0
+    for token in _END.finditer(script):
+        if token[0] == ";":
+            yield script[start : token.end()].strip()
+            start = token.end()
+    rest = _COMMENT.sub("", script[start:]).strip()
+    if rest:
+        raise ValueError(f"a statement does not end with a semicolon: {rest}")
+
+
+def split_sqlite(script: str) -> Iterator[str]:
+    """The same; the semicolons inside of a trigger do not end it."""
+    gathered = ""
+    for piece in split_postgres(script):
+        gathered = f"{gathered} {piece}".strip()
+        if sqlite3.complete_statement(gathered):
+            yield gathered
+            gathered = ""
+    if gathered:
+        raise ValueError(f"a trigger does not end: {gathered}")

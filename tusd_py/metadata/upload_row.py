@@ -1,0 +1,123 @@
+"""The row of an upload, and what every statement on it shares.
+
+Belongs here: reading rows, the conditions of every compare-and-set. Not here: the statements (creating.py,
+writing.py, ending.py).
+"""
+
+from dataclasses import dataclass
+
+from protocol.upload import Dialect, Kind, Transfer, Upload, UploadId
+from storage_backends.base import Segment
+
+from .database import Buried, Query, Row, Script
+
+FOREVER = 4 * 10**18
+"""Microseconds; stands for "no limit" where SQL wants a number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewUpload:
+    """What is known when an upload is created."""
+
+    id: UploadId
+    tenant: str
+    owner: str
+    metadata: str
+    filename: str | None
+    filetype: str | None
+    length: int | None
+    dialect: Dialect
+    kind: Kind
+    concat: str
+    key: str
+    file_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetime:
+    """When rows end. Microseconds; FOREVER is no limit."""
+
+    expiry: int
+    max_age: int
+    retention: int
+    """How long an ended upload is remembered, so that its client hears 410 or sees that it finished."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A row as it was read, and the database's clock at that moment."""
+
+    upload: Upload
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """The worker in whose name rows are changed."""
+
+    worker: str
+    boot_id: str
+    lifetime: Lifetime
+
+
+NOT_BURIED = "NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.buried <> 0)"
+
+# Locks the worker's row against its burial, for commits that name a file which only its worker protects.
+ALIVE_AND_LOCKED = "EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.buried = 0 {for_share})"
+
+EXPIRES = """
+    CASE WHEN CAST(:expiry AS BIGINT) >= CAST(:forever AS BIGINT) THEN NULL
+         WHEN {now} + CAST(:expiry AS BIGINT) < created_at + CAST(:max_age AS BIGINT)
+         THEN {now} + CAST(:expiry AS BIGINT)
+         ELSE created_at + CAST(:max_age AS BIGINT) END
+"""
+
+
+def overtaken(author: Author) -> Script[None]:
+    """Nothing was changed; was it because this worker is buried? Then raises Buried."""
+    rows = yield Query("SELECT buried FROM workers WHERE id = :worker", {"worker": author.worker})
+    if rows and rows[0]["buried"]:
+        raise Buried("this worker was given up by the others")
+
+
+def job_done(consumer: str, upload: Upload) -> Query:
+    """The job of an upload has nothing left to do."""
+    return Query(
+        "DELETE FROM jobs WHERE consumer = :consumer AND subject = :id",
+        {"consumer": consumer, "id": upload.id},
+    )
+
+
+def current_segment(upload: Upload) -> Segment:
+    """The segment that the next writer goes on in."""
+    return Segment(ref=upload.ref, offset=upload.ref_offset, length=upload.offset - upload.ref_offset)
+
+
+def to_upload(row: Row) -> Upload:
+    """A row of `uploads`."""
+    return Upload(
+        id=UploadId(row["id"]),
+        tenant=row["tenant"],
+        owner=row["owner"],
+        metadata=row["metadata"],
+        filename=row["filename"],
+        filetype=row["filetype"],
+        length=row["length"],
+        offset=row["offset"],
+        synced_offset=row["synced_offset"],
+        dirty_boot=row["dirty_boot"],
+        state=Transfer(row["state"]),
+        epoch=row["epoch"],
+        holder=row["holder"],
+        releasing_until=row["releasing_until"],
+        expires_at=row["expires_at"],
+        dialect=Dialect(row["dialect"]),
+        kind=Kind(row["kind"]),
+        concat=row["concat"],
+        key=row["key"],
+        ref=row["ref"],
+        ref_offset=row["ref_offset"],
+        file_id=row["file_id"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )

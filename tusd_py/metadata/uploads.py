@@ -1,0 +1,117 @@
+"""Uploads: the truth about where each line is.
+
+Every change is one compare-and-set on the epoch (and, where bytes are acknowledged, on the old offset),
+and it also asks that this worker has not been buried. A change that returns None changed nothing: its
+caller was overtaken, must say nothing about offsets, and must drop its bytes.
+
+Belongs here: what the rest of the house calls. Not here: the statements (creating.py, writing.py,
+ending.py), who waits for whom (leases.py), sweeping (housekeeping.py).
+"""
+
+from protocol.upload import Step, Upload, UploadId
+from storage_backends.base import Segment, Stored
+
+from . import creating, ending, writing
+from .database import Database, Query, Row
+from .upload_row import Author, NewUpload, Seen, to_upload
+from .writing import Advance
+
+_SEGMENTS = """
+    SELECT u.ref AS last_ref, u.ref_offset AS last_offset, u."offset" - u.ref_offset AS last_length,
+           p.ref, p."offset", p.length
+    FROM uploads u LEFT JOIN parts p ON p.upload_id = u.id AND p.state = 'segment'
+    WHERE u.id = :id
+    ORDER BY p."offset"
+"""
+
+
+class UploadRows:
+    """The rows, as one worker changes them."""
+
+    def __init__(self, database: Database, author: Author) -> None:
+        self._database = database
+        self._author = author
+
+    async def find(self, upload_id: UploadId) -> Seen | None:
+        """The row as committed now."""
+        rows = await self._database.read(
+            Query("SELECT *, {now} AS seen_at FROM uploads WHERE id = :id", {"id": upload_id})
+        )
+        return Seen(upload=to_upload(rows[0]), now=rows[0]["seen_at"]) if rows else None
+
+    async def segments(self, upload_id: UploadId) -> list[Segment]:
+        """Where the bytes below the line are, in order, as of one moment; [] for no such upload."""
+        rows = await self._database.read(Query(_SEGMENTS, {"id": upload_id}))
+        closed = [
+            Segment(ref=row["ref"], offset=row["offset"], length=row["length"])
+            for row in rows
+            if row["ref"] is not None
+        ]
+        return [*closed, *(_last_segment(row) for row in rows[-1:])]
+
+    async def create(self, new: NewUpload, *, actor: str) -> Upload:
+        """Insert an upload without bytes."""
+        return await self._database.transact(lambda: creating.create(self._author, new, actor))
+
+    async def create_whole(self, new: NewUpload, stored: Stored, *, synced: bool, actor: str) -> Upload:
+        """Insert an upload together with all its bytes, which are durable: one commit for everything."""
+        return await self._database.transact(
+            lambda: creating.create_whole(self._author, new, stored, synced=synced, actor=actor)
+        )
+
+    async def store_whole(self, seen: Upload, stored: Stored, *, synced: bool, actor: str) -> Upload | None:
+        """The short cut: an upload nobody began and nobody holds gets all its bytes in one commit.
+
+        None when somebody else did something first.
+        """
+        return await self._database.transact(
+            lambda: creating.store_whole(self._author, seen, stored, synced=synced, actor=actor)
+        )
+
+    async def acquire(self, upload_id: UploadId, *, dead: str | None = None) -> Upload | None:
+        """Become the writer, where nobody is, or where `dead` is and its death is proven.
+
+        The same file goes on. None when somebody else holds it, or it is not open any more.
+        """
+        rows = await self._database.execute(writing.acquire(self._author, upload_id, dead))
+        return to_upload(rows[0]) if rows else None
+
+    async def seize(self, seen: Upload) -> Upload | None:
+        """Become the writer by force, where the present one may be alive but does not answer.
+
+        A new segment begins, so that whatever the old writer still does goes into a dead file. None when
+        the row moved since `seen`.
+        """
+        return await self._database.transact(lambda: writing.seize(self._author, seen))
+
+    async def advance(self, advance: Advance, *, actor: str) -> Upload | None:
+        """Move the line. The bytes below `advance.offset` must be durable before this is called.
+
+        None when overtaken.
+        """
+        return await self._database.transact(lambda: writing.advance(self._author, advance, actor))
+
+    async def release(self, upload: Upload) -> None:
+        """Let go of the lease, where nothing else is to be committed. Harmless when overtaken."""
+        await self._database.execute(writing.release(self._author, upload))
+
+    async def store(self, upload: Upload, stored: Stored, *, actor: str) -> Upload | None:
+        """The finish job's commit: the sealed object counts. None if the upload ended otherwise."""
+        return await self._database.transact(lambda: ending.store(self._author, upload, stored, actor))
+
+    async def end(
+        self, upload_id: UploadId, step: Step, *, actor: str, epoch: int | None = None, only_due: bool = False
+    ) -> Upload | None:
+        """End an upload by `step`, and fence whoever writes to it; the row as it was before.
+
+        With `epoch`, only if no other writer came; with `only_due`, only if its date passed. None when the
+        step is not legal (any more) or the row is not there.
+        """
+        return await self._database.transact(
+            lambda: ending.end(self._author, upload_id, step, actor=actor, epoch=epoch, only_due=only_due)
+        )
+
+
+def _last_segment(row: Row) -> Segment:
+    """The one that the next writer goes on in."""
+    return Segment(ref=row["last_ref"], offset=row["last_offset"], length=row["last_length"])

@@ -1,0 +1,94 @@
+"""The lock that SQLite's writers take in turn, one process after the other.
+
+SQLite's own lock is polled, so one busy process starves the others for seconds; `flock` sleeps and is fair
+enough. The lock also covers every checkpoint, which keeps us clear of sqlite.org/wal.html#walresetbug.
+
+While the lock is held its file says by whom and since when, so that a supervisor can end a worker that was
+frozen inside. The file is never removed: whoever held the old one would not be seen in the new.
+
+Belongs here: taking turns. Not here: what is written meanwhile (sqlite_writer.py).
+"""
+
+import fcntl
+import os
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+_MARK = struct.Struct("<QQ")
+_NOBODY = _MARK.pack(0, 0)
+_MODE = 0o600
+
+
+class Holder(NamedTuple):
+    """Who writes now."""
+
+    pid: int
+    held_since_ns: int
+    """On CLOCK_MONOTONIC, which all processes of a host share and which stands still while it sleeps."""
+
+
+def lock_path(database: Path) -> Path:
+    """Where the lock of a database file is."""
+    return database.with_name(database.name + ".lock")
+
+
+class WriteLock:
+    """Opened by the process that uses it: a lock inherited over fork would be the parent's."""
+
+    def __init__(self, database: Path) -> None:
+        """Raises OSError."""
+        # Python opens with O_CLOEXEC (PEP 446), so no child keeps the lock of a dead worker.
+        self._lock = os.open(lock_path(database), os.O_RDWR | os.O_CREAT, _MODE)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Wait for the lock, without end. Raises OSError."""
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            self._mark(_MARK.pack(os.getpid(), time.monotonic_ns()))
+            yield
+        finally:
+            # The mark goes first: one that stays behind would accuse whoever is next.
+            self._mark(_NOBODY)
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _mark(self, mark: bytes) -> None:
+        # The mark is for supervisors only: a full disk must not keep the lock from being released.
+        with suppress(OSError):
+            os.pwrite(self._lock, mark, 0)
+
+    def close(self) -> None:
+        os.close(self._lock)
+
+
+def holder(path: Path) -> Holder | None:
+    """Who holds the lock file at `path` now; None when nobody does.
+
+    The mark of a process that was killed is only believed while somebody holds the lock, and may then be
+    older than the one who does: a supervisor ends a child only after two looks that say the same.
+    """
+    try:
+        lock = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        if _is_free(lock):
+            return None
+        mark = os.pread(lock, _MARK.size, 0)
+    finally:
+        os.close(lock)
+    if len(mark) < _MARK.size or mark == _NOBODY:
+        return None
+    return Holder(*_MARK.unpack(mark))
+
+
+def _is_free(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

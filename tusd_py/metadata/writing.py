@@ -1,0 +1,198 @@
+"""Statements of a writer: becoming one, moving the line, letting go.
+
+Belongs here: everything between the first byte and the last. Not here: who may write (leases.py).
+"""
+
+from dataclasses import dataclass
+
+from protocol.upload import OPEN, Step, Transfer, Upload, UploadId, after
+from storage_backends.base import Part
+from storage_backends.refs import segment_ref
+
+from .database import Query, Script
+from .events import ENTERED, EventKind, record
+from .jobs import enqueue
+from .upload_row import EXPIRES, FOREVER, NOT_BURIED, Author, overtaken, to_upload
+
+FINISH_DELAY = 10_000_000
+"""Microseconds until somebody else finishes an upload whose worker, which does it at once, died."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """Moves the line of an upload from where `upload` has it to `offset`."""
+
+    upload: Upload
+    offset: int
+    synced: bool
+    length: int | None = None
+    """Declares a deferred length."""
+    parts: tuple[Part, ...] = ()
+    release: bool = False
+    """Let go of the lease in the same commit."""
+
+
+_ACQUIRE = (
+    """
+    UPDATE uploads
+    SET epoch = epoch + 1, holder = :worker, releasing_until = NULL, updated_at = {now}
+    WHERE id = :id AND state IN ('created', 'receiving')
+      AND (holder IS NULL OR holder = CAST(:dead AS TEXT))
+      AND (expires_at IS NULL OR expires_at > {now})
+      AND """
+    + NOT_BURIED
+    + """
+    RETURNING *
+    """
+)
+
+_ADVANCE = (
+    """
+    UPDATE uploads
+    SET "offset" = :offset,
+        synced_offset = CASE WHEN :synced = 1 THEN :offset ELSE synced_offset END,
+        dirty_boot = CASE WHEN :synced = 1 THEN NULL ELSE CAST(:boot AS TEXT) END,
+        length = coalesce(length, CAST(:length AS BIGINT)),
+        state = :state,
+        holder = CASE WHEN :release = 1 THEN NULL ELSE holder END,
+        expires_at = """
+    + EXPIRES
+    + """,
+        updated_at = {now}
+    WHERE id = :id AND epoch = :epoch AND holder = :worker AND "offset" = :old
+      AND state IN ('created', 'receiving')
+      AND """
+    + NOT_BURIED
+    + """
+    RETURNING *
+    """
+)
+
+_BEGIN_SEGMENT = (
+    """
+    UPDATE uploads
+    SET epoch = epoch + 1, holder = :worker, releasing_until = NULL, ref = :ref, ref_offset = "offset",
+        updated_at = {now}
+    WHERE id = :id AND epoch = :epoch AND state IN ('created', 'receiving')
+      AND """
+    + NOT_BURIED
+    + " RETURNING *"
+)
+
+# The epoch numbers the segments: it rises with every writer, so no number is used twice.
+_CLOSE_SEGMENT = """
+    INSERT INTO parts (upload_id, part_no, "offset", length, state, epoch, ref)
+    VALUES (:id, :epoch, :offset, :length, 'segment', :epoch, :ref)
+"""
+
+_INSERT_PART = """
+    INSERT INTO parts (upload_id, part_no, "offset", length, state, etag, digest, epoch, ref)
+    VALUES (:id, :part_no, :offset, :length, 'part', CAST(:etag AS TEXT), CAST(:digest AS TEXT), :epoch, :ref)
+"""
+
+_RELEASE = """
+    UPDATE uploads SET holder = NULL, releasing_until = NULL
+    WHERE id = :id AND epoch = :epoch AND holder = :worker
+"""
+
+
+def acquire(author: Author, upload_id: UploadId, dead: str | None) -> Query:
+    """Become the writer where nobody is, or where `dead` was."""
+    return Query(_ACQUIRE, {"id": upload_id, "worker": author.worker, "dead": dead})
+
+
+def release(author: Author, upload: Upload) -> Query:
+    """Let go, where nothing else is to be committed."""
+    return Query(_RELEASE, {"id": upload.id, "epoch": upload.epoch, "worker": author.worker})
+
+
+def seize(author: Author, seen: Upload) -> Script[Upload | None]:
+    """Become the writer by force, in a new segment."""
+    rows = yield Query("SELECT * FROM uploads WHERE id = :id {for_update}", {"id": seen.id})
+    upload = to_upload(rows[0]) if rows else None
+    if upload is None or upload.epoch != seen.epoch or upload.state not in OPEN:
+        return None
+    yield from overtaken(author)
+    if upload.offset > upload.ref_offset:
+        yield _close_segment(upload)
+    rows = yield Query(
+        _BEGIN_SEGMENT,
+        {
+            "id": upload.id,
+            "epoch": upload.epoch,
+            "worker": author.worker,
+            "ref": segment_ref(upload.key, upload.epoch + 1),
+        },
+    )
+    yield record(EventKind.SEIZED, upload.id, author.worker, holder=upload.holder, epoch=upload.epoch)
+    return to_upload(rows[0])
+
+
+def advance(author: Author, advance: Advance, actor: str) -> Script[Upload | None]:
+    """Move the line."""
+    upload = advance.upload
+    length = upload.length if upload.length is not None else advance.length
+    state = Transfer.COMPLETING if advance.offset == length else after(upload.state, Step.RECEIVE)
+    rows = yield _advance(author, advance, state)
+    if not rows:
+        yield from overtaken(author)
+        return None
+    moved = to_upload(rows[0])
+    for part in advance.parts:
+        yield _insert_part(moved, part)
+    if moved.state is not upload.state:
+        yield record(ENTERED[moved.state], moved.id, actor, offset=moved.offset)
+    if moved.state is Transfer.COMPLETING:
+        yield enqueue("finish", moved.id, FINISH_DELAY)
+    return moved
+
+
+def _advance(author: Author, advance: Advance, state: Transfer) -> Query:
+    complete = state is Transfer.COMPLETING
+    return Query(
+        _ADVANCE,
+        {
+            "id": advance.upload.id,
+            "epoch": advance.upload.epoch,
+            "old": advance.upload.offset,
+            "offset": advance.offset,
+            "synced": int(advance.synced),
+            "boot": author.boot_id,
+            "length": advance.length,
+            "state": state,
+            "release": int(advance.release or complete),
+            "worker": author.worker,
+            "expiry": author.lifetime.retention if complete else author.lifetime.expiry,
+            "max_age": FOREVER if complete else author.lifetime.max_age,
+            "forever": FOREVER,
+        },
+    )
+
+
+def _close_segment(upload: Upload) -> Query:
+    return Query(
+        _CLOSE_SEGMENT,
+        {
+            "id": upload.id,
+            "epoch": upload.epoch,
+            "offset": upload.ref_offset,
+            "length": upload.offset - upload.ref_offset,
+            "ref": upload.ref,
+        },
+    )
+
+
+def _insert_part(upload: Upload, part: Part) -> Query:
+    return Query(
+        _INSERT_PART,
+        {
+            "id": upload.id,
+            "part_no": part.part_no,
+            "offset": part.offset,
+            "length": part.length,
+            "etag": part.etag,
+            "digest": part.digest,
+            "epoch": upload.epoch,
+            "ref": part.ref,
+        },
+    )

@@ -1,0 +1,1 @@
+"""The HTTP faces. Nothing below this package knows HTTP."""

@@ -1,0 +1,178 @@
+"""The one seam between exceptions and responses.
+
+`install` puts it around an application: every request is checked before anything else, every exception
+becomes an answer in tusd's form, every response carries what all responses must carry.
+
+Belongs here: the middleware and the last touch to responses. Not here: what went wrong (protocol/errors.py)
+and what never became a request (connection.py).
+"""
+
+import time
+from typing import Protocol
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from protocol.errors import (
+    BadHeader,
+    ExpectationFailed,
+    InternalError,
+    MaxSizeExceeded,
+    MethodNotAllowed,
+    NotFound,
+    ProtocolError,
+    Unavailable,
+    UploadLocked,
+)
+from protocol.tus.answers import answer_error
+from protocol.tus.version import VERSION
+from tusd_py.config.settings import Settings
+
+from .cors import CorsPolicy
+from .guard import check_origin, check_request, is_below_base, request_id
+from .location import client_address
+from .responses import SERVER_NAME, response_of
+
+log = structlog.get_logger("tusd_py.server")
+
+QUIET_PATHS = frozenset({"/healthz", "/readyz", "/health"})
+"""Asked every few seconds by machines: neither logged nor counted."""
+
+_FIRST_SERVER_ERROR = 500
+
+
+class RequestMeter(Protocol):
+    """What is counted of requests. Calls are cheap and never fail."""
+
+    def requested(self, method: str) -> None: ...
+    def refused(self, status: int, code: str) -> None: ...
+
+
+def install(app: web.Application, settings: Settings, *, meter: RequestMeter) -> None:
+    """Make this the outermost layer of `app`. Raises Refused for CORS settings that cannot be."""
+    seam = Seam(settings, CorsPolicy(settings.cors), meter)
+    app.middlewares.insert(0, seam.middleware())
+    app.on_response_prepare.append(seam.finish)
+
+
+class Seam:
+    """The settings, the CORS policy and the meter, around every request."""
+
+    def __init__(self, settings: Settings, cors: CorsPolicy, meter: RequestMeter) -> None:
+        self._settings = settings
+        self._cors = cors
+        self._meter = meter
+
+    def middleware(self) -> Middleware:
+        """The outermost middleware; routes of aiohttp's own (404, 405) pass it too."""
+
+        @web.middleware
+        async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.path in QUIET_PATHS:
+                return await self._answer(request, handler)
+            began = time.monotonic()
+            with structlog.contextvars.bound_contextvars(request_id=request_id(request)):
+                self._meter.requested(request.method)
+                response = await self._answer(request, handler)
+                self._record(request, response, time.monotonic() - began)
+                return response
+
+        return outermost
+
+    async def finish(self, request: web.Request, response: web.StreamResponse) -> None:
+        """The last touch, just before the head of any response goes out (on_response_prepare)."""
+        self._cors.stamp(request, response.headers)
+        response.headers["X-Request-ID"] = request_id(request)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers["Server"] = SERVER_NAME
+        if is_below_base(request, self._settings):
+            response.headers.setdefault("Tus-Resumable", VERSION)
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await self._checked(request, handler)
+        except web.HTTPException as exc:
+            if exc.status < web.HTTPBadRequest.status_code:
+                raise
+            return self._refuse(request, _translated(exc))
+        except ProtocolError as error:
+            return self._refuse(request, error)
+        except Exception as exc:
+            # One of the two outermost loops: whatever it is, the client hears 500 and we keep the traceback.
+            if _was_begun(request):
+                if not isinstance(exc, ConnectionError):
+                    log.exception("request.broken_off")
+                raise ConnectionError("the answer was begun and cannot be finished") from exc
+            if isinstance(exc, ConnectionError) and request.transport is None:
+                log.debug("request.client_gone")
+            else:
+                log.exception("request.failed")
+            return self._refuse(request, InternalError())
+
+    async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        check_request(request, self._settings)
+        if is_below_base(request, self._settings):
+            return await handler(request)
+        if self._cors.answers(request):
+            return web.Response(status=web.HTTPNoContent.status_code)
+        check_origin(request, self._settings)
+        return await handler(request)
+
+    def _refuse(self, request: web.Request, error: ProtocolError) -> web.Response:
+        if _was_begun(request):
+            raise ConnectionError("the answer was begun and cannot be finished") from error
+        said = self._kept_alive(request, error)
+        self._meter.refused(said.status, said.code)
+        response = response_of(answer_error(said))
+        if _has_unread_body(request):
+            response.force_close()
+        return response
+
+    def _kept_alive(self, request: web.Request, error: ProtocolError) -> ProtocolError:
+        """On HEAD of an upload whatever passes by is 423.
+
+        tus-js-client starts again from byte 0 on any other failure there, 5xx included.
+        """
+        method = request.headers.get("X-HTTP-Method-Override", request.method).upper()
+        passing = error.status >= _FIRST_SERVER_ERROR
+        if method == "HEAD" and passing and is_below_base(request, self._settings):
+            return UploadLocked(str(error), headers={"Retry-After": error.headers.get("Retry-After", "1")})
+        return error
+
+    def _record(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+        if not self._settings.log.requests:
+            return
+        # Never the query: it may hold a signature.
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status,
+            duration_ms=round(seconds * 1000, 1),
+            client=client_address(request, self._settings),
+        )
+
+
+def _translated(exc: web.HTTPException) -> ProtocolError:
+    """aiohttp's own refusals, in our words."""
+    if isinstance(exc, web.HTTPMethodNotAllowed):
+        return MethodNotAllowed(headers={"Allow": ",".join(sorted(exc.allowed_methods))})
+    known: dict[int, type[ProtocolError]] = {
+        404: NotFound,
+        413: MaxSizeExceeded,
+        417: ExpectationFailed,
+        503: Unavailable,
+    }
+    fallback = InternalError if exc.status >= _FIRST_SERVER_ERROR else BadHeader
+    return known.get(exc.status, fallback)()
+
+
+def _was_begun(request: web.Request) -> bool:
+    """Part of an answer is on its way already."""
+    return request.writer.output_size > 0
+
+
+def _has_unread_body(request: web.Request) -> bool:
+    content = request.content
+    return request.body_exists and (not content.is_eof() or content.exception() is not None)

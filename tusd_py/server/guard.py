@@ -1,0 +1,120 @@
+"""What aiohttp lets through and we do not.
+
+Belongs here: checks that need no upload, no identity and no database, made before anything else.
+Not here: framing and deadlines (connection.py), what each verb wants (protocol/).
+"""
+
+import re
+import secrets
+
+from aiohttp import web
+from aiohttp.http import HttpVersion10, HttpVersion11
+
+from protocol.errors import BadHeader, ExpectationFailed, HostRefused, OriginRefused, RepeatedHeader
+from tusd_py.config.settings import Settings
+
+from .location import is_valid_host, public_origin
+
+REQUEST_ID = web.RequestKey("request_id", str)
+"""Names a request in logs and in its answer."""
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_DEFAULT_PORT = {"http": "80", "https": "443"}
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def check_request(request: web.BaseRequest, settings: Settings) -> None:
+    """Called before everything else. Raises a ProtocolError."""
+    _check_version(request)
+    _check_framing(request)
+    _check_expect(request)
+    _check_host(request, settings.server.allowed_hosts)
+
+
+def check_origin(request: web.BaseRequest, settings: Settings) -> None:
+    """For everything but the base path while visitors are anonymous: no page of another site.
+
+    Without it any web page could use a server on the visitor's own machine. Raises OriginRefused.
+    """
+    if settings.access.auth not in ("", "none"):
+        return
+    origins = request.headers.getall("Origin", [])
+    if not origins:
+        return
+    if len(origins) > 1 or not _same_origin(origins[0], public_origin(request, settings)):
+        raise OriginRefused
+
+
+def is_below_base(request: web.BaseRequest, settings: Settings) -> bool:
+    """The request is for the tus face: the base path itself, with or without its slash, or below."""
+    base = settings.server.base_path
+    return request.path.startswith(base) or request.path == base.rstrip("/")
+
+
+def host_is_known(request: web.BaseRequest, settings: Settings) -> bool:
+    """The Host is one that we gave ourselves, so no foreign name was pointed at us (DNS rebinding)."""
+    name = _host_name(request.headers.get("Host", ""))
+    named = {settings.server.host.lower(), *(host.lower() for host in settings.server.allowed_hosts)}
+    return bool(name) and name in _LOOPBACK | named
+
+
+def request_id(request: web.BaseRequest) -> str:
+    """The client's X-Request-ID where it is harmless, else one of ours; the same at every call."""
+    known: str = request.get(REQUEST_ID, "")
+    if known:
+        return known
+    sent = request.headers.getall("X-Request-ID", [])
+    sane = len(sent) == 1 and _SANE_ID.fullmatch(sent[0])
+    made = sent[0] if sane else secrets.token_hex(8)
+    request[REQUEST_ID] = made
+    return made
+
+
+def _check_version(request: web.BaseRequest) -> None:
+    # aiohttp would serve "HTTP/2.0" and "HTTP/1.9". A 400: clients of ours retry every 5xx.
+    if request.version not in (HttpVersion10, HttpVersion11):
+        raise BadHeader("this server speaks HTTP/1.1 and HTTP/1.0")
+
+
+def _check_framing(request: web.BaseRequest) -> None:
+    if request.version == HttpVersion10 and "Transfer-Encoding" in request.headers:
+        # RFC 9112, 6.1: such a message must be taken as faulty.
+        raise BadHeader("Transfer-Encoding does not exist in HTTP/1.0")
+    if request.method in ("GET", "HEAD") and request.body_exists:
+        # RFC 9110, 9.3.1: no meaning, and a way to smuggle requests.
+        raise BadHeader(f"{request.method} has no body")
+
+
+def _check_expect(request: web.BaseRequest) -> None:
+    if request.headers.get("Expect", "100-continue").lower() != "100-continue":
+        raise ExpectationFailed
+
+
+def _check_host(request: web.BaseRequest, allowed: tuple[str, ...]) -> None:
+    hosts = request.headers.getall("Host", [])
+    if len(hosts) > 1:
+        raise RepeatedHeader("Host was sent twice")
+    host = hosts[0] if hosts else ""
+    if host and not is_valid_host(host):
+        raise BadHeader("Host is not a host name")
+    if not allowed:
+        return
+    served = {entry.lower() for entry in allowed}
+    if host.lower() not in served and _host_name(host) not in served:
+        raise HostRefused
+
+
+def _host_name(host: str) -> str:
+    """Without the port; IPv6 addresses keep their brackets."""
+    return re.sub(r":[0-9]*\Z", "", host).rstrip(".").lower()
+
+
+def _same_origin(one: str, other: str) -> bool:
+    return _normal_origin(one) == _normal_origin(other)
+
+
+def _normal_origin(origin: str) -> tuple[str, str, str]:
+    scheme, _, authority = origin.lower().partition("://")
+    port = re.search(r":([0-9]+)\Z", authority)
+    name = authority[: port.start()] if port else authority
+    return scheme, name, port[1] if port else _DEFAULT_PORT.get(scheme, "")

@@ -1,0 +1,110 @@
+"""Are we alive, are we ready: /healthz, /readyz and the alias /health.
+
+Belongs here: the answers and the time-outs. Not here: what is checked; whoever owns it adds a check.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+log = structlog.get_logger("tusd_py.server")
+
+PATIENCE = 2.0
+"""Seconds for one check; orchestrators ask with time-outs of a few seconds."""
+
+_FRESH = 1.0
+"""Seconds for which a report is given out again, so that asking often costs the database nothing."""
+
+_RETRY_AFTER = "5"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Check:
+    name: str
+    ask: Callable[[], Awaitable[None]]
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What the checks said: "ok", "failed" or "timeout" by name. Never why: strangers read it."""
+
+    ready: bool
+    checks: dict[str, str]
+
+
+class Readiness:
+    """Named checks, and whether we are draining."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        """Set on SIGTERM: load balancers should send new requests elsewhere."""
+        self._checks: list[_Check] = []
+        self._asking = asyncio.Lock()
+        self._last: Report | None = None
+        self._fresh_until = 0.0
+
+    def add(self, name: str, ask: Callable[[], Awaitable[None]], *, required: bool = True) -> None:
+        """`ask` raises if its part is down. Without `required` it is only shown."""
+        self._checks.append(_Check(name=name, ask=ask, required=required))
+
+    async def report(self) -> Report:
+        """Ask every check, at most once a second however many want to know."""
+        loop = asyncio.get_running_loop()
+        async with self._asking:
+            if self._last is None or loop.time() >= self._fresh_until:
+                self._last = await self._ask_all()
+                self._fresh_until = loop.time() + _FRESH
+            return self._last
+
+    async def _ask_all(self) -> Report:
+        answers = await asyncio.gather(*(_ask(check) for check in self._checks))
+        said = dict(zip((check.name for check in self._checks), answers, strict=True))
+        return Report(
+            ready=all(said[check.name] == "ok" for check in self._checks if check.required), checks=said
+        )
+
+
+def add_health(app: web.Application, readiness: Readiness) -> None:
+    """Add the routes."""
+
+    async def ready(_request: web.Request) -> web.Response:
+        return _answer(await readiness.report(), draining=readiness.draining)
+
+    app.router.add_get("/healthz", _alive)
+    app.router.add_get("/health", _alive)
+    app.router.add_get("/readyz", ready)
+
+
+async def _alive(_request: web.Request) -> web.Response:
+    """The process answers; nothing else is looked at, so that a slow database restarts nobody."""
+    return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
+
+
+async def _ask(check: _Check) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await check.ask()
+    except TimeoutError:
+        log.warning("health.timeout", check=check.name, seconds=PATIENCE)
+        return "timeout"
+    except Exception:  # a check may fail in any way, and must not take the others along
+        log.warning("health.failed", check=check.name, exc_info=True)
+        return "failed"
+    return "ok"
+
+
+def _answer(report: Report, *, draining: bool) -> web.Response:
+    ready = report.ready and not draining
+    status = "draining" if draining else "ok" if report.ready else "unavailable"
+    headers = {"Cache-Control": "no-store"} | ({} if ready else {"Retry-After": _RETRY_AFTER})
+    return web.Response(
+        status=web.HTTPOk.status_code if ready else web.HTTPServiceUnavailable.status_code,
+        text=json.dumps({"status": status, "checks": report.checks}) + "\n",
+        content_type="application/json",
+        headers=headers,
+    )

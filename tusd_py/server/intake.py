@@ -1,0 +1,206 @@
+"""Bodies: from aiohttp's stream to the service's `Source`.
+
+aiohttp raises as soon as the client is gone, before giving out what it still holds; so a task of our own
+drains its stream all the time, into a small buffer, and what came before a cut is kept. Only when our
+buffer is full does the stream fill, then the socket: a slow disk slows its clients down.
+
+Belongs here: reading bodies and their deadlines. Not here: what is done with bytes (uploads/receive.py).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from aiohttp import ClientError, StreamReader, web
+from aiohttp.http_exceptions import BadHttpMessage, PayloadEncodingError
+
+from protocol.errors import ProtocolError
+from tusd_py.leases import Stop, StopReason
+from tusd_py.uploads.receive import Ending, SourceEnded
+
+HOLD = 256 * 1024
+"""Bytes held at most for one body, beside aiohttp's own buffer."""
+
+MOMENT = 0.05
+"""Seconds that a short body gets to follow its headers, as many clients send the two apart."""
+
+_STOPPED = {
+    StopReason.INTERRUPTED: Ending.INTERRUPTED,
+    StopReason.SHUTDOWN: Ending.SHUTDOWN,
+    StopReason.ENDED: Ending.ENDED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyDeadlines:
+    """How slow a body may be."""
+
+    idle: float
+    """Seconds without a byte."""
+    rate: int
+    """Bytes per second; 0 is no limit."""
+    window: float
+    """Seconds over which the rate is averaged."""
+
+
+class StreamSource:
+    """The body of one request; an async context manager that ends its reading."""
+
+    def __init__(
+        self, content: StreamReader, deadlines: BodyDeadlines, begin: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`begin` is awaited before the first byte is asked for: it sends 100 Continue where one waits."""
+        self._content = content
+        self._deadlines = deadlines
+        self._begin = begin
+        self._blocks: list[bytes] = []
+        self._held = 0
+        self._ended: Ending | None = None
+        self._stop: Stop | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._woken = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._watch: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._waiting = False
+        self._last = self._window_began = self._loop.time()
+        self._counted = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._reader is not None:
+            self._reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._reader
+
+    # --- for the service
+
+    async def whole(self, size: int) -> bytes | None:
+        """See `Source.whole`."""
+        await self._start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MOMENT):
+                while self._held < size and self._ended is None:
+                    await self._wait()
+        if self._held != size or self._ended not in (None, Ending.COMPLETE):
+            return None
+        return b"".join(self._blocks)
+
+    async def read(self) -> bytes:
+        """See `Source.read`."""
+        await self._start()
+        while not self._blocks and self._ended is None and not self._stopped:
+            await self._wait()
+        if self._stop is not None and self._stop.reason is StopReason.ENDED:
+            raise SourceEnded(Ending.ENDED)
+        if self._blocks:
+            return self._take()
+        if self._ended is Ending.COMPLETE:
+            return b""
+        raise SourceEnded(self._ended or self._stopped_ending())
+
+    def obey(self, stop: Stop) -> None:
+        """See `Source.obey`."""
+        self._stop = stop
+        stop.on_ask(self._woken.set)
+
+    @property
+    def is_complete(self) -> bool:
+        """The whole body was read, so the connection can be used again."""
+        return self._ended is Ending.COMPLETE and not self._blocks
+
+    # --- reading
+
+    @property
+    def _stopped(self) -> bool:
+        return self._stop is not None and self._stop.reason is not None
+
+    def _stopped_ending(self) -> Ending:
+        reason = self._stop.reason if self._stop is not None else None
+        return _STOPPED[reason or StopReason.INTERRUPTED]
+
+    async def _start(self) -> None:
+        if self._reader is not None:
+            return
+        await self._begin()
+        self._reader = self._loop.create_task(self._drain())
+        self._watch_rate()
+
+    async def _wait(self) -> None:
+        self._woken.clear()
+        await self._woken.wait()
+
+    def _take(self) -> bytes:
+        block = self._blocks[0] if len(self._blocks) == 1 else b"".join(self._blocks)
+        self._blocks.clear()
+        self._held = 0
+        self._room.set()
+        return block
+
+    async def _drain(self) -> None:
+        """Move bytes from aiohttp's stream to ours until either ends."""
+        while self._ended is None and not self._stopped:
+            await self._room.wait()
+            self._last = self._loop.time()
+            self._waiting = True
+            try:
+                block = await self._content.readany()
+            except (PayloadEncodingError, BadHttpMessage, ProtocolError):
+                self._end(Ending.MALFORMED)
+                return
+            except (OSError, ClientError, web.RequestPayloadError):
+                self._end(Ending.GONE)
+                return
+            finally:
+                self._waiting = False
+            if not block:
+                self._end(Ending.COMPLETE)
+                return
+            self._hold(block)
+
+    def _hold(self, block: bytes) -> None:
+        self._blocks.append(block)
+        self._held += len(block)
+        self._counted += len(block)
+        if self._held >= HOLD:
+            self._room.clear()
+        self._woken.set()
+
+    def _end(self, ending: Ending) -> None:
+        if self._ended is None:
+            self._ended = ending
+            self._woken.set()
+
+    # --- deadlines
+
+    def _watch_rate(self) -> None:
+        self._last = self._window_began = self._loop.time()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        self._watch = self._loop.call_later(min(self._deadlines.idle, self._deadlines.window) / 2, self._look)
+
+    def _look(self) -> None:
+        """Time that the client waits for us does not count against it."""
+        now = self._loop.time()
+        if not self._waiting:
+            self._window_began, self._counted = now, 0
+        elif now - self._last >= self._deadlines.idle:
+            self._end(Ending.IDLE)
+            return
+        elif now - self._window_began >= self._deadlines.window:
+            if self._counted < self._deadlines.rate * self._deadlines.window:
+                self._end(Ending.SLOW)
+                return
+            self._window_began, self._counted = now, 0
+        self._schedule()

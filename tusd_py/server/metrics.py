@@ -1,0 +1,193 @@
+"""What is counted, by tusd's names where tusd has one.
+
+With several workers each writes its numbers to files in a folder that the supervisor made
+(PROMETHEUS_MULTIPROC_DIR), and the supervisor adds them up; prometheus_client looks for that variable
+when it is first imported. Labels are bounded: never an id, a user or a path.
+
+Belongs here: names, types and text. Not here: who serves the text (metrics_listener.py).
+"""
+
+import os
+import platform
+from collections.abc import Iterable
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import Metric, UnknownMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+
+# tusd counts these without the suffix that Prometheus wants for counters. Dashboards know these names, and
+# rate() does not look at the type.
+_WITHOUT_TOTAL = frozenset(
+    {"tusd_bytes_received", "tusd_uploads_created", "tusd_uploads_finished", "tusd_uploads_terminated"}
+)
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"})
+
+_MIB = 1024.0 * 1024.0
+_DURATIONS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 24 * 3600.0)
+_SIZES = tuple(_MIB * 4**n for n in range(-2, 10))
+_LATENCIES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """Every number of this process, and the calls by which the rest of the program counts.
+
+    One object per server; several in one process do not clash, except in workers, where there is one.
+    """
+
+    def __init__(self, *, version: str) -> None:
+        self.registry = CollectorRegistry()
+        self._multiprocess = MULTIPROCESS in os.environ
+        self._make_tusd_metrics()
+        self._make_own_metrics()
+        build = self._gauge("tusdpy_build_info", "What runs", "livemax", ("version", "python"))
+        build.labels(version, platform.python_version()).set(1)
+
+    def _make_tusd_metrics(self) -> None:
+        self.requests = self._counter("tusd_requests_total", "Requests by method", ("method",))
+        self.errors = self._counter("tusd_errors_total", "Errors by status and code", ("status", "code"))
+        self.bytes_received = self._counter("tusd_bytes_received", "Bytes received for uploads")
+        self.uploads_created = self._counter("tusd_uploads_created", "Created uploads")
+        self.uploads_finished = self._counter("tusd_uploads_finished", "Finished uploads")
+        self.uploads_terminated = self._counter("tusd_uploads_terminated", "Terminated uploads")
+        self.connections_open = self._gauge("tusd_connections_open", "Open connections", "livesum")
+
+    def _make_own_metrics(self) -> None:
+        self.upload_duration = self._histogram(
+            "tusdpy_upload_duration_seconds", "From creation to the last byte", _DURATIONS
+        )
+        self.upload_size = self._histogram("tusdpy_upload_size_bytes", "Size of finished uploads", _SIZES)
+        self.uploads_active = self._gauge("tusdpy_uploads_active", "Bodies being received", "livesum")
+        self.storage = self._histogram(
+            "tusdpy_storage_seconds", "Storage operations", _LATENCIES, ("backend", "op")
+        )
+        self.commit = self._histogram(
+            "tusdpy_commit_seconds", "Making bytes durable and moving the line", _LATENCIES
+        )
+        self.fenced_writers = self._counter("tusdpy_fenced_total", "Writers that were overtaken")
+        self.takeovers = self._counter(
+            "tusdpy_takeovers_total", "Uploads taken from another writer", ("how",)
+        )
+        self.jobs = self._gauge(
+            "tusdpy_jobs", "Jobs waiting or running", "livemostrecent", ("consumer", "state")
+        )
+        self.uploads_lost = self._counter("tusdpy_uploads_lost_total", "Uploads whose bytes were lost")
+
+    def requested(self, method: str) -> None:
+        """A request came in. Methods are what a client sends: unknown ones share a label."""
+        self.requests.labels(method if method in _METHODS else "other").inc()
+
+    def refused(self, status: int, code: str) -> None:
+        """A request was refused, with a code of protocol/errors.py."""
+        self.errors.labels(str(status), code).inc()
+
+    def opened(self) -> None:
+        """A connection was accepted."""
+        self.connections_open.inc()
+
+    def closed(self) -> None:
+        """A connection ended."""
+        self.connections_open.dec()
+
+    def created(self) -> None:
+        """An upload was created."""
+        self.uploads_created.inc()
+
+    def received(self, count: int) -> None:
+        """Bytes were written to storage, whether or not they are committed later."""
+        self.bytes_received.inc(count)
+
+    def finished(self, seconds: float, size: int) -> None:
+        """All bytes of an upload are durable."""
+        self.uploads_finished.inc()
+        self.upload_duration.observe(max(seconds, 0.0))
+        self.upload_size.observe(size)
+
+    def terminated(self) -> None:
+        """A client deleted an upload."""
+        self.uploads_terminated.inc()
+
+    def fenced(self) -> None:
+        """A writer of ours was overtaken."""
+        self.fenced_writers.inc()
+
+    def took_over(self, how: str) -> None:
+        """`how` is one of a few words of ours."""
+        self.takeovers.labels(how).inc()
+
+    def lost(self) -> None:
+        """Bytes that we said we had are not there."""
+        self.uploads_lost.inc()
+
+    def committed(self, seconds: float) -> None:
+        """How long making bytes durable and moving the line took."""
+        self.commit.observe(seconds)
+
+    def stored(self, backend: str, op: str, seconds: float) -> None:
+        """How long one storage operation took."""
+        self.storage.labels(backend, op).observe(seconds)
+
+    def text(self) -> bytes:
+        """This process's numbers in the Prometheus text format."""
+        return generate_latest(_Renamed(self.registry))
+
+    def _counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, mode: str, labels: tuple[str, ...] = ()) -> Gauge:
+        """`mode` is how the gauges of several workers become one."""
+        return Gauge(name, text, labels, registry=self.registry, multiprocess_mode=mode)  # type: ignore[arg-type]  # one of the library's literals
+
+    def _histogram(
+        self, name: str, text: str, buckets: tuple[float, ...], labels: tuple[str, ...] = ()
+    ) -> Histogram:
+        return Histogram(name, text, labels, registry=self.registry, buckets=buckets)
+
+
+def text_of_all(folder: str) -> bytes:
+    """The numbers of all workers that write to `folder`, dead ones' counters included. Reads files."""
+    return generate_latest(_Renamed(_Workers(folder)))
+
+
+def forget_worker(pid: int, folder: str) -> None:
+    """A worker ended: its open connections and the like are gone; what it counted stays."""
+    mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # the library has no types here
+
+
+class _Source(Protocol):
+    def collect(self) -> Iterable[Metric]: ...
+
+
+class _Workers:
+    def __init__(self, folder: str) -> None:
+        self._collector = MultiProcessCollector(None, folder)  # type: ignore[no-untyped-call]  # no types here
+
+    def collect(self) -> Iterable[Metric]:
+        found: Iterable[Metric] = self._collector.collect()  # type: ignore[no-untyped-call]  # no types here
+        return sorted(found, key=lambda metric: metric.name)
+
+
+class _Renamed(CollectorRegistry):
+    """What a source collects, under tusd's names and without the library's "_created" series."""
+
+    def __init__(self, source: _Source) -> None:
+        super().__init__()
+        self._source = source
+
+    def collect(self) -> Iterable[Metric]:
+        return [_renamed(metric) for metric in self._source.collect()]
+
+
+def _renamed(metric: Metric) -> Metric:
+    if metric.name in _WITHOUT_TOTAL:
+        # prometheus_client has no counters without a suffix; an untyped metric has whatever name it has.
+        renamed: Metric = UnknownMetricFamily(metric.name, metric.documentation)
+        for sample in metric.samples:
+            if sample.name == f"{metric.name}_total":
+                renamed.add_sample(metric.name, sample.labels, sample.value)
+        return renamed
+    metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+    return metric

@@ -1,0 +1,56 @@
+"""From what went wrong inside to what a client hears.
+
+Belongs here: one table. Not here: how an error becomes a response (errors.py).
+"""
+
+from protocol.errors import (
+    MalformedBody,
+    ProtocolError,
+    ReadTimeout,
+    ServerShutdown,
+    StorageExhausted,
+    TooSlow,
+    Unavailable,
+    UploadGone,
+    UploadInterrupted,
+    UploadSizeExceeded,
+)
+from protocol.upload import Upload
+from storage_backends.base import StorageError, StorageFull
+from tusd_py.metadata.database import Conflict, DatabaseError
+from tusd_py.uploads.line import Overtaken
+from tusd_py.uploads.receive import Ending
+
+_ENDINGS: dict[Ending, type[ProtocolError]] = {
+    Ending.GONE: UploadInterrupted,  # nobody is there to hear it
+    Ending.IDLE: ReadTimeout,
+    Ending.SLOW: TooSlow,
+    Ending.INTERRUPTED: UploadInterrupted,
+    Ending.SHUTDOWN: ServerShutdown,
+    Ending.ENDED: UploadGone,
+    Ending.TOO_LONG: UploadSizeExceeded,
+    Ending.MALFORMED: MalformedBody,
+    Ending.FULL: StorageExhausted,
+}
+
+# After these nobody else writes, so the offset can be told; after the others it may be moving.
+_OFFSET_TOLD = frozenset({Ending.SHUTDOWN, Ending.FULL, Ending.IDLE, Ending.SLOW})
+
+
+def refusal_of_ending(ending: Ending, upload: Upload) -> ProtocolError:
+    """What a client hears whose body did not end well."""
+    headers = {"Upload-Offset": str(upload.offset)} if ending in _OFFSET_TOLD else {}
+    return _ENDINGS[ending](headers=headers)
+
+
+def refusal(error: Exception) -> ProtocolError | None:
+    """What a client hears of an error of ours; None for one that nobody expected."""
+    if isinstance(error, ProtocolError):
+        return error
+    if isinstance(error, Overtaken):
+        return UploadInterrupted()
+    if isinstance(error, StorageFull):
+        return StorageExhausted()
+    if isinstance(error, StorageError | DatabaseError | Conflict):
+        return Unavailable()
+    return None

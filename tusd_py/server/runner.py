@@ -1,0 +1,128 @@
+"""The HTTP server as we run it: aiohttp's runner with every limit set.
+
+Belongs here: how aiohttp is started and stopped. Not here: routes (assemble.py), sockets (sockets.py).
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+from aiohttp.http_parser import HttpRequestParser
+
+from tusd_py.config.settings import Settings
+from tusd_py.config.units import KIB
+from tusd_py.errors import Refused
+
+from .connection import LINGER, ConnectionRules, TusServer
+from .location import trusted_networks
+from .sockets import name_of, watch_dead_peers
+from .tls import tls_context
+
+# aiohttp stops reading at twice this; what it holds when a client is cut off is at most 128 KiB, which a
+# client may have to send again. Larger buffers are slower.
+_READ_BUFFER = 64 * KIB
+
+_C_PARSER = "aiohttp._http_parser"
+
+
+def _ignore() -> None:
+    return None
+
+
+def refuse_python_parser(module: str = HttpRequestParser.__module__) -> None:
+    """Raises Refused unless aiohttp parses HTTP in C.
+
+    Its parser in Python had several request-smuggling holes of its own (CVE-2023-47627, CVE-2025-53643,
+    CVE-2025-69224).
+    """
+    if module != _C_PARSER:
+        raise Refused(
+            f"aiohttp parses HTTP with {module}, wanted {_C_PARSER}",
+            hint="Install an aiohttp wheel for this platform, and unset AIOHTTP_NO_EXTENSIONS.",
+        )
+
+
+class TusRunner(web.AppRunner):
+    """Owns the HTTP server: `setup`, `listen`, and in the end `cleanup`."""
+
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        settings: Settings,
+        opened: Callable[[], None] = _ignore,
+        closed: Callable[[], None] = _ignore,
+    ) -> None:
+        """`opened` and `closed` are called for every connection. Raises Refused."""
+        refuse_python_parser()
+        trusted_networks(settings.server.trusted_proxies)
+        super().__init__(
+            app,
+            handle_signals=False,
+            # aiohttp waits this long for handlers, cancels them, and waits as long again.
+            shutdown_timeout=settings.timeouts.shutdown / 2,
+        )
+        self._settings = settings
+        self._opened = opened
+        self._closed = closed
+        self._ssl = tls_context(settings.server)
+        self._listeners: list[asyncio.Server] = []
+        self._names: list[str] = []
+
+    @property
+    def names(self) -> list[str]:
+        """Where we listen, for people: "http://127.0.0.1:8080"."""
+        return list(self._names)
+
+    async def listen(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept on these. They may be shared with other processes; closing ours leaves theirs open."""
+        if self.server is None:
+            raise RuntimeError("setup() comes before listen()")
+        loop = asyncio.get_running_loop()
+        for sock in sockets:
+            watch_dead_peers(sock)
+            self._names.append(name_of(sock, scheme="https" if self._ssl else "http"))
+            listener = await loop.create_server(
+                self.server,
+                sock=sock,
+                ssl=self._ssl,
+                ssl_handshake_timeout=self._settings.timeouts.header if self._ssl else None,
+                backlog=self._settings.limits.backlog,
+            )
+            self._listeners.append(listener)
+
+    def stop_listening(self) -> None:
+        """Accept no more; open connections go on."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    async def cleanup(self) -> None:
+        """Stop listening, let handlers end, close connections, clean the application up."""
+        self.stop_listening()
+        await super().cleanup()
+
+    # The only underscore of aiohttp that we override: the abstract method by which its runners make
+    # their server. There is no public way to give one a connection class of its own.
+    async def _make_server(self) -> web.Server:
+        inner = await super()._make_server()
+        limits = self._settings.limits
+        return TusServer(
+            inner,
+            rules=ConnectionRules(
+                header_timeout=self._settings.timeouts.header,
+                most=limits.connections,
+                longest_field=limits.header_field,
+            ),
+            opened=self._opened,
+            closed=self._closed,
+            # Offsets count the bytes as sent; by default aiohttp inflates gzip bodies silently.
+            auto_decompress=False,
+            access_log=None,
+            keepalive_timeout=self._settings.timeouts.keep_alive,
+            lingering_time=LINGER,
+            max_field_size=limits.header_field,
+            max_line_size=limits.header_field,
+            read_bufsize=_READ_BUFFER,
+        )

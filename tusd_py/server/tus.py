@@ -1,0 +1,149 @@
+"""The tus face: from a request to the service and back.
+
+One route takes everything under the base path and dispatches on the *effective* method, because
+X-HTTP-Method-Override acts before routing, authorization and limits.
+
+Belongs here: that way. Not here: headers (protocol/tus), what is done (uploads/), bytes (intake.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import hdrs, web
+
+from protocol.answer import Answer
+from protocol.errors import MethodNotAllowed, NotFound
+from protocol.headers import Headers
+from protocol.tus.create import answer_created, parse_create
+from protocol.tus.head import answer_head
+from protocol.tus.options import answer_options
+from protocol.tus.patch import answer_patched, parse_append
+from protocol.tus.terminate import answer_terminated
+from protocol.tus.version import check_version, effective_method
+from protocol.upload import UploadId, parse_upload_id
+from tusd_py.uploads.append import Appended, append
+from tusd_py.uploads.context import Context
+from tusd_py.uploads.create import create
+from tusd_py.uploads.download import version_of_upload
+from tusd_py.uploads.offset import current_offset
+from tusd_py.uploads.receive import Ending
+from tusd_py.uploads.terminate import terminate
+
+from .expect import send_continue
+from .files import send_version
+from .identify import Identify
+from .intake import BodyDeadlines, StreamSource
+from .refusals import refusal, refusal_of_ending
+from .responses import response_of
+
+COLLECTION_METHODS = ("POST", "OPTIONS")
+UPLOAD_METHODS = ("HEAD", "GET", "PATCH", "DELETE", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TusFace:
+    """Serves one base path."""
+
+    context: Context
+    base_path: str
+    deadlines: BodyDeadlines
+    identify: Identify
+    url_of: Callable[[web.Request, UploadId], str]
+    serves_downloads: bool
+    kick_jobs: Callable[[], None]
+    """There is something to purge."""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Every request under the base path."""
+        headers = Headers(request.headers.items())
+        method = effective_method(request.method, headers)
+        try:
+            return await self._dispatch(request, headers, method)
+        except Exception as error:
+            refused = refusal(error)
+            if refused is None:
+                raise
+            raise refused from error
+
+    async def _dispatch(self, request: web.Request, headers: Headers, method: str) -> web.StreamResponse:
+        name = self._name(request)
+        self._check_method(name, method)
+        if method == hdrs.METH_OPTIONS:
+            return response_of(answer_options(self.context.rules.features))
+        if method == hdrs.METH_GET:
+            # Downloads are not part of tus: browsers and curl fetch without Tus-Resumable.
+            return await self._get(request, parse_upload_id(name))
+        check_version(headers)
+        if not name:
+            return await self._post(request, headers)
+        upload_id = parse_upload_id(name)
+        if method == hdrs.METH_HEAD:
+            return await self._head(request, upload_id)
+        if method == hdrs.METH_PATCH:
+            return await self._patch(request, headers, upload_id)
+        return await self._delete(request, upload_id)
+
+    def _name(self, request: web.Request) -> str:
+        """What follows the base path, undecoded: no encoding of an id is an id."""
+        path = request.rel_url.raw_path
+        if path == self.base_path.rstrip("/"):
+            return ""
+        if not path.startswith(self.base_path):
+            raise NotFound
+        return path.removeprefix(self.base_path)
+
+    def _check_method(self, name: str, method: str) -> None:
+        allowed = list(UPLOAD_METHODS if name else COLLECTION_METHODS)
+        if not self.serves_downloads and "GET" in allowed:
+            allowed.remove("GET")
+        if not self.context.rules.features.termination and "DELETE" in allowed:
+            allowed.remove("DELETE")
+        if method not in allowed:
+            raise MethodNotAllowed(headers={"Allow": ", ".join(allowed)})
+
+    # --- one method a verb
+
+    async def _post(self, request: web.Request, headers: Headers) -> web.StreamResponse:
+        creation = parse_create(headers, self.context.rules.features)
+        identity = await self.identify(request)
+        async with self._source(request) as source:
+            created = await create(self.context, identity, creation, source)
+            location = self.url_of(request, created.upload.id)
+            answer = answer_created(created.upload, location, with_body=creation.body.present)
+            return _body_answer(created, answer)
+
+    async def _head(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
+        identity = await self.identify(request)
+        return response_of(answer_head(await current_offset(self.context, identity, upload_id)))
+
+    async def _patch(self, request: web.Request, headers: Headers, upload_id: UploadId) -> web.StreamResponse:
+        wanted = parse_append(headers)
+        identity = await self.identify(request)
+        async with self._source(request) as source:
+            appended = await append(self.context, identity, upload_id, wanted, source)
+            return _body_answer(appended, answer_patched(appended.upload))
+
+    async def _delete(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
+        identity = await self.identify(request)
+        await terminate(self.context, identity, upload_id)
+        self.kick_jobs()
+        return response_of(answer_terminated())
+
+    async def _get(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
+        identity = await self.identify(request)
+        version = await version_of_upload(self.context, identity, upload_id)
+        return await send_version(request, self.context.backend, version)
+
+    # --- bodies
+
+    def _source(self, request: web.Request) -> StreamSource:
+        async def begin() -> None:
+            await send_continue(request)
+
+        return StreamSource(request.content, self.deadlines, begin)
+
+
+def _body_answer(appended: Appended, answer: Answer) -> web.StreamResponse:
+    if appended.ending is not Ending.COMPLETE:
+        raise refusal_of_ending(appended.ending, appended.upload)
+    return response_of(answer)

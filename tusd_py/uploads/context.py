@@ -1,0 +1,99 @@
+"""What every operation works with.
+
+Belongs here: the collaborators of the service, and the seams where an embedding program joins in.
+Not here: how they are made (assemble.py).
+"""
+
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from protocol.tus.features import Features
+from protocol.upload import Upload
+from storage_backends.base import StorageBackend
+from storage_backends.refs import attempt_ref
+from tusd_py.access.identity import Identity
+from tusd_py.access.may_read import ReadPolicy
+from tusd_py.leases import Leases
+from tusd_py.metadata.files import FileRows
+from tusd_py.metadata.upload_row import NewUpload
+from tusd_py.metadata.uploads import UploadRows
+
+
+class Meter(Protocol):
+    """What is counted. Calls are cheap and never fail."""
+
+    def created(self) -> None: ...
+    def received(self, count: int) -> None:
+        """Bytes written to storage, whether or not they were committed later."""
+        ...
+
+    def finished(self, seconds: float, size: int) -> None: ...
+    def terminated(self) -> None: ...
+    def fenced(self) -> None:
+        """A writer of ours was overtaken."""
+        ...
+
+    def took_over(self, how: str) -> None: ...
+    def lost(self) -> None: ...
+    def committed(self, seconds: float) -> None:
+        """How long making bytes durable and moving the line took."""
+        ...
+
+
+async def _allow_new(_identity: Identity, new: NewUpload) -> NewUpload:
+    return new
+
+
+async def _allow(_upload: Upload) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callbacks:
+    """Asked before the commit that creates or completes. They raise UploadRejected to say no."""
+
+    before_create: Callable[[Identity, NewUpload], Awaitable[NewUpload]] = _allow_new
+    """May change what the upload will be called; runs before anything is made."""
+    before_finish: Callable[[Upload], Awaitable[None]] = _allow
+    """All bytes are durable; a refusal ends the upload."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The settings that operations look at. Seconds and bytes."""
+
+    features: Features
+    checkpoint_bytes: int
+    checkpoint_interval: float
+    inline_limit: int
+    key_template: str
+    acquire_patience: float
+    head_patience: float
+    read_policy: ReadPolicy
+    survives_power: bool
+    """Durability "power": what a backend wrote is synced when it says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The collaborators."""
+
+    rows: UploadRows
+    files: FileRows
+    backend: StorageBackend
+    leases: Leases
+    rules: Rules
+    callbacks: Callbacks
+    meter: Meter
+    worker: str
+    clock: Callable[[], float]
+    """Seconds since the epoch; for names and for metrics, never for decisions about rows."""
+    random_id: Callable[[], str]
+    """32 hex digits that nobody can guess."""
+    attempts: Iterator[int] = field(default_factory=itertools.count)
+
+    def new_attempt(self, key: str) -> str:
+        """A name for bytes that no row names yet."""
+        return attempt_ref(key, self.worker, next(self.attempts))

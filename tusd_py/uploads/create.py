@@ -1,0 +1,92 @@
+"""POST: create an upload, perhaps with its first bytes.
+
+Belongs here: what is made and in which order. Not here: headers (protocol/tus/create.py), answers.
+"""
+
+from protocol.tus.create import Creation
+from protocol.upload import Dialect, Kind, Step, Upload, UploadId
+from tusd_py.access.authorize import Action, authorize
+from tusd_py.access.identity import Identity
+from tusd_py.metadata.upload_row import NewUpload
+
+from .append import Appended, finish_soon, write_body
+from .context import Context
+from .finish import SYSTEM
+from .keys import make_key
+from .receive import Ending, Source
+
+
+async def create(context: Context, identity: Identity, creation: Creation, source: Source) -> Appended:
+    """Create it and take what body there is. Raises StorageFull below the floor, UploadRejected."""
+    authorize(identity, Action.CREATE, None)
+    await context.backend.ensure_room(creation.length or 0)
+    new = await context.callbacks.before_create(identity, _new_upload(context, identity, creation))
+    content = await _whole_content(context, creation, source)
+    if content is not None:
+        return await _create_whole(context, identity, new, content)
+    upload = await context.rows.create(new, actor=identity.actor)
+    context.meter.created()
+    if not creation.body.present:
+        return Appended(upload=upload, ending=Ending.COMPLETE)
+    return await _take_body(context, identity, upload, creation, source)
+
+
+def _new_upload(context: Context, identity: Identity, creation: Creation) -> NewUpload:
+    now = context.clock()
+    upload_id, file_id = context.random_id(), context.random_id()
+    return NewUpload(
+        id=UploadId(upload_id),
+        tenant=identity.tenant,
+        owner=identity.subject,
+        metadata=creation.metadata.raw,
+        filename=creation.metadata.filename,
+        filetype=creation.metadata.filetype,
+        length=creation.length,
+        dialect=Dialect.TUS,
+        kind=Kind.WHOLE,
+        concat="",
+        key=make_key(
+            context.rules.key_template,
+            tenant=identity.tenant,
+            user_id=identity.subject,
+            file_id=file_id,
+            upload_id=upload_id,
+            created_at=now,
+        ),
+        file_id=file_id,
+    )
+
+
+async def _whole_content(context: Context, creation: Creation, source: Source) -> bytes | None:
+    """All bytes of the upload, when there are few and they come with the POST; b"" for an empty upload."""
+    if creation.length is None or creation.length > context.rules.inline_limit:
+        return None
+    if creation.length == 0 and not creation.body.present:
+        return b""
+    if creation.body.expected != creation.length:
+        return None
+    return await source.whole(creation.length)
+
+
+async def _create_whole(context: Context, identity: Identity, new: NewUpload, content: bytes) -> Appended:
+    """One file, one commit. Nobody can know the id before the answer, so no lease is needed."""
+    stored = await context.backend.put(new.id, context.new_attempt(new.key), [content], sealed=True)
+    upload = await context.rows.create_whole(
+        new, stored, synced=context.rules.survives_power, actor=identity.actor
+    )
+    context.meter.created()
+    context.meter.received(len(content))
+    context.meter.finished(context.clock() - upload.created_at / 1e6, len(content))
+    return Appended(upload=upload, ending=Ending.COMPLETE)
+
+
+async def _take_body(
+    context: Context, identity: Identity, upload: Upload, creation: Creation, source: Source
+) -> Appended:
+    async with context.leases.acquire(upload.id, patience=context.rules.acquire_patience) as lease:
+        ending = await write_body(context, identity, lease, source, declared=None, room=creation.room)
+        upload = lease.upload
+    if ending is Ending.TOO_LONG:
+        # The client never learned the URL: nothing is left of an upload that contradicts itself.
+        await context.rows.end(upload.id, Step.TERMINATE, actor=SYSTEM)
+    return Appended(upload=await finish_soon(context, upload), ending=ending)

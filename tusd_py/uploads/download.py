@@ -1,0 +1,50 @@
+"""GET: the bytes of a finished file, where they may be read.
+
+Belongs here: which version, and whether. Not here: ranges and headers (server/files.py).
+"""
+
+from protocol.errors import Forbidden, NotFound, ProtocolError, UploadGone, UploadNotFinished, UploadNotFound
+from protocol.upload import ALL_BYTES_DURABLE, UNFINISHED, UploadId, visible
+from tusd_py.access.authorize import Action, authorize
+from tusd_py.access.identity import Identity
+from tusd_py.access.may_read import may_read
+from tusd_py.metadata.files import Version
+
+from .context import Context
+
+
+async def version_of_upload(context: Context, identity: Identity, upload_id: UploadId) -> Version:
+    """What an upload became. Raises UploadNotFound (also for strangers), UploadNotFinished, UploadGone."""
+    version = await context.files.of_upload(upload_id)
+    if version is None:
+        raise await _why_not(context, identity, upload_id)
+    return _readable(context, identity, version)
+
+
+async def current_version(context: Context, identity: Identity, file_id: str) -> Version:
+    """The current version of a file. Raises NotFound."""
+    version = await context.files.current(file_id)
+    if version is None:
+        raise NotFound
+    return _readable(context, identity, version)
+
+
+def _readable(context: Context, identity: Identity, version: Version) -> Version:
+    authorize(identity, Action.DOWNLOAD, version)
+    if version.is_lost:
+        raise UploadGone
+    if not may_read(version, context.rules.read_policy):
+        raise Forbidden("the file has not been cleared for reading")
+    return version
+
+
+async def _why_not(context: Context, identity: Identity, upload_id: UploadId) -> ProtocolError:
+    seen = await context.rows.find(upload_id)
+    if seen is None:
+        return UploadNotFound()
+    authorize(identity, Action.DOWNLOAD, seen.upload)
+    if not visible(seen.upload, seen.now):
+        return UploadGone()
+    if seen.upload.state in UNFINISHED | ALL_BYTES_DURABLE:
+        return UploadNotFinished()
+    return UploadNotFound()

@@ -1,0 +1,40 @@
+"""Finishing: from "all bytes are durable" to a sealed object that is a file's version.
+
+Idempotent: the request that completes an upload does it at once, and the finish job does it again if that
+request's process died. Belongs here: that step. Not here: when it is tried (append.py, work/).
+"""
+
+from protocol.upload import Step, Transfer, Upload
+from storage_backends.base import StorageMissing
+
+from .context import Context
+
+SYSTEM = "system"
+"""The actor of what nobody asked for."""
+
+
+async def finish(context: Context, upload: Upload) -> Upload:
+    """The upload as stored; unchanged when it ended otherwise, or when its bytes are gone (then it is lost).
+
+    Raises StorageError and DatabaseError, after which the job tries again.
+    """
+    segments = await context.rows.segments(upload.id)
+    try:
+        stored = await context.backend.finish(segments, context.new_attempt(upload.key))
+    except StorageMissing:
+        await context.rows.end(upload.id, Step.LOSE, actor=SYSTEM)
+        context.meter.lost()
+        return upload
+    finished = await context.rows.store(upload, stored, actor=SYSTEM)
+    if finished is None:
+        return upload
+    context.meter.finished(context.clock() - upload.created_at / 1e6, stored.length)
+    # Nothing names the segments any more. If this process dies first, the sweep finds them.
+    await context.backend.delete([segment.ref for segment in segments if segment.ref != stored.ref])
+    return finished
+
+
+async def finish_by_id(context: Context, upload: Upload | None) -> None:
+    """What the finish job does."""
+    if upload is not None and upload.state is Transfer.COMPLETING:
+        await finish(context, upload)

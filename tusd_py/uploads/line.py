@@ -1,0 +1,105 @@
+"""The line of one upload, while one request writes.
+
+The order is the promise: write, make durable, move the line by compare-and-set, and only then may anybody
+be told. Belongs here: that order. Not here: where bytes come from (receive.py), what clients hear.
+"""
+
+import time
+
+from protocol.upload import Upload
+from storage_backends.base import Block, Checkpoint, Writer
+from tusd_py.leases import Lease
+from tusd_py.metadata.database import OutcomeUnknown
+from tusd_py.metadata.writing import Advance
+
+from .context import Context
+
+
+class Overtaken(Exception):
+    """Another writer moved on: nothing may be said about the offset, and our bytes are dropped."""
+
+
+class Line:
+    """Moves the line of the upload of `lease`, whose row it keeps up to date."""
+
+    def __init__(
+        self, context: Context, lease: Lease, writer: Writer, *, actor: str, declared: int | None
+    ) -> None:
+        """`declared` is the length that the request gives to a deferred upload; it counts once committed."""
+        self._context = context
+        self._lease = lease
+        self._writer = writer
+        self._actor = actor
+        self._declared = declared
+
+    @property
+    def upload(self) -> Upload:
+        """As last committed."""
+        return self._lease.upload
+
+    @property
+    def written(self) -> int:
+        """The offset behind the last written byte; what lies between it and the line is not safe yet."""
+        return self._writer.offset
+
+    @property
+    def length(self) -> int | None:
+        return self.upload.length if self.upload.length is not None else self._declared
+
+    async def write(self, block: Block) -> None:
+        """Raises StorageFull, StorageBroken."""
+        before = self._writer.offset
+        try:
+            await self._writer.write(block)
+        finally:
+            self._context.meter.received(self._writer.offset - before)
+
+    async def advance(self) -> None:
+        """Make what was written safe, in the middle of a body."""
+        began = time.monotonic()
+        checkpoint = await self._writer.checkpoint()
+        await self._commit(checkpoint, release=False)
+        self._context.meter.committed(time.monotonic() - began)
+
+    async def finish(self) -> None:
+        """Make what was written safe, and let go of file and lease."""
+        began = time.monotonic()
+        checkpoint = await self._writer.checkpoint()
+        if checkpoint.offset == self.length:
+            await self._context.callbacks.before_finish(self.upload)
+        # The file is given back before the lease: whoever writes next may open it at once.
+        await self._writer.close(checkpoint.offset)
+        if checkpoint.offset > self.upload.offset or self._declared is not None:
+            await self._commit(checkpoint, release=True)
+        self._context.meter.committed(time.monotonic() - began)
+
+    async def drop(self) -> None:
+        """Let go of the file and of everything behind the line."""
+        await self._writer.close(self.upload.offset)
+
+    async def _commit(self, checkpoint: Checkpoint, *, release: bool) -> None:
+        advance = Advance(
+            upload=self.upload,
+            offset=checkpoint.offset,
+            synced=checkpoint.synced,
+            length=self._declared,
+            parts=checkpoint.parts,
+            release=release,
+        )
+        try:
+            moved = await self._context.rows.advance(advance, actor=self._actor)
+        except OutcomeUnknown:
+            moved = await self._look_again(advance)
+        if moved is None:
+            self._context.meter.fenced()
+            raise Overtaken
+        self._lease.upload = moved
+
+    async def _look_again(self, advance: Advance) -> Upload | None:
+        """The connection died in COMMIT: the row says whether it happened; if not, it is tried once more."""
+        seen = await self._context.rows.find(advance.upload.id)
+        if seen is None or seen.upload.epoch != advance.upload.epoch:
+            return None
+        if seen.upload.offset == advance.offset != advance.upload.offset:
+            return seen.upload
+        return await self._context.rows.advance(advance, actor=self._actor)

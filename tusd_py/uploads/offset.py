@@ -1,0 +1,17 @@
+"""HEAD: the offset that the next PATCH will be accepted at."""
+
+from protocol.upload import OPEN, Upload, UploadId
+from tusd_py.access.authorize import Action
+from tusd_py.access.identity import Identity
+
+from .context import Context
+from .lookup import find_upload
+
+
+async def current_offset(context: Context, identity: Identity, upload_id: UploadId) -> Upload:
+    """The upload, after whoever writes to it has saved and let go. Raises UploadLocked if that takes long."""
+    upload = await find_upload(context, identity, Action.OFFSET, upload_id)
+    if upload.holder is None or upload.state not in OPEN:
+        return upload
+    await context.leases.settle(upload, patience=context.rules.head_patience)
+    return await find_upload(context, identity, Action.OFFSET, upload_id)

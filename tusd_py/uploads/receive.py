@@ -1,0 +1,118 @@
+"""Receiving a body: the loop between a source of bytes and the line.
+
+Network endings keep every byte that came; judgements (too long) drop what was not committed yet.
+Belongs here: the loop and its endings. Not here: sockets (server/intake.py), answers (server/tus.py).
+"""
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from storage_backends.base import StorageFull
+from tusd_py.leases import Stop
+
+from .line import Line
+
+
+class Ending(StrEnum):
+    """How a body ended."""
+
+    COMPLETE = "complete"
+    """The request's body, that is, not necessarily the upload."""
+    GONE = "gone"
+    IDLE = "idle"
+    SLOW = "slow"
+    INTERRUPTED = "interrupted"
+    SHUTDOWN = "shutdown"
+    ENDED = "ended"
+    """The upload was terminated under the request."""
+    TOO_LONG = "too long"
+    MALFORMED = "malformed"
+    FULL = "full"
+
+
+JUDGEMENTS = frozenset({Ending.TOO_LONG, Ending.ENDED, Ending.MALFORMED})
+"""Endings that drop what was not committed."""
+
+
+class SourceEnded(Exception):
+    """There will be no more bytes, and not because the body is complete."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.value)
+        self.ending = ending
+
+
+class Source(Protocol):
+    """Gives out the bytes of one body in order. Nothing is asked of the client before the first call."""
+
+    async def whole(self, size: int) -> bytes | None:
+        """All `size` bytes of a short body, if they are here or come within a moment.
+
+        None otherwise; nothing is lost then, and `read` begins with the first byte.
+        """
+        ...
+
+    async def read(self) -> bytes:
+        """The next bytes, b"" at the end. Raises SourceEnded, but only when all that came was given out."""
+        ...
+
+    def obey(self, stop: Stop) -> None:
+        """From now on, `read` raises SourceEnded when `stop` is asked for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often the line moves during a body."""
+
+    every_bytes: int
+    every_seconds: float
+
+
+async def receive(source: Source, line: Line, *, room: int | None, pace: Pace) -> Ending:
+    """Write the body behind the line until it ends, moving the line as it goes.
+
+    `room` is how many bytes may come; None is no limit. What is not committed when this returns is the
+    caller's to finish or to drop. Raises Overtaken, StorageError, DatabaseError.
+    """
+    left = room
+    due = _Due(line, pace)
+    while True:
+        try:
+            block = await source.read()
+        except SourceEnded as ended:
+            return ended.ending
+        if not block:
+            return Ending.COMPLETE
+        if left is not None and len(block) > left:
+            return Ending.TOO_LONG
+        try:
+            await line.write(block)
+        except StorageFull:
+            return Ending.FULL
+        if left is not None:
+            left -= len(block)
+        # A full upload waits for the end of the body: more bytes would be a mistake that undoes it.
+        if due.now() and line.written != line.length:
+            await line.advance()
+            due.restart()
+
+
+class _Due:
+    def __init__(self, line: Line, pace: Pace) -> None:
+        self._line = line
+        self._pace = pace
+        self._clock = asyncio.get_running_loop().time
+        self.restart()
+
+    def restart(self) -> None:
+        self._offset = self._line.written
+        self._time = self._clock()
+
+    def now(self) -> bool:
+        return (
+            self._line.written - self._offset >= self._pace.every_bytes
+            or self._clock() - self._time >= self._pace.every_seconds
+        )

@@ -1,0 +1,27 @@
+"""DELETE, and the end of uploads whose date passed."""
+
+from protocol.errors import UploadGone
+from protocol.upload import Step, UploadId
+from tusd_py.access.authorize import Action
+from tusd_py.access.identity import Identity
+
+from .context import Context
+from .finish import SYSTEM
+from .lookup import find_upload
+
+
+async def terminate(context: Context, identity: Identity, upload_id: UploadId) -> None:
+    """End it for good. One commit fences whoever writes; the purge job removes the bytes."""
+    await find_upload(context, identity, Action.TERMINATE, upload_id)
+    ended = await context.rows.end(upload_id, Step.TERMINATE, actor=identity.actor)
+    if ended is None:
+        raise UploadGone
+    context.leases.end(ended)
+    context.meter.terminated()
+
+
+async def expire(context: Context, upload_id: UploadId) -> None:
+    """End it if its date passed; a request that writes to it renewed the date with its last checkpoint."""
+    ended = await context.rows.end(upload_id, Step.EXPIRE, actor=SYSTEM, only_due=True)
+    if ended is not None:
+        context.leases.end(ended)

@@ -1,0 +1,84 @@
+"""Runs jobs: at least once, idempotent, retried with growing pauses.
+
+A job is a row that was committed together with what makes it necessary, so a crash loses none.
+Belongs here: claiming, running and retrying. Not here: what a job does (consumers are passed in).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+import structlog
+
+from tusd_py.metadata.database import DatabaseError
+from tusd_py.metadata.jobs import Claim, JobRows
+
+log = structlog.get_logger("tusd_py.work")
+
+Consumer = Callable[[str], Awaitable[None]]
+"""Does the job for one subject; raises to have it tried again."""
+
+BATCH = 16
+LEASE = 60_000_000
+"""Microseconds until a claimed job whose worker fell silent is given to another."""
+FIRST_PAUSE, LONGEST_PAUSE = 1_000_000, 300_000_000
+"""Microseconds between tries, doubled each time."""
+
+
+class JobRunner:
+    """Runs the jobs of some consumers in this worker."""
+
+    def __init__(
+        self, jobs: JobRows, consumers: Mapping[str, Consumer], *, worker: str, look_every: float
+    ) -> None:
+        """`look_every` in seconds; `kick` looks at once."""
+        self._jobs = jobs
+        self._consumers = consumers
+        self._worker = worker
+        self._look_every = look_every
+        self._kicked = asyncio.Event()
+
+    def kick(self) -> None:
+        """There may be a job now."""
+        self._kicked.set()
+
+    async def run(self) -> None:
+        """Until cancelled. A database that is away is waited for."""
+        while True:
+            self._kicked.clear()
+            try:
+                found = await self.run_due()
+            except DatabaseError as failed:
+                log.warning("jobs.postponed", error=str(failed))
+                found = 0
+            if not found:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._look_every):
+                        await self._kicked.wait()
+
+    async def run_due(self) -> int:
+        """Run what is due now, once; how many there were."""
+        found = 0
+        for consumer, work in self._consumers.items():
+            claimed = await self._jobs.claim(consumer, self._worker, BATCH, LEASE)
+            found += len(claimed)
+            for claim in claimed:
+                await self._run(work, claim)
+        return found
+
+    async def _run(self, work: Consumer, claim: Claim) -> None:
+        try:
+            await work(claim.subject)
+        except Exception as failed:
+            # One of the outermost loops: a job that fails in whatever way may not stop the others.
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(claim.attempts, 16))
+            log.warning(
+                "job.failed",
+                consumer=claim.consumer,
+                subject=claim.subject,
+                attempts=claim.attempts,
+                exc_info=True,
+            )
+            await self._jobs.retry(claim, f"{type(failed).__name__}: {failed}", pause)
+            return
+        await self._jobs.done(claim)

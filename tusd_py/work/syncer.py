@@ -1,0 +1,37 @@
+"""Durability "process": syncs in the background, and tells the truth after a power cut.
+
+Belongs here: raising `synced_offset`, and declaring lost what never reached the medium. Not here: syncing
+itself (storage_backends).
+"""
+
+import structlog
+
+from protocol.upload import Step
+from storage_backends.base import StorageBackend
+from tusd_py.metadata.housekeeping import Housekeeping
+from tusd_py.uploads.context import Context
+from tusd_py.uploads.finish import SYSTEM
+
+log = structlog.get_logger("tusd_py.work")
+
+BATCH = 500
+
+
+async def sync_written(backend: StorageBackend, housekeeping: Housekeeping) -> None:
+    """One turn of the background syncer."""
+    await housekeeping.raise_synced(await backend.sync_dirty())
+
+
+async def lose_unsynced(context: Context, housekeeping: Housekeeping, boot_id: str) -> int:
+    """After a boot: acknowledged bytes that were never synced may be zeros now, so their uploads are lost."""
+    lost = 0
+    while found := await housekeeping.dirty_from_other_boots(boot_id, BATCH):
+        for upload_id in found:
+            if await context.rows.end(upload_id, Step.LOSE, actor=SYSTEM) is None:
+                return lost  # it ended otherwise meanwhile; the next start looks again
+            context.meter.lost()
+            log.error(
+                "upload.lost", upload=upload_id, reason="written but not synced before the machine stopped"
+            )
+            lost += 1
+    return lost
