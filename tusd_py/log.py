@@ -11,6 +11,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TextIO
 
 import structlog
@@ -28,6 +29,7 @@ DEEPEST = 6
 """Levels of nesting; what lies below is shown as text."""
 _SAFE_BITS = 256
 """json.dumps raises for integers of thousands of digits."""
+_UNFORMATTED = ("exc_info", "stack_info")
 _TRACES = ("exception", "stack_info")
 """Values that keep their line breaks: JSON escapes them, and on a terminal they are what a person wants."""
 _FIRST = ("timestamp", "level", "event", "logger")
@@ -45,22 +47,28 @@ def _as_logging_call(
     _logger: WrappedLogger, _method: str, event: EventDict
 ) -> tuple[tuple[_Event], dict[str, Any]]:
     """The last of our processors: what to call the standard library's logger with."""
-    passed = {name: event.pop(name) for name in ("exc_info", "stack_info") if name in event}
+    passed = {name: event.pop(name) for name in _UNFORMATTED if name in event}
     return (_Event(event),), passed
 
 
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The event with secrets masked, controls escaped, and nothing in it that JSON cannot say."""
+    # Tracebacks are made into text by the formatter, and masked there.
     return {
-        _clean_text(str(name)): value if name in ("exc_info", "stack_info") else _shown(str(name), value)
+        _judged(str(name))[0]: value if name in _UNFORMATTED else _shown(str(name), value, DEEPEST)
         for name, value in event.items()
     }
 
 
-def _shown(name: str, value: object) -> object:
-    if SECRET_NAME.search(name) and value not in (None, "", False, True):
-        return MASK
-    return _clean(value, DEEPEST)
+def _shown(name: str, value: object, depth: int) -> object:
+    is_secret = _judged(name)[1] and value is not None and not isinstance(value, bool)
+    return MASK if is_secret else _clean(value, depth)
+
+
+@lru_cache(maxsize=1024)
+def _judged(name: str) -> tuple[str, bool]:
+    """A key as it may be shown, and whether its value may not."""
+    return _clean_text(name), SECRET_NAME.search(name) is not None
 
 
 def _clean(value: object, depth: int) -> object:
@@ -76,17 +84,17 @@ def _clean(value: object, depth: int) -> object:
         case bytes() | bytearray():
             return _clean_text(bytes(value[:LONGEST_TEXT]).decode("utf-8", "backslashreplace"))
         case Mapping() if depth:
-            return {_clean_text(str(name)): _member(str(name), inner, depth) for name, inner in value.items()}
+            return {
+                _judged(str(name))[0]: _shown(str(name), inner, depth - 1) for name, inner in value.items()
+            }
+        case (str(name), inner) if depth:  # a header as a pair
+            return [_clean_text(name), _shown(name, inner, depth - 1)]
         case Sequence() | set() | frozenset() if depth and not isinstance(value, memoryview):
             return [_clean(inner, depth - 1) for inner in value]
         case int():
             return hex(value)[:LONGEST_TEXT]
         case _:
             return _clean_text(str(value))
-
-
-def _member(name: str, value: object, depth: int) -> object:
-    return MASK if SECRET_NAME.search(name) else _clean(value, depth - 1)
 
 
 def _clean_text(text: str) -> str:

@@ -36,6 +36,7 @@ class Variant:
     """0 sends the rest of the file in one PATCH."""
     stream: bool = False
     deferred: bool = False
+    """Of a plain stream; one that ends exactly with a chunk makes tus-js-client 4.3.1 wait for ever."""
     during_creation: bool = False
     override_patch: bool = False
     cuts: int = 0

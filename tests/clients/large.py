@@ -19,7 +19,8 @@ from tests.harness.server import Server
 from .foreign import MIB, Tuspy, Variant, tus_js_client
 from .foreign import Outcome as Found
 
-LENGTH = 3072 * MIB
+LENGTH = 3072 * MIB + 12_345
+"""No multiple of a chunk: see Variant.deferred."""
 MEMORY = 120 * MIB
 BREAKS = 4
 VARIANTS: Sequence[Variant] = (

@@ -14,7 +14,7 @@ from .foreign import MIB, VARIANTS, Outcome, Variant, node_reason, tus_js_client
 
 pytestmark = pytest.mark.skipif(node_reason() is not None, reason=node_reason() or "")
 
-SIZES = (0, 1, 5 * MIB, 64 * MIB)
+SIZES = (0, 1, 5 * MIB, 64 * MIB + 12_345)
 BREAKING = tuple(variant for variant in VARIANTS if variant.cuts or variant.aborts)
 PLAIN = tuple(variant for variant in VARIANTS if variant not in BREAKING)
 
@@ -34,8 +34,9 @@ async def _upload(
 def _cases() -> Iterator[tuple[Variant, int]]:
     for variant in PLAIN:
         for length in SIZES:
-            # tus-js-client 4.3.1 asks Node for the bytes from 0 to -1 of an empty file, which Node refuses.
-            if length or variant.stream or not variant.during_creation:
+            # tus-js-client 4.3.1 asks Node for bytes 0 to -1 of an empty file, and Node refuses; and it waits
+            # for ever for the first byte of an empty stream.
+            if length or not (variant.during_creation or variant.deferred):
                 yield variant, length
 
 

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -36,7 +35,6 @@ class Store:
             *(sys.executable, "-m", "tests.contract.database_process", self.kind, self.where, verb),
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
 
 

@@ -209,7 +209,7 @@ async def test_an_old_schema_is_refused_where_it_may_not_be_changed(path: Path) 
 
 
 async def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
-    path.write_bytes(b"this is a letter to my aunt" * 100)
+    await asyncio.to_thread(path.write_bytes, b"this is a letter to my aunt" * 100)
     with pytest.raises(Refused, match="cannot open"):
         await on(path).open()
 

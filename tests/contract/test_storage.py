@@ -5,11 +5,13 @@ Not here: what only a disk can get wrong (tests/unit/storage).
 
 import asyncio
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
 from storage_backends.base import (
     BadRef,
+    Block,
     Checkpoint,
     Segment,
     StorageBackend,
@@ -42,7 +44,7 @@ SECOND = segment_ref(REF, 2)
 # Receiving
 
 
-async def test_what_was_written_is_read_back(backend: StorageBackend):
+async def test_what_was_written_is_read_back(backend: StorageBackend) -> None:
     writer = await begin(backend, length=11)
     await writer.write(b"hello ")
     await writer.write(bytearray(b"wor"))
@@ -53,7 +55,7 @@ async def test_what_was_written_is_read_back(backend: StorageBackend):
     assert await content_of(backend, REF) == b"hello world"
 
 
-async def test_a_block_may_be_reused_after_its_write(backend: StorageBackend):
+async def test_a_block_may_be_reused_after_its_write(backend: StorageBackend) -> None:
     writer = await begin(backend)
     block = bytearray(b"aaaa")
     await writer.write(block)
@@ -64,7 +66,7 @@ async def test_a_block_may_be_reused_after_its_write(backend: StorageBackend):
     assert (await backend.stat(REF)).length == 0
 
 
-async def test_a_checkpoint_without_news_says_the_same_again(backend: StorageBackend):
+async def test_a_checkpoint_without_news_says_the_same_again(backend: StorageBackend) -> None:
     writer = await begin(backend)
     empty = await writer.checkpoint()
     assert empty.offset == 0
@@ -74,7 +76,7 @@ async def test_a_checkpoint_without_news_says_the_same_again(backend: StorageBac
     await writer.close(3)
 
 
-async def test_the_next_writer_overwrites_what_lies_behind_the_line(backend: StorageBackend):
+async def test_the_next_writer_overwrites_what_lies_behind_the_line(backend: StorageBackend) -> None:
     crashed = await begin(backend, length=3 * MIB)
     await crashed.write(b"good")
     await crashed.checkpoint()
@@ -90,7 +92,7 @@ async def test_the_next_writer_overwrites_what_lies_behind_the_line(backend: Sto
     await crashed.close(8)
 
 
-async def test_closing_gives_back_what_was_not_committed(backend: StorageBackend):
+async def test_closing_gives_back_what_was_not_committed(backend: StorageBackend) -> None:
     writer = await begin(backend, length=10 * MIB)
     await writer.write(b"committed")
     await writer.checkpoint()
@@ -99,7 +101,7 @@ async def test_closing_gives_back_what_was_not_committed(backend: StorageBackend
     assert (await backend.stat(REF)).length == 9
 
 
-async def test_closing_keeps_what_a_checkpoint_promised(backend: StorageBackend):
+async def test_closing_keeps_what_a_checkpoint_promised(backend: StorageBackend) -> None:
     """The commit may have happened although its answer was lost."""
     writer = await begin(backend)
     await writer.write(b"perhaps committed")
@@ -108,7 +110,7 @@ async def test_closing_keeps_what_a_checkpoint_promised(backend: StorageBackend)
     assert await content_of(backend, REF) == b"perhaps committed"
 
 
-async def test_a_closed_writer_may_be_closed_again_but_not_used(backend: StorageBackend):
+async def test_a_closed_writer_may_be_closed_again_but_not_used(backend: StorageBackend) -> None:
     writer = await begin(backend)
     await writer.write(b"abc")
     await writer.checkpoint()
@@ -121,7 +123,7 @@ async def test_a_closed_writer_may_be_closed_again_but_not_used(backend: Storage
     assert await content_of(backend, REF) == b"abc"
 
 
-async def test_committed_bytes_that_are_not_there_are_missing(backend: StorageBackend):
+async def test_committed_bytes_that_are_not_there_are_missing(backend: StorageBackend) -> None:
     with pytest.raises(StorageMissing):
         await backend.writer(UPLOAD, Segment(ref=REF, offset=0, length=1), None)
     assert await names(backend) == {}
@@ -131,7 +133,7 @@ async def test_committed_bytes_that_are_not_there_are_missing(backend: StorageBa
     assert await content_of(backend, REF) == b"abc"
 
 
-async def test_a_later_segment_counts_offsets_from_the_start_of_the_upload(backend: StorageBackend):
+async def test_a_later_segment_counts_offsets_from_the_start_of_the_upload(backend: StorageBackend) -> None:
     segment = await receive(backend, b"xyz", nothing_yet(SECOND, offset=1000))
     assert segment.length == 3
     writer = await backend.writer(UPLOAD, segment, None)
@@ -142,7 +144,7 @@ async def test_a_later_segment_counts_offsets_from_the_start_of_the_upload(backe
     assert await content_of(backend, SECOND) == b"xyz!"
 
 
-async def test_many_uploads_are_received_at_once(backend: StorageBackend):
+async def test_many_uploads_are_received_at_once(backend: StorageBackend) -> None:
     contents = {f"user{number}/{number}": bytes([number]) * (1 + number * 10_000) for number in range(12)}
 
     async def one(ref: str, content: bytes) -> None:
@@ -157,7 +159,7 @@ async def test_many_uploads_are_received_at_once(backend: StorageBackend):
 # Take-overs and finishing
 
 
-async def test_one_segment_is_sealed_where_it_is(backend: StorageBackend):
+async def test_one_segment_is_sealed_where_it_is(backend: StorageBackend) -> None:
     segment = await receive(backend, b"whole")
     stored = await backend.finish([segment], ASSEMBLED)
     assert (stored.ref, stored.length) == (REF, 5)
@@ -166,7 +168,7 @@ async def test_one_segment_is_sealed_where_it_is(backend: StorageBackend):
     assert await backend.stat(REF) == stored
 
 
-async def test_several_segments_are_assembled_and_stay_until_deleted(backend: StorageBackend):
+async def test_several_segments_are_assembled_and_stay_until_deleted(backend: StorageBackend) -> None:
     segments = [await receive(backend, b"first "), await receive(backend, b"second", nothing_yet(SECOND, 6))]
     stored = await backend.finish(segments, ASSEMBLED)
     assert (stored.ref, stored.length) == (ASSEMBLED, 12)
@@ -177,7 +179,7 @@ async def test_several_segments_are_assembled_and_stay_until_deleted(backend: St
     assert await backend.finish([Segment(ref=ASSEMBLED, offset=0, length=12)], REF) == stored
 
 
-async def test_large_segments_are_assembled_byte_for_byte(backend: StorageBackend):
+async def test_large_segments_are_assembled_byte_for_byte(backend: StorageBackend) -> None:
     first, second = bytes(range(256)) * 8193, b"tail" * 300_001
     segments = [
         await receive(backend, first),
@@ -187,7 +189,7 @@ async def test_large_segments_are_assembled_byte_for_byte(backend: StorageBacken
     assert await content_of(backend, ASSEMBLED) == first + second
 
 
-async def test_the_same_segment_may_be_assembled_twice(backend: StorageBackend):
+async def test_the_same_segment_may_be_assembled_twice(backend: StorageBackend) -> None:
     """Upload-Concat may name a partial upload more than once."""
     await receive(backend, b"ab")
     twice = [Segment(ref=REF, offset=0, length=2), Segment(ref=REF, offset=2, length=2)]
@@ -195,7 +197,7 @@ async def test_the_same_segment_may_be_assembled_twice(backend: StorageBackend):
     assert await content_of(backend, ASSEMBLED) == b"abab"
 
 
-async def test_a_frozen_writer_writes_into_a_dead_segment(backend: StorageBackend):
+async def test_a_frozen_writer_writes_into_a_dead_segment(backend: StorageBackend) -> None:
     frozen = await begin(backend)
     await frozen.write(b"before ")
     await frozen.checkpoint()
@@ -210,7 +212,9 @@ async def test_a_frozen_writer_writes_into_a_dead_segment(backend: StorageBacken
     assert await content_of(backend, ASSEMBLED) == b"before after"
 
 
-async def test_an_empty_second_segment_moves_the_bytes_away_from_a_frozen_writer(backend: StorageBackend):
+async def test_an_empty_second_segment_moves_the_bytes_away_from_a_frozen_writer(
+    backend: StorageBackend,
+) -> None:
     frozen = await begin(backend)
     await frozen.write(b"all of it")
     await frozen.checkpoint()
@@ -222,7 +226,7 @@ async def test_an_empty_second_segment_moves_the_bytes_away_from_a_frozen_writer
     assert await content_of(backend, stored.ref) == b"all of it"
 
 
-async def test_the_leftover_of_a_crashed_assembly_is_replaced(backend: StorageBackend):
+async def test_the_leftover_of_a_crashed_assembly_is_replaced(backend: StorageBackend) -> None:
     segments = [await receive(backend, b"one"), await receive(backend, b"two", nothing_yet(SECOND, 3))]
     zombie = await begin(backend, ASSEMBLED)
     await zombie.write(b"half an assembly, and far too long")
@@ -233,7 +237,7 @@ async def test_the_leftover_of_a_crashed_assembly_is_replaced(backend: StorageBa
     assert await content_of(backend, ASSEMBLED) == b"onetwo"
 
 
-async def test_finishing_without_the_bytes_fails_and_leaves_nothing(backend: StorageBackend):
+async def test_finishing_without_the_bytes_fails_and_leaves_nothing(backend: StorageBackend) -> None:
     first = await receive(backend, b"one")
     with pytest.raises(StorageMissing):
         await backend.finish([first, Segment(ref=SECOND, offset=3, length=3)], ASSEMBLED)
@@ -245,7 +249,7 @@ async def test_finishing_without_the_bytes_fails_and_leaves_nothing(backend: Sto
     assert await names(backend) == {REF: 3}
 
 
-async def test_segments_with_a_hole_are_a_mistake_of_the_caller(backend: StorageBackend):
+async def test_segments_with_a_hole_are_a_mistake_of_the_caller(backend: StorageBackend) -> None:
     first = await receive(backend, b"one")
     with pytest.raises(ValueError, match="begins at 5, wanted 3"):
         await backend.finish([first, nothing_yet(SECOND, 5)], ASSEMBLED)
@@ -254,7 +258,7 @@ async def test_segments_with_a_hole_are_a_mistake_of_the_caller(backend: Storage
     assert await content_of(backend, REF) == b"one"
 
 
-async def test_a_sealed_file_is_never_opened_for_writing(backend: StorageBackend):
+async def test_a_sealed_file_is_never_opened_for_writing(backend: StorageBackend) -> None:
     segment = await receive(backend, b"done")
     stored = await backend.finish([segment], REF)
     with pytest.raises(StorageError):
@@ -264,7 +268,7 @@ async def test_a_sealed_file_is_never_opened_for_writing(backend: StorageBackend
     assert await backend.stat(REF) == stored
 
 
-async def test_finishing_cuts_off_what_lies_behind_the_line(backend: StorageBackend):
+async def test_finishing_cuts_off_what_lies_behind_the_line(backend: StorageBackend) -> None:
     crashed = await begin(backend, length=3 * MIB)
     await crashed.write(b"goodbad")
     stored = await backend.finish([Segment(ref=REF, offset=0, length=4)], REF)
@@ -273,7 +277,7 @@ async def test_finishing_cuts_off_what_lies_behind_the_line(backend: StorageBack
     await crashed.close(4)
 
 
-async def test_an_empty_upload_needs_no_file_until_it_is_finished(backend: StorageBackend):
+async def test_an_empty_upload_needs_no_file_until_it_is_finished(backend: StorageBackend) -> None:
     assert await names(backend) == {}
     stored = await backend.finish([nothing_yet()], REF)
     assert (stored.ref, stored.length) == (REF, 0)
@@ -285,27 +289,27 @@ async def test_an_empty_upload_needs_no_file_until_it_is_finished(backend: Stora
 # Short cut
 
 
-async def test_a_small_body_is_put_whole(backend: StorageBackend):
-    blocks = [b"a", bytearray(b"bc"), b"", memoryview(b"def")]
+async def test_a_small_body_is_put_whole(backend: StorageBackend) -> None:
+    blocks: list[Block] = [b"a", bytearray(b"bc"), b"", memoryview(b"def")]
     stored = await backend.put(UPLOAD, REF, blocks, sealed=True)
     assert (stored.ref, stored.length) == (REF, 6)
     assert await content_of(backend, REF) == b"abcdef"
     assert await backend.finish([Segment(ref=REF, offset=0, length=6)], REF) == stored
 
 
-async def test_a_body_of_very_many_blocks_is_put_whole(backend: StorageBackend):
+async def test_a_body_of_very_many_blocks_is_put_whole(backend: StorageBackend) -> None:
     await backend.put(UPLOAD, REF, [b"%05d" % number for number in range(3000)], sealed=True)
     assert await content_of(backend, REF) == b"".join(b"%05d" % number for number in range(3000))
 
 
-async def test_a_body_that_is_not_sealed_can_go_on(backend: StorageBackend):
+async def test_a_body_that_is_not_sealed_can_go_on(backend: StorageBackend) -> None:
     stored = await backend.put(UPLOAD, REF, [b"begin"], sealed=False)
     segment = await receive(backend, b" and end", Segment(ref=REF, offset=0, length=stored.length))
     await backend.finish([segment], REF)
     assert await content_of(backend, REF) == b"begin and end"
 
 
-async def test_nothing_is_put_under_a_name_that_is_taken(backend: StorageBackend):
+async def test_nothing_is_put_under_a_name_that_is_taken(backend: StorageBackend) -> None:
     stored = await backend.put(UPLOAD, REF, [b"first"], sealed=True)
     with pytest.raises(StorageError):
         await backend.put(UPLOAD, REF, [b"second"], sealed=True)
@@ -313,12 +317,12 @@ async def test_nothing_is_put_under_a_name_that_is_taken(backend: StorageBackend
     assert await content_of(backend, REF) == b"first"
 
 
-async def test_an_empty_body_can_be_put(backend: StorageBackend):
+async def test_an_empty_body_can_be_put(backend: StorageBackend) -> None:
     assert (await backend.put(UPLOAD, REF, [], sealed=True)).length == 0
     assert await content_of(backend, REF) == b""
 
 
-async def test_other_bytes_under_the_same_name_have_another_identity(backend: StorageBackend):
+async def test_other_bytes_under_the_same_name_have_another_identity(backend: StorageBackend) -> None:
     before = await backend.put(UPLOAD, REF, [b"clean"], sealed=True)
     await backend.delete([REF])
     after = await backend.put(UPLOAD, REF, [b"virus"], sealed=True)
@@ -331,33 +335,33 @@ async def test_other_bytes_under_the_same_name_have_another_identity(backend: St
 @pytest.mark.parametrize(
     ("start", "stop"), [(0, 0), (0, 1), (5, 5), (3, 700_000), (262_143, 262_145), (999_999, 1_000_000)]
 )
-async def test_any_range_can_be_read(backend: StorageBackend, start, stop):
+async def test_any_range_can_be_read(backend: StorageBackend, start: int, stop: int) -> None:
     content = bytes(range(250)) * 4000
     await receive(backend, content)
     assert await content_of(backend, REF, start, stop) == content[start:stop]
 
 
-async def test_reading_past_the_end_is_never_padded(backend: StorageBackend):
+async def test_reading_past_the_end_is_never_padded(backend: StorageBackend) -> None:
     await receive(backend, b"abc")
     with pytest.raises(StorageMissing):
         await content_of(backend, REF, 0, 4)
 
 
-async def test_reading_what_is_not_there_is_missing(backend: StorageBackend):
+async def test_reading_what_is_not_there_is_missing(backend: StorageBackend) -> None:
     with pytest.raises(StorageMissing):
         await content_of(backend, REF, 0, 0)
     with pytest.raises(StorageMissing):
         await backend.stat(REF)
 
 
-async def test_a_reader_may_stop_early(backend: StorageBackend):
+async def test_a_reader_may_stop_early(backend: StorageBackend) -> None:
     await receive(backend, bytes(MIB))
     async with aclosing(backend.read(REF, 0, MIB)) as blocks:
         assert len(await anext(blocks)) < MIB
     await backend.delete([REF])
 
 
-async def test_a_reader_keeps_what_it_opened_when_the_name_is_deleted(backend: StorageBackend):
+async def test_a_reader_keeps_what_it_opened_when_the_name_is_deleted(backend: StorageBackend) -> None:
     content = bytes(range(256)) * 4096
     await receive(backend, content)
     async with aclosing(backend.read(REF, 0, len(content))) as blocks:
@@ -369,7 +373,7 @@ async def test_a_reader_keeps_what_it_opened_when_the_name_is_deleted(backend: S
 # Names
 
 
-async def test_deleting_twice_is_no_error(backend: StorageBackend):
+async def test_deleting_twice_is_no_error(backend: StorageBackend) -> None:
     await receive(backend, b"abc")
     await backend.delete([REF, "never/was"])
     await backend.delete([REF, "never/was"])
@@ -378,7 +382,7 @@ async def test_deleting_twice_is_no_error(backend: StorageBackend):
         await backend.stat(REF)
 
 
-async def test_deleting_takes_only_what_is_named(backend: StorageBackend):
+async def test_deleting_takes_only_what_is_named(backend: StorageBackend) -> None:
     refs = [f"user{number % 3}/{number}" for number in range(10)]
     for ref in refs:
         await backend.put(UPLOAD, ref, [b"x"], sealed=True)
@@ -386,14 +390,14 @@ async def test_deleting_takes_only_what_is_named(backend: StorageBackend):
     assert set(await names(backend)) == set(refs[1::2])
 
 
-async def test_every_name_is_listed_with_its_size(backend: StorageBackend):
+async def test_every_name_is_listed_with_its_size(backend: StorageBackend) -> None:
     wanted = {f"user{number % 7}/2024/{number:04}": number % 5 for number in range(700)} | {"top": 3}
     for ref, size in wanted.items():
         await backend.put(UPLOAD, ref, [b"x" * size], sealed=True)
     assert await names(backend) == wanted
 
 
-async def test_listing_may_stop_early(backend: StorageBackend):
+async def test_listing_may_stop_early(backend: StorageBackend) -> None:
     for number in range(3):
         await backend.put(UPLOAD, f"a/{number}", [], sealed=True)
     async with aclosing(backend.list()) as listed:
@@ -401,7 +405,7 @@ async def test_listing_may_stop_early(backend: StorageBackend):
     await backend.delete(["a/0", "a/1", "a/2"])
 
 
-async def test_tidying_up_takes_no_file_and_hinders_no_upload(backend: StorageBackend):
+async def test_tidying_up_takes_no_file_and_hinders_no_upload(backend: StorageBackend) -> None:
     await receive(backend, b"keep")
     await backend.put(UPLOAD, "bob/2024/gone", [b"x"], sealed=True)
     await backend.delete(["bob/2024/gone"])
@@ -429,7 +433,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("ref", [*HOSTILE, "a/\udcff"])
-async def test_a_hostile_name_is_refused_everywhere(backend: StorageBackend, ref):
+async def test_a_hostile_name_is_refused_everywhere(backend: StorageBackend, ref: str) -> None:
     await receive(backend, b"abc")
     segments = [Segment(ref=REF, offset=0, length=3), nothing_yet(SECOND, 3)]
     for attempt in (
@@ -448,7 +452,7 @@ async def test_a_hostile_name_is_refused_everywhere(backend: StorageBackend, ref
     assert await names(backend) == {REF: 3}
 
 
-async def test_a_name_in_the_service_folder_is_fine_further_down(backend: StorageBackend):
+async def test_a_name_in_the_service_folder_is_fine_further_down(backend: StorageBackend) -> None:
     await backend.put(UPLOAD, "a/.tusd", [b"x"], sealed=True)
     assert await names(backend) == {"a/.tusd": 1}
 
@@ -457,7 +461,7 @@ async def test_a_name_in_the_service_folder_is_fine_further_down(backend: Storag
 
 
 @pytest.mark.parametrize("kind", FULL_KINDS)
-async def test_a_full_disk_keeps_what_fitted(tmp_path, kind):
+async def test_a_full_disk_keeps_what_fitted(tmp_path: Path, kind: str) -> None:
     content = bytes(range(256)) * (2 * MIB // 256)
     async with with_little_room(kind, tmp_path, MIB) as backend:
         writer = await begin(backend, length=len(content))
@@ -471,7 +475,7 @@ async def test_a_full_disk_keeps_what_fitted(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", FULL_KINDS)
-async def test_nothing_stays_behind_when_a_small_body_does_not_fit(tmp_path, kind):
+async def test_nothing_stays_behind_when_a_small_body_does_not_fit(tmp_path: Path, kind: str) -> None:
     async with with_little_room(kind, tmp_path, MIB) as backend:
         with pytest.raises(StorageFull):
             await backend.put(UPLOAD, REF, [bytes(2 * MIB)], sealed=True)
@@ -480,7 +484,7 @@ async def test_nothing_stays_behind_when_a_small_body_does_not_fit(tmp_path, kin
 
 
 @pytest.mark.parametrize("kind", FULL_KINDS)
-async def test_nothing_stays_behind_when_an_assembly_does_not_fit(tmp_path, kind):
+async def test_nothing_stays_behind_when_an_assembly_does_not_fit(tmp_path: Path, kind: str) -> None:
     half = MIB // 2 + 1
     async with with_little_room(kind, tmp_path, 5 * MIB // 4) as backend:
         segments = [
@@ -495,7 +499,7 @@ async def test_nothing_stays_behind_when_an_assembly_does_not_fit(tmp_path, kind
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FULL_KINDS if kind != "limited files"])
-async def test_an_upload_goes_on_when_there_is_room_again(tmp_path, kind):
+async def test_an_upload_goes_on_when_there_is_room_again(tmp_path: Path, kind: str) -> None:
     async with with_little_room(kind, tmp_path, MIB) as backend:
         await backend.put(UPLOAD, "other", [bytes(MIB // 2)], sealed=True)
         writer = await begin(backend)
@@ -509,13 +513,13 @@ async def test_an_upload_goes_on_when_there_is_room_again(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FULL_KINDS if kind != "limited files"])
-async def test_room_is_asked_for_before_an_upload_begins(tmp_path, kind):
+async def test_room_is_asked_for_before_an_upload_begins(tmp_path: Path, kind: str) -> None:
     async with with_little_room(kind, tmp_path, MIB) as backend:
         await backend.ensure_room(0)
         await backend.put(UPLOAD, REF, [bytes(MIB // 2)], sealed=True)
         await backend.delete([REF])
 
 
-async def test_there_is_room_for_nothing_more_at_least(backend: StorageBackend):
+async def test_there_is_room_for_nothing_more_at_least(backend: StorageBackend) -> None:
     await backend.ensure_room(0)
     await backend.ensure_room(1)

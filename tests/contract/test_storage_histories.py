@@ -6,8 +6,10 @@ writers that go on; whatever it is, the finished upload is what was committed.
 
 import asyncio
 import tempfile
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -17,6 +19,8 @@ from storage_backends.base import Segment, Writer
 from storage_backends.refs import segment_ref
 
 from .storages import MIB, UPLOAD, content_of, opened
+
+T = TypeVar("T")
 
 KEY = "alice/upload"
 LENGTH = 3 * MIB
@@ -44,7 +48,7 @@ class _Upload(RuleBasedStateMachine):
         self.frozen: list[tuple[Writer, int]] = []
         self.writer: Writer = self.open()
 
-    def run(self, work):
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
     def open(self) -> Writer:
@@ -53,17 +57,17 @@ class _Upload(RuleBasedStateMachine):
         return self.run(self.backend.writer(UPLOAD, self.segments[-1], LENGTH))
 
     @rule(block=blocks)
-    def write(self, block):
+    def write(self, block: bytes) -> None:
         self.run(self.writer.write(block))
         self.written += block
 
     @rule()
-    def checkpoint(self):
+    def checkpoint(self) -> None:
         assert self.run(self.writer.checkpoint()).offset == len(self.written)
         self.checkpointed = len(self.written)
 
     @rule()
-    def commit(self):
+    def commit(self) -> None:
         self.committed = self.checkpointed
         self._note()
 
@@ -72,41 +76,41 @@ class _Upload(RuleBasedStateMachine):
         self.segments[-1] = Segment(ref=last.ref, offset=last.offset, length=self.committed - last.offset)
 
     @rule()
-    def close_and_go_on(self):
+    def close_and_go_on(self) -> None:
         self.run(self.writer.close(self.committed))
         self.writer = self.open()
 
     @rule()
-    def crash(self):
+    def crash(self) -> None:
         """Its descriptor stays open until the end, which harms nobody: nothing uses it."""
         self.frozen.append((self.writer, -1))
         self.writer = self.open()
 
     @rule()
-    def take_over_by_force(self):
+    def take_over_by_force(self) -> None:
         self.frozen.append((self.writer, self.committed))
         self.epoch += 1
         self.segments.append(Segment(ref=segment_ref(KEY, self.epoch), offset=self.committed, length=0))
         self.writer = self.open()
 
     @rule(block=blocks)
-    def a_frozen_writer_goes_on(self, block):
+    def a_frozen_writer_goes_on(self, block: bytes) -> None:
         for writer, committed in self.frozen:
             if committed >= 0 and writer.offset >= committed:
                 self.run(writer.write(block))
 
     @rule()
-    def a_frozen_writer_wakes_up_and_leaves(self):
+    def a_frozen_writer_wakes_up_and_leaves(self) -> None:
         for writer, committed in self.frozen:
             if committed >= 0:
                 self.run(writer.close(committed))
         self.frozen = [(writer, committed) for writer, committed in self.frozen if committed < 0]
 
     @invariant()
-    def the_writer_knows_where_it_is(self):
+    def the_writer_knows_where_it_is(self) -> None:
         assert self.writer.offset == len(self.written)
 
-    def teardown(self):
+    def teardown(self) -> None:
         try:
             self.run(self.writer.close(self.committed))
             stored = self.run(self.backend.finish(self.segments, f"{KEY}~w1.1"))

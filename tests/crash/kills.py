@@ -18,6 +18,8 @@ FINISHED_WITHIN = 120.0
 async def kill_under_load(server: Server, outcome: Outcome, runs: int) -> Outcome:
     """Measures how long the server takes to be ready again."""
     dice = random.Random(outcome.seed)
+    # The sweep runs all the time, so that it meets writers.
+    server.settings = {**server.settings, "storage.sweep_interval": "1s"}
     await server.start()
     async with Load(address=server.address, seed=outcome.seed) as load:
         for _ in range(runs):

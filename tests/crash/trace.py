@@ -168,5 +168,6 @@ def _is_log(path: str) -> bool:
 
 
 def _is_upload(path: str, data: Path) -> bool:
-    """Below the data folder, but not the product's own."""
-    return path.startswith(f"{data}/") and not path.startswith(f"{data / OWN_FOLDER}")
+    """Below the data folder, but not the product's own, nor what it tries the folder with at start."""
+    own = (f"{data / OWN_FOLDER}", f"{data}/~")
+    return path.startswith(f"{data}/") and not path.startswith(own)

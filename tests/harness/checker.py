@@ -14,6 +14,7 @@ Belongs here: verdicts. Not here: how to look (rows.py) and how to break things 
 
 import asyncio
 import hashlib
+import json
 import re
 import sys
 from collections import Counter
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from .content import BLOCK
 from .ledger import Ledger, Tracked
 from .rows import Piece, Row, fetch, files_of, pieces
-from .server import Server
+from .server import ROOT, Server
 from .tus import Refused, TusClient
 from .wire import Address, Connection, head_of
 
@@ -162,22 +163,38 @@ def _check_events(ledger: Ledger, snapshot: Snapshot) -> None:
 
 
 async def _check_names(ledger: Ledger, server: Server) -> None:
-    """No data without a row. Files are listed first, so that a name made meanwhile is not suspected."""
+    """After a sweep: no data without a row.
+
+    Files are listed before the rows are read, so that a name made meanwhile is not suspected.
+    """
+    for finding in await fsck(server, "--repair"):
+        if finding["problem"] != "no-row":
+            ledger.broken("I6", None, f"fsck: {finding}")
     found = await asyncio.to_thread(lambda: list(files_of(server)))
     snapshot = await Snapshot.of(server)
     counted = snapshot.refs()
     for path in found:
         ref = str(path.relative_to(server.data))
-        if ref not in counted and path.exists() and not _awaits_sweep(ref, snapshot):
+        if ref not in counted and path.exists() and not _awaits_burial(ref, snapshot):
             ledger.broken("I6", None, f"no row names {ref}")
 
 
-def _awaits_sweep(ref: str, snapshot: Snapshot) -> bool:
-    """Attempts wait for their worker's burial; what ended waits for the sweep to take it."""
-    attempt = _ATTEMPT.fullmatch(ref)
-    if attempt is not None:
-        worker = snapshot.workers.get(attempt[1])
-        return worker is None or not worker["buried"]
-    return any(
-        ref.partition("~")[0] == row["key"] for row in snapshot.uploads.values() if row["state"] in _ENDED
+async def fsck(server: Server, *options: str) -> list[Row]:
+    """What the product's own check finds, beside the running server."""
+    process = await asyncio.create_subprocess_exec(
+        *server.command("fsck", "--json", *options),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
+    said, complained = await process.communicate()
+    if process.returncode not in (0, 1):
+        raise AssertionError(f"fsck: exit {process.returncode}: {complained.decode()}")
+    return [json.loads(line) for line in said.decode().splitlines() if line.startswith("{")]
+
+
+def _awaits_burial(ref: str, snapshot: Snapshot) -> bool:
+    """The attempt of a worker that may still come to name it."""
+    attempt = _ATTEMPT.fullmatch(ref)
+    worker = None if attempt is None else snapshot.workers.get(attempt[1])
+    return worker is not None and not worker["buried"]

@@ -95,13 +95,14 @@ class Server:
             **self.settings,
         }
         chosen = [f"--set={name}={value}" for name, value in settings.items() if value]
-        return [*self.wrapper, sys.executable, *self.launcher, verb, *arguments, *chosen]
+        return [sys.executable, *self.launcher, verb, *arguments, *chosen]
 
     def spawn(self) -> None:
         """Start without waiting."""
         self.data.mkdir(parents=True, exist_ok=True)
         listen = ("--host", self.address.host, "--port", str(self.address.port))
-        command = self.command("serve", *listen, f"--set=server.workers={self.workers}")
+        workers = f"--set=server.workers={self.workers}"
+        command = [*self.wrapper, *self.command("serve", *listen, workers)]
         with (self.folder / "log").open("ab") as log:
             # A session of its own, so that one signal reaches the supervisor and its workers.
             self._process = subprocess.Popen(

@@ -6,7 +6,7 @@ Each worker has a connection, a liveness lock and a wake-up socket of its own, a
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,12 @@ class Counted:
 
     def lost(self) -> None:
         self.seen.append("lost")
+
+    def waiting(self, consumer: str, waiting: int, running: int) -> None:
+        self.seen.append(f"waiting: {consumer} {waiting} {running}")
+
+    def receiving(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def committed(self, seconds: float) -> None:
         self.seen.append("committed")

@@ -27,7 +27,6 @@ TYPES = {
     "tusdpy_upload_duration_seconds": "histogram",
     "tusdpy_upload_size_bytes": "histogram",
     "tusdpy_uploads_active": "gauge",
-    "tusdpy_storage_seconds": "histogram",
     "tusdpy_commit_seconds": "histogram",
     "tusdpy_fenced_total": "counter",
     "tusdpy_takeovers_total": "counter",
@@ -45,7 +44,6 @@ EXPECTED = (
     'tusd_errors_total{{code="ERR_X",status="409"}} {n}.0',
     "tusdpy_upload_size_bytes_count {n}.0",
     "tusdpy_upload_size_bytes_sum {n}00.0",
-    'tusdpy_storage_seconds_count{{backend="filesystem",op="write"}} {n}.0',
     "tusdpy_commit_seconds_count {n}.0",
     "tusdpy_fenced_total {n}.0",
     'tusdpy_takeovers_total{{how="dead"}} {n}.0',
@@ -70,15 +68,14 @@ def count_everything(metrics: Metrics) -> None:
     metrics.refused(409, "ERR_X")
     metrics.created()
     metrics.received(1000)
-    metrics.stored("filesystem", "write", 0.001)
     metrics.committed(0.01)
     metrics.finished(2.0, 100)
     metrics.terminated()
     metrics.fenced()
     metrics.took_over("dead")
     metrics.lost()
-    metrics.uploads_active.inc()
-    metrics.jobs.labels("finish", "waiting").set(7)
+    metrics.receiving().__enter__()
+    metrics.waiting("finish", 7, 0)
 
 
 def types_in(text: str) -> dict[str, str]:

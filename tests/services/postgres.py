@@ -258,6 +258,8 @@ def temporary_server(settings: Mapping[str, str] | None = None) -> Iterator[Post
         Path(folder).chmod(0o755)
         with PostgresServer(Path(folder) / "server", settings) as server:
             yield server
+            # Nobody needs its data any more, so it need not write them to disk.
+            server.stop_immediately()
 
 
 @pytest.fixture(scope="session")

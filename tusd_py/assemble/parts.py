@@ -35,7 +35,7 @@ def sqlite_path(settings: Settings) -> Path | None:
         return service_folder(settings) / "tusd.db"
     if not url.startswith("sqlite:"):
         return None
-    return Path(unquote(urlsplit(url).path).removeprefix("/") if url.startswith("sqlite:///") else url[7:])
+    return Path(unquote(urlsplit(url).path))
 
 
 def make_database(settings: Settings, *, migrate: bool) -> Database:

@@ -30,6 +30,7 @@ from .app import make_app
 from .greeting import greet
 from .parts import sqlite_path
 from .service import Service, open_service
+from .tools import bring_up_to_date
 
 log = structlog.get_logger("tusd_py")
 
@@ -43,6 +44,8 @@ def serve(settings: Settings) -> int:
     if settings.server.workers > 1:
         from tusd_py.supervisor import run_supervisor  # noqa: PLC0415 - a single worker needs none
 
+        # Before there is a worker: a long migration holds the write lock, for which workers get killed.
+        asyncio.run(bring_up_to_date(settings, migrate=settings.database.migrate))
         database = sqlite_path(settings)
         return run_supervisor(
             settings,

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +18,13 @@ import structlog
 
 from protocol.upload import UploadId
 from storage_backends.base import StorageBackend, StorageError
+from storage_backends.refs import parse_ref
 from tusd_py.config.settings import Settings
 from tusd_py.errors import Refused
 from tusd_py.leases import Leases
 from tusd_py.liveness import Liveness, boot_id, new_worker_id
 from tusd_py.metadata.database import Buried, Database, Query
-from tusd_py.metadata.facts import claim_identity
+from tusd_py.metadata.facts import IDENTITY, FactRows, claim_identity
 from tusd_py.metadata.files import FileRows
 from tusd_py.metadata.host import Host
 from tusd_py.metadata.housekeeping import Housekeeping
@@ -47,8 +48,8 @@ from .parts import make_backend, make_database, make_lifetime, make_rules, servi
 
 log = structlog.get_logger("tusd_py")
 
-DISK_THREADS = 8
-"""Disk operations at once; each holds a thread only while it runs."""
+COUNT_JOBS_EVERY = 10.0
+"""Seconds between looks for the metric of waiting jobs."""
 LOOK_FOR_JOBS_EVERY = 2.0
 """Seconds; jobs of this worker's own requests are run at once."""
 
@@ -96,10 +97,11 @@ async def open_service(
         database = make_database(settings, migrate=settings.database.migrate)
         await database.open()
         stack.push_async_callback(database.close)
-        await claim_identity(database, identity)
-        executor = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="disk")
+        executor = ThreadPoolExecutor(settings.storage.disk_threads, thread_name_prefix="disk")
         stack.callback(executor.shutdown)
         backend = await _open_backend(settings, executor, stack)
+        await _refuse_forgetful_database(database, backend)
+        await claim_identity(database, identity)
         author = Author(worker=worker, boot_id=boot, lifetime=make_lifetime(settings))
         rows = UploadRows(database, author)
         wakeups = Wakeups(folder / "workers", worker)
@@ -157,6 +159,19 @@ async def _open_backend(
     return backend
 
 
+async def _refuse_forgetful_database(database: Database, backend: StorageBackend) -> None:
+    """Bytes without any row would look like rubbish to the sweep: a lost database must not lose them too."""
+    if await FactRows(database).get(IDENTITY) is not None:
+        return
+    async with aclosing(backend.list()) as names:
+        async for listed in names:
+            if parse_ref(listed.ref) is not None:
+                raise Refused(
+                    f"the data folder holds uploads ({listed.ref}), but the database is new",
+                    hint="restore the database, name the right one in database.url, or take another folder",
+                )
+
+
 def _service(context: Context, database: Database) -> Service:
     housekeeping, job_rows = Housekeeping(database), JobRows(database)
 
@@ -197,11 +212,24 @@ def _housekeeping_rounds(settings: Settings, service: Service) -> list[Round]:
             action=lambda: _discard(sweep(service.backend, housekeeping, service.workers)),
         ),
         Round(
+            name="count",
+            every=COUNT_JOBS_EVERY,
+            action=lambda: _count_jobs(service),
+        ),
+        Round(
             name="sync",
             every=settings.storage.sync_interval,
             action=lambda: sync_written(service.backend, housekeeping),
         ),
     ]
+
+
+async def _count_jobs(service: Service) -> None:
+    counted = {one.consumer: one for one in await service.job_rows.backlog()}
+    for consumer in service.jobs.consumers:
+        backlog = counted.get(consumer)
+        total, running = (backlog.total, backlog.claimed) if backlog else (0, 0)
+        service.context.meter.waiting(consumer, total - running, running)
 
 
 async def _discard(result: object) -> None:

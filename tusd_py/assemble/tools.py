@@ -38,14 +38,19 @@ def fsck(settings: Settings, *, repair: bool, as_json: bool) -> int:
 
 
 async def _migrate(settings: Settings) -> int:
+    _say(f"the schema is at version {await bring_up_to_date(settings, migrate=True)}")
+    return 0
+
+
+async def bring_up_to_date(settings: Settings, *, migrate: bool) -> int:
+    """Open and close the database once; the version of its schema. Raises Refused."""
     open_service_folder(service_folder(settings))
-    database = make_database(settings, migrate=True)
+    database = make_database(settings, migrate=migrate)
     await database.open()
     try:
-        _say(f"the schema is at version {await version(database)}")
+        return await version(database)
     finally:
         await database.close()
-    return 0
 
 
 async def _fsck(settings: Settings, *, repair: bool, as_json: bool) -> int:

@@ -57,6 +57,8 @@ class Storage:
     sync_interval."""
     sync_interval: Seconds = 5.0
     """With durability "process": how often written files are synced in the background."""
+    disk_threads: int = 16
+    """Disk operations of a worker at once; a sync can hold one for as long as the disk takes."""
     free_space_floor: Bytes = GIB
     """New uploads get 507 while less than this, and less than 2 % of the disk, is free. 0 switches the
     check off."""

@@ -10,6 +10,7 @@ Belongs here: names, types and text. Not here: who serves the text (metrics_list
 import os
 import platform
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -61,9 +62,6 @@ class Metrics:
         )
         self.upload_size = self._histogram("tusdpy_upload_size_bytes", "Size of finished uploads", _SIZES)
         self.uploads_active = self._gauge("tusdpy_uploads_active", "Bodies being received", "livesum")
-        self.storage = self._histogram(
-            "tusdpy_storage_seconds", "Storage operations", _LATENCIES, ("backend", "op")
-        )
         self.commit = self._histogram(
             "tusdpy_commit_seconds", "Making bytes durable and moving the line", _LATENCIES
         )
@@ -126,9 +124,14 @@ class Metrics:
         """How long making bytes durable and moving the line took."""
         self.commit.observe(seconds)
 
-    def stored(self, backend: str, op: str, seconds: float) -> None:
-        """How long one storage operation took."""
-        self.storage.labels(backend, op).observe(seconds)
+    def waiting(self, consumer: str, waiting: int, running: int) -> None:
+        """How many jobs of a consumer there are; every worker sees all of them."""
+        self.jobs.labels(consumer, "waiting").set(waiting)
+        self.jobs.labels(consumer, "running").set(running)
+
+    def receiving(self) -> AbstractContextManager[object]:
+        """Around the reading of one body."""
+        return self.uploads_active.track_inprogress()
 
     def text(self) -> bytes:
         """This process's numbers in the Prometheus text format."""

@@ -5,6 +5,7 @@ Belongs here: one table. Not here: how an error becomes a response (errors.py).
 
 from protocol.errors import (
     MalformedBody,
+    MaxSizeExceeded,
     ProtocolError,
     ReadTimeout,
     ServerShutdown,
@@ -40,6 +41,8 @@ _OFFSET_TOLD = frozenset({Ending.SHUTDOWN, Ending.FULL, Ending.IDLE, Ending.SLOW
 def refusal_of_ending(ending: Ending, upload: Upload) -> ProtocolError:
     """What a client hears whose body did not end well."""
     headers = {"Upload-Offset": str(upload.offset)} if ending in _OFFSET_TOLD else {}
+    if ending is Ending.TOO_LONG and upload.length is None:
+        return MaxSizeExceeded()
     return _ENDINGS[ending](headers=headers)
 
 

@@ -13,7 +13,7 @@ import structlog
 from protocol.errors import OffsetConflict, UploadGone, UploadRejected
 from protocol.tus.patch import Append, check_append
 from protocol.upload import OPEN, Step, Transfer, Upload, UploadId
-from storage_backends.base import StorageError, StorageMissing
+from storage_backends.base import StorageBroken, StorageError, StorageMissing
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 from tusd_py.leases import Lease, NotOpen
@@ -94,16 +94,28 @@ async def write_body(
     line = await _open_line(context, identity, lease, declared)
     try:
         pace = Pace(every_bytes=rules.checkpoint_bytes, every_seconds=rules.checkpoint_interval)
-        ending = await receive(source, line, room=room, pace=pace)
+        with context.meter.receiving():
+            ending = await receive(source, line, room=room, pace=pace)
         if ending not in JUDGEMENTS:
             await line.finish()
     except UploadRejected:
-        await line.drop()
         await context.rows.end(lease.upload.id, Step.REFUSE, actor=SYSTEM, epoch=lease.upload.epoch)
+        raise
+    except StorageBroken:
+        await line.drop()
+        await _leave_segment(context, lease)
         raise
     finally:
         await line.drop()
     return ending
+
+
+async def _leave_segment(context: Context, lease: Lease) -> None:
+    """After a failed sync nobody knows what the medium holds behind the line: nobody goes on in that file."""
+    log.error("storage.sync_failed", upload=lease.upload.id, ref=lease.upload.ref, offset=lease.upload.offset)
+    moved_on = await context.rows.seize(lease.upload)
+    if moved_on is not None:
+        lease.upload = moved_on
 
 
 async def _open_line(context: Context, identity: Identity, lease: Lease, declared: int | None) -> Line:

@@ -6,6 +6,7 @@ Not here: how they are made (assemble.py).
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,6 +38,14 @@ class Meter(Protocol):
 
     def took_over(self, how: str) -> None: ...
     def lost(self) -> None: ...
+    def waiting(self, consumer: str, waiting: int, running: int) -> None:
+        """How many jobs of a consumer there are."""
+        ...
+
+    def receiving(self) -> AbstractContextManager[object]:
+        """Around the reading of one body."""
+        ...
+
     def committed(self, seconds: float) -> None:
         """How long making bytes durable and moving the line took."""
         ...

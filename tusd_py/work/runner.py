@@ -38,6 +38,11 @@ class JobRunner:
         self._look_every = look_every
         self._kicked = asyncio.Event()
 
+    @property
+    def consumers(self) -> list[str]:
+        """The names of what this worker does."""
+        return list(self._consumers)
+
     def kick(self) -> None:
         """There may be a job now."""
         self._kicked.set()

@@ -65,7 +65,20 @@ def test_keys_and_values_are_found_where_they_stand(document):
 
 names = st.sampled_from(["a", "b-1", "_c", '"q u"', "'#'", '"="', '"\\"]"', "1"])
 scalars = st.sampled_from(
-    ["1", "-2.5", "true", "0o17", "1979-05-27", '"x"', '"#=[{"', "'\\'", '"""m\n[l]\n"""', "'''\n'''", '"\\\\"', '""']
+    [
+        "1",
+        "-2.5",
+        "true",
+        "0o17",
+        "1979-05-27",
+        '"x"',
+        '"#=[{"',
+        "'\\'",
+        '"""m\n[l]\n"""',
+        "'''\n'''",
+        '"\\\\"',
+        '""',
+    ]
 )
 blanks = st.sampled_from(["", " ", "\t", "  "])
 in_arrays = st.sampled_from(["", " ", "\n", " # ] no\n", "\n\t"])
@@ -80,8 +93,16 @@ def arrays(draw, values):
 
 @st.composite
 def inline_tables(draw, values):
-    pairs = draw(st.lists(st.tuples(names, values), max_size=3, unique_by=lambda pair: tomllib.loads(pair[0] + "=0").popitem()))
-    parts = [f"{draw(blanks)}{name}{draw(blanks)}={draw(blanks)}{value}{draw(blanks)}" for name, value in pairs]
+    pairs = draw(
+        st.lists(
+            st.tuples(names, values),
+            max_size=3,
+            unique_by=lambda pair: tomllib.loads(pair[0] + "=0").popitem(),
+        )
+    )
+    parts = [
+        f"{draw(blanks)}{name}{draw(blanks)}={draw(blanks)}{value}{draw(blanks)}" for name, value in pairs
+    ]
     return "{" + ",".join(parts) + "}"
 
 
@@ -94,7 +115,8 @@ def documents(draw):
         found = draw(st.dictionaries(names, values, max_size=most))
         comment = st.sampled_from(["", " # x = 1", "#"])
         return "".join(
-            f"{draw(blanks)}{name}{draw(blanks)}={draw(blanks)}{value}{draw(comment)}\n" for name, value in found.items()
+            f"{draw(blanks)}{name}{draw(blanks)}={draw(blanks)}{value}{draw(comment)}\n"
+            for name, value in found.items()
         )
 
     sections = draw(st.lists(st.sampled_from(["s", "t.u", ' v . "w x" ', "s.y"]), unique=True, max_size=4))

@@ -35,7 +35,21 @@ def test_sizes_are_read(text, size):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "-1", "+5", "1_000", "64M", "64 parsecs", "0.5B", "1e9", "٣", "9EiB", "9223372036854775808", "1..5MB"]
+    "text",
+    [
+        "",
+        "-1",
+        "+5",
+        "1_000",
+        "64M",
+        "64 parsecs",
+        "0.5B",
+        "1e9",
+        "٣",
+        "9EiB",
+        "9223372036854775808",
+        "1..5MB",
+    ],
 )
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(Unreadable):
@@ -66,13 +80,17 @@ def test_durations_are_read(text, seconds):
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "s", "-1s", "1y", "1h30", "30m1h", "1s1s", "inf", "nan", "99999w", "1 h", "٣s"])
+@pytest.mark.parametrize(
+    "text", ["", "s", "-1s", "1y", "1h30", "30m1h", "1s1s", "inf", "nan", "99999w", "1 h", "٣s"]
+)
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(Unreadable):
         parse_duration(text)
 
 
-@pytest.mark.parametrize(("text", "mode"), [("0750", 0o750), ("750", 0o750), ("0o640", 0o640), ("1777", 0o1777)])
+@pytest.mark.parametrize(
+    ("text", "mode"), [("0750", 0o750), ("750", 0o750), ("0o640", 0o640), ("1777", 0o1777)]
+)
 def test_modes_are_octal(text, mode):
     assert parse_mode(text) == mode
 

@@ -2,13 +2,15 @@
 
 import errno
 import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
 from storage_backends.base import Durability, Segment, StorageBroken, Synced
 from storage_backends.filesystem.backend import FilesystemBackend
 
-from .places import filesystem
+from .places import filesystem, path_of
 
 
 async def receive(backend: FilesystemBackend, segment: Segment, content: bytes, committed: int) -> None:
@@ -19,27 +21,29 @@ async def receive(backend: FilesystemBackend, segment: Segment, content: bytes, 
 
 
 @pytest.fixture
-async def backend(tmp_path):
+async def backend(tmp_path: Path) -> AsyncIterator[FilesystemBackend]:
     async with filesystem(tmp_path, Durability.PROCESS) as one:
         yield one
 
 
 @pytest.fixture
-def synced_paths(monkeypatch):
+def synced_paths(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files and folders that are synced from here on."""
     paths: list[str] = []
     for name in ("fdatasync", "fsync"):
         real = getattr(os, name)
 
-        def note(descriptor, real=real):
-            paths.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        def note(descriptor: int, real: Callable[[int], None] = real) -> None:
+            paths.append(path_of(descriptor))
             real(descriptor)
 
         monkeypatch.setattr(os, name, note)
     return paths
 
 
-async def test_content_and_every_name_on_the_way_are_synced(backend, tmp_path, synced_paths):
+async def test_content_and_every_name_on_the_way_are_synced(
+    backend: FilesystemBackend, tmp_path: Path, synced_paths: list[str]
+) -> None:
     await receive(backend, Segment(ref="a/b/c", offset=0, length=0), b"abc", 3)
     await backend.put("2", "a/d", [b"defg"], sealed=True)
     assert synced_paths == []
@@ -52,7 +56,9 @@ async def test_content_and_every_name_on_the_way_are_synced(backend, tmp_path, s
     assert len(synced_paths) == 5
 
 
-async def test_each_fact_is_told_twice_and_synced_once(backend, synced_paths):
+async def test_each_fact_is_told_twice_and_synced_once(
+    backend: FilesystemBackend, synced_paths: list[str]
+) -> None:
     await receive(backend, Segment(ref="a", offset=0, length=0), b"abc", 3)
     first = await backend.sync_dirty()
     synced_paths.clear()
@@ -61,12 +67,12 @@ async def test_each_fact_is_told_twice_and_synced_once(backend, synced_paths):
     assert synced_paths == []
 
 
-async def test_a_later_segment_says_nothing_about_the_earlier_ones(backend):
+async def test_a_later_segment_says_nothing_about_the_earlier_ones(backend: FilesystemBackend) -> None:
     await receive(backend, Segment(ref="a~e2", offset=100, length=0), b"abc", 103)
     assert await backend.sync_dirty() == [Synced(upload_id="1", ref="a~e2", start=100, offset=103)]
 
 
-async def test_what_was_never_committed_is_taken_back(backend):
+async def test_what_was_never_committed_is_taken_back(backend: FilesystemBackend) -> None:
     writer = await backend.writer("1", Segment(ref="a", offset=0, length=0), None)
     await writer.write(b"abc")
     await writer.checkpoint()
@@ -76,17 +82,19 @@ async def test_what_was_never_committed_is_taken_back(backend):
     assert [one.offset for one in await backend.sync_dirty()] == [0]
 
 
-async def test_a_file_that_vanished_is_dropped(backend):
+async def test_a_file_that_vanished_is_dropped(backend: FilesystemBackend) -> None:
     await receive(backend, Segment(ref="a", offset=0, length=0), b"abc", 3)
     await backend.delete(["a"])
     assert await backend.sync_dirty() == []
 
 
-async def test_one_failing_file_keeps_no_other_from_being_synced(backend, tmp_path, monkeypatch):
+async def test_one_failing_file_keeps_no_other_from_being_synced(
+    backend: FilesystemBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = os.fdatasync
 
-    def failing(descriptor):
-        if os.readlink(f"/proc/self/fd/{descriptor}").endswith("bad"):
+    def failing(descriptor: int) -> None:
+        if path_of(descriptor).endswith("bad"):
             raise OSError(errno.EIO, "Input/output error")
         real(descriptor)
 
@@ -100,7 +108,9 @@ async def test_one_failing_file_keeps_no_other_from_being_synced(backend, tmp_pa
     assert {one.ref for one in await backend.sync_dirty()} == {"good", "fine"}
 
 
-async def test_a_file_whose_sync_failed_is_never_reported_again(backend, monkeypatch):
+async def test_a_file_whose_sync_failed_is_never_reported_again(
+    backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await receive(backend, Segment(ref="bad", offset=0, length=0), b"abc", 3)
     writer = await backend.writer("1", Segment(ref="bad", offset=0, length=3), None)
     await writer.write(b"def")
@@ -114,7 +124,9 @@ async def test_a_file_whose_sync_failed_is_never_reported_again(backend, monkeyp
     assert await backend.sync_dirty() == []
 
 
-async def test_what_cannot_be_opened_now_is_tried_again(backend, monkeypatch):
+async def test_what_cannot_be_opened_now_is_tried_again(
+    backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await receive(backend, Segment(ref="a", offset=0, length=0), b"abc", 3)
     with monkeypatch.context() as busy:
         busy.setattr(os, "open", _too_many_files)
@@ -123,7 +135,9 @@ async def test_what_cannot_be_opened_now_is_tried_again(backend, monkeypatch):
     assert [one.ref for one in await backend.sync_dirty()] == ["a"]
 
 
-async def test_what_is_assembled_survives_a_power_cut_at_once(backend, tmp_path, synced_paths):
+async def test_what_is_assembled_survives_a_power_cut_at_once(
+    backend: FilesystemBackend, tmp_path: Path, synced_paths: list[str]
+) -> None:
     await receive(backend, Segment(ref="a/1", offset=0, length=0), b"abc", 3)
     await receive(backend, Segment(ref="a/2", offset=3, length=0), b"def", 6)
     segments = [Segment(ref="a/1", offset=0, length=3), Segment(ref="a/2", offset=3, length=3)]
@@ -131,7 +145,7 @@ async def test_what_is_assembled_survives_a_power_cut_at_once(backend, tmp_path,
     assert {str(tmp_path), str(tmp_path / "b"), str(tmp_path / "b/c")} <= set(synced_paths)
 
 
-async def test_with_durability_power_there_is_nothing_left_to_sync(tmp_path):
+async def test_with_durability_power_there_is_nothing_left_to_sync(tmp_path: Path) -> None:
     async with filesystem(tmp_path) as durable:
         await receive(durable, Segment(ref="a", offset=0, length=0), b"abc", 3)
         assert await durable.sync_dirty() == []

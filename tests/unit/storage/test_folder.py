@@ -2,18 +2,25 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
 from storage_backends.base import Durability, Segment, StorageError
+from storage_backends.filesystem import FilesystemBackend
 from storage_backends.filesystem.folder import Folders
 
-from .places import filesystem, open_descriptors
+from .places import filesystem, open_descriptors, path_of
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 @pytest.fixture
-def outside(tmp_path):
+def outside(tmp_path: Path) -> Path:
     folder = tmp_path / "outside"
     folder.mkdir()
     (folder / "secret").write_bytes(b"secret")
@@ -21,7 +28,7 @@ def outside(tmp_path):
 
 
 @pytest.fixture
-async def backend(tmp_path, outside):
+async def backend(tmp_path: Path, outside: Path) -> AsyncIterator[FilesystemBackend]:
     """With a link to a folder, and one to a file, planted in it."""
     async with filesystem(tmp_path / "root") as one:
         (tmp_path / "root/link").symlink_to(outside)
@@ -31,7 +38,7 @@ async def backend(tmp_path, outside):
 
 
 @pytest.mark.parametrize("ref", ["link/secret", "a/file", "link/deeper/secret"])
-async def test_no_link_leads_out(backend, outside, ref):
+async def test_no_link_leads_out(backend: FilesystemBackend, outside: Path, ref: str) -> None:
     for length in (0, 3):
         with pytest.raises(StorageError):
             await backend.writer("1", Segment(ref=ref, offset=0, length=length), None)
@@ -41,18 +48,20 @@ async def test_no_link_leads_out(backend, outside, ref):
         await backend.stat(ref)
     with pytest.raises(StorageError):
         await backend.finish([Segment(ref=ref, offset=0, length=6)], "b")
-    assert {path.name for path in outside.iterdir()} == {"secret"}
+    assert names_in(outside) == {"secret"}
     assert (outside / "secret").read_bytes() == b"secret"
 
 
-async def test_deleting_a_link_deletes_the_link(backend, outside):
+async def test_deleting_a_link_deletes_the_link(backend: FilesystemBackend, outside: Path) -> None:
     await backend.delete(["a/file"])
     with pytest.raises(StorageError):
         await backend.delete(["link/secret"])
     assert (outside / "secret").exists()
 
 
-async def test_links_are_neither_listed_nor_followed_nor_tidied_away(backend, tmp_path, outside):
+async def test_links_are_neither_listed_nor_followed_nor_tidied_away(
+    backend: FilesystemBackend, tmp_path: Path, outside: Path
+) -> None:
     await backend.put("1", "b", [b"x"], sealed=True)
     assert [one.ref async for one in backend.list()] == ["b"]
     (outside / "secret").unlink()
@@ -62,7 +71,7 @@ async def test_links_are_neither_listed_nor_followed_nor_tidied_away(backend, tm
     assert (tmp_path / "root/link").is_symlink()
 
 
-async def test_a_fifo_under_a_name_of_ours_blocks_nobody(backend, tmp_path):
+async def test_a_fifo_under_a_name_of_ours_blocks_nobody(backend: FilesystemBackend, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "root/fifo")
     for attempt in (
         lambda: backend.stat("fifo"),
@@ -73,7 +82,9 @@ async def test_a_fifo_under_a_name_of_ours_blocks_nobody(backend, tmp_path):
             await asyncio.wait_for(attempt(), 10)
 
 
-async def test_the_folder_of_the_service_is_neither_listed_nor_touched(backend, tmp_path):
+async def test_the_folder_of_the_service_is_neither_listed_nor_touched(
+    backend: FilesystemBackend, tmp_path: Path
+) -> None:
     service = tmp_path / "root/.tusd"
     (service / "empty").mkdir(parents=True)
     (service / "tusd.db").write_bytes(b"rows")
@@ -83,27 +94,31 @@ async def test_the_folder_of_the_service_is_neither_listed_nor_touched(backend, 
     assert (service / "tusd.db").exists()
 
 
-async def test_names_that_no_ref_can_spell_are_not_listed(backend, tmp_path):
+async def test_names_that_no_ref_can_spell_are_not_listed(backend: FilesystemBackend, tmp_path: Path) -> None:
     (tmp_path / "root" / os.fsdecode(b"\xff")).write_bytes(b"x")
     (tmp_path / "root" / "größe").write_bytes(b"x")
     assert [one.ref async for one in backend.list()] == ["größe"]
 
 
-async def test_only_empty_folders_are_removed_and_never_the_root(backend, tmp_path):
+async def test_only_empty_folders_are_removed_and_never_the_root(
+    backend: FilesystemBackend, tmp_path: Path
+) -> None:
     root = tmp_path / "root"
     (root / "x/y/z").mkdir(parents=True)
     (root / "full/empty").mkdir(parents=True)
     (root / "full/file").write_bytes(b"x")
     await backend.remove_empty_folders()
     assert not (root / "x").exists()
-    assert {path.name for path in (root / "full").iterdir()} == {"file"}
+    assert names_in(root / "full") == {"file"}
     await backend.delete(["full/file", "a/file"])
     (root / "link").unlink()
     await backend.remove_empty_folders()
-    assert list(root.iterdir()) == []
+    assert names_in(root) == set()
 
 
-async def test_modes_are_those_of_the_config_and_sealing_takes_the_write_bits(backend, tmp_path):
+async def test_modes_are_those_of_the_config_and_sealing_takes_the_write_bits(
+    backend: FilesystemBackend, tmp_path: Path
+) -> None:
     mask = os.umask(0)
     try:
         writer = await backend.writer("1", Segment(ref="m/n", offset=0, length=0), None)
@@ -118,7 +133,7 @@ async def test_modes_are_those_of_the_config_and_sealing_takes_the_write_bits(ba
         os.umask(mask)
 
 
-async def test_a_folder_that_vanishes_under_a_new_file_is_made_again(tmp_path):
+async def test_a_folder_that_vanishes_under_a_new_file_is_made_again(tmp_path: Path) -> None:
     async with filesystem(tmp_path / "root") as backend:
         stop = Event()
         tidying = Thread(target=_tidy_until, args=(tmp_path / "root/a", stop))
@@ -132,7 +147,7 @@ async def test_a_folder_that_vanishes_under_a_new_file_is_made_again(tmp_path):
             tidying.join()
 
 
-def _tidy_until(folder, stop):
+def _tidy_until(folder: Path, stop: Event) -> None:
     # As the sweep of another process would; the wait leaves the disk to the others.
     while not stop.wait(0.003):
         for path in (folder / "b", folder):
@@ -142,13 +157,15 @@ def _tidy_until(folder, stop):
                 continue
 
 
-async def test_a_folder_made_anew_by_another_process_is_synced_again(tmp_path, monkeypatch):
+async def test_a_folder_made_anew_by_another_process_is_synced_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """That a folder of this name was durable once says nothing about the one that is there now."""
-    synced = []
+    synced: list[str] = []
     real = os.fsync
 
-    def note(descriptor):
-        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    def note(descriptor: int) -> None:
+        synced.append(path_of(descriptor))
         real(descriptor)
 
     async with filesystem(tmp_path / "root") as backend:
@@ -163,7 +180,7 @@ async def test_a_folder_made_anew_by_another_process_is_synced_again(tmp_path, m
         assert str(tmp_path / "root") in synced
 
 
-def test_only_so_many_folders_are_held_open(tmp_path):
+def test_only_so_many_folders_are_held_open(tmp_path: Path) -> None:
     folders = Folders(tmp_path, dir_perms=0o750, durability=Durability.POWER)
     before = open_descriptors()
     folders.open()

@@ -29,14 +29,14 @@ def _broken(calls: list[Call], tmp_path: Path) -> list[str]:
     return [sentence for told in sent(calls, SAFE) for sentence in broken_promises(calls, told, counts)]
 
 
-def test_nothing_is_told_before_content_name_and_folders_are_durable(tmp_path):
+def test_nothing_is_told_before_content_name_and_folders_are_durable(tmp_path: Path) -> None:
     calls = _trace(tmp_path, "none")
     assert len(sent(calls, SAFE)) == 6
     assert any(call.makes_a_name and call.path == f"{tmp_path}/root/a/b" for call in calls)
     assert _broken(calls, tmp_path) == []
 
 
-def test_a_name_is_synced_once_and_not_at_every_checkpoint(tmp_path):
+def test_a_name_is_synced_once_and_not_at_every_checkpoint(tmp_path: Path) -> None:
     calls = _trace(tmp_path, "none")
     first, second, *_ = sent(calls, SAFE)
     between = [call for call in calls if first.ended < call.began and call.ended < second.began]
@@ -44,11 +44,11 @@ def test_a_name_is_synced_once_and_not_at_every_checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_planted_mistake_is_noticed(tmp_path, mistake):
+def test_a_planted_mistake_is_noticed(tmp_path: Path, mistake: str) -> None:
     assert _broken(_trace(tmp_path, mistake), tmp_path)
 
 
-def test_a_sync_that_began_before_the_write_ended_proves_nothing():
+def test_a_sync_that_began_before_the_write_ended_proves_nothing() -> None:
     calls = parse(
         [
             '11 pwrite64(5</r/f>, "x", 1, 0 <unfinished ...>',
@@ -61,7 +61,7 @@ def test_a_sync_that_began_before_the_write_ended_proves_nothing():
     assert broken_promises(calls, calls[-1], lambda path: path == "/r/f")
 
 
-def test_a_failed_sync_proves_nothing():
+def test_a_failed_sync_proves_nothing() -> None:
     calls = parse(
         [
             '11 pwrite64(5</r/f>, "x", 1, 0) = 1',

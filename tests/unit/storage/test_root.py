@@ -2,6 +2,8 @@
 
 import errno
 import os
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -11,7 +13,7 @@ from storage_backends.filesystem.root import make_root, probe
 from .places import filesystem
 
 
-async def test_a_root_that_is_not_there_is_made(tmp_path):
+async def test_a_root_that_is_not_there_is_made(tmp_path: Path) -> None:
     root = tmp_path / "deep/er/root"
     async with filesystem(root):
         assert list(root.iterdir()) == []
@@ -19,7 +21,7 @@ async def test_a_root_that_is_not_there_is_made(tmp_path):
         assert [one async for one in again.list()] == []
 
 
-async def test_the_root_itself_may_be_a_link(tmp_path):
+async def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "root").symlink_to("disk")
     async with filesystem(tmp_path / "root") as backend:
@@ -28,7 +30,7 @@ async def test_the_root_itself_may_be_a_link(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["file", "file/below"])
-async def test_a_file_in_the_place_of_the_root_is_refused(tmp_path, name):
+async def test_a_file_in_the_place_of_the_root_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match=r"is a file, wanted a folder"):
         async with filesystem(tmp_path / name):
@@ -44,24 +46,28 @@ async def test_a_file_in_the_place_of_the_root_is_refused(tmp_path, name):
         (errno.EIO, "Input/output error"),
     ],
 )
-def test_the_operator_hears_why_the_root_cannot_be_written_to(tmp_path, monkeypatch, code, sentence):
+def test_the_operator_hears_why_the_root_cannot_be_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, sentence: str
+) -> None:
     _refuse_files(monkeypatch, code)
     with pytest.raises(StorageError, match=sentence):
         probe(tmp_path)
 
 
-def test_a_full_disk_does_not_keep_the_server_from_starting(tmp_path, monkeypatch):
+def test_a_full_disk_does_not_keep_the_server_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _refuse_files(monkeypatch, errno.ENOSPC)
     probe(tmp_path)
 
 
-def test_making_a_root_that_is_there_changes_nothing(tmp_path):
+def test_making_a_root_that_is_there_changes_nothing(tmp_path: Path) -> None:
     before = tmp_path.stat()
     make_root(tmp_path, 0o700)
     assert tmp_path.stat() == before
 
 
-async def test_the_floor_is_the_smaller_of_the_setting_and_two_percent(tmp_path):
+async def test_the_floor_is_the_smaller_of_the_setting_and_two_percent(tmp_path: Path) -> None:
     disk = os.statvfs(tmp_path)
     size, free = disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
     async with filesystem(tmp_path, floor=1) as backend:
@@ -75,8 +81,8 @@ async def test_the_floor_is_the_smaller_of_the_setting_and_two_percent(tmp_path)
         await backend.ensure_room(2 * size)
 
 
-def _refuse_files(monkeypatch, code):
-    def refusing(*_: object):
+def _refuse_files(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def refusing(*_: object) -> NoReturn:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "open", refusing)

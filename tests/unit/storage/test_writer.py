@@ -3,7 +3,10 @@
 import asyncio
 import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -16,20 +19,20 @@ from storage_backends.base import (
     StorageFull,
 )
 
-from .places import MIB, HeldPool, filesystem, open_descriptors, turns
+from .places import MIB, HeldPool, filesystem, open_descriptors, turns, until
 
 UPLOAD = "1"
 NEW = Segment(ref="a/b", offset=0, length=0)
 
 
-def fails(code: int):
-    def failing(*_: object):
+def fails(code: int) -> Callable[..., NoReturn]:
+    def failing(*_: object) -> NoReturn:
         raise OSError(code, os.strerror(code))
 
     return failing
 
 
-async def test_close_waits_for_the_write_of_a_cancelled_task(tmp_path):
+async def test_close_waits_for_the_write_of_a_cancelled_task(tmp_path: Path) -> None:
     pool = HeldPool()
     async with filesystem(tmp_path, pool=pool) as backend:
         writer = await backend.writer(UPLOAD, NEW, None)
@@ -43,13 +46,13 @@ async def test_close_waits_for_the_write_of_a_cancelled_task(tmp_path):
         await turns()
         assert not closing.done()
         assert (pool.running, pool.most_at_once) == (1, 1)
-        pool.gate.set()
+        pool.release()
         await closing
         assert pool.most_at_once == 1
         assert (tmp_path / "a/b").read_bytes() == b""
 
 
-async def test_a_cancelled_close_lets_go_all_the_same(tmp_path):
+async def test_a_cancelled_close_lets_go_all_the_same(tmp_path: Path) -> None:
     pool = HeldPool()
     async with filesystem(tmp_path, pool=pool) as backend:
         writer = await backend.writer(UPLOAD, NEW, None)
@@ -65,13 +68,13 @@ async def test_a_cancelled_close_lets_go_all_the_same(tmp_path):
         closing.cancel()
         await turns()
         assert not closing.done()
-        pool.gate.set()
+        pool.release()
         with pytest.raises(asyncio.CancelledError):
             await closing
         assert open_descriptors() == before - 2  # the file, and the folder of its name
 
 
-async def test_a_checkpoint_covers_the_write_of_a_cancelled_task(tmp_path):
+async def test_a_checkpoint_covers_the_write_of_a_cancelled_task(tmp_path: Path) -> None:
     pool = HeldPool()
     async with filesystem(tmp_path, pool=pool) as backend:
         writer = await backend.writer(UPLOAD, NEW, None)
@@ -81,14 +84,14 @@ async def test_a_checkpoint_covers_the_write_of_a_cancelled_task(tmp_path):
         writing.cancel()
         saving = asyncio.create_task(writer.checkpoint())
         await turns()
-        pool.gate.set()
+        pool.release()
         assert (await saving).offset == 3
         assert pool.most_at_once == 1
         await writer.close(3)
         assert (tmp_path / "a/b").read_bytes() == b"abc"
 
 
-async def test_a_file_opened_for_a_cancelled_task_is_closed(tmp_path):
+async def test_a_file_opened_for_a_cancelled_task_is_closed(tmp_path: Path) -> None:
     pool = HeldPool()
     async with filesystem(tmp_path, pool=pool) as backend:
         before = open_descriptors()
@@ -98,14 +101,15 @@ async def test_a_file_opened_for_a_cancelled_task_is_closed(tmp_path):
         opening.cancel()
         with suppress(asyncio.CancelledError):
             await opening
-        pool.gate.set()
-        await backend.ensure_room(0)
-        await backend.stat("a/b")
+        pool.release()
+        await until(lambda: (tmp_path / "a/b").exists() and not pool.running)
         await turns()
         assert open_descriptors() == before + 1  # the folder that is now known to be durable
 
 
-async def test_a_failed_sync_ends_the_writer_and_is_never_acknowledged(tmp_path, monkeypatch):
+async def test_a_failed_sync_ends_the_writer_and_is_never_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with filesystem(tmp_path) as backend:
         writer = await backend.writer(UPLOAD, NEW, None)
         await writer.write(b"abc")
@@ -122,7 +126,9 @@ async def test_a_failed_sync_ends_the_writer_and_is_never_acknowledged(tmp_path,
         assert (tmp_path / "a/b").read_bytes() == b""
 
 
-async def test_a_name_that_could_not_be_synced_ends_the_writer(tmp_path, monkeypatch):
+async def test_a_name_that_could_not_be_synced_ends_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with filesystem(tmp_path) as backend:
         writer = await backend.writer(UPLOAD, NEW, None)
         await writer.write(b"abc")
@@ -136,7 +142,9 @@ async def test_a_name_that_could_not_be_synced_ends_the_writer(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-async def test_a_disk_that_turns_out_full_at_the_sync_ends_the_writer(tmp_path, monkeypatch, code):
+async def test_a_disk_that_turns_out_full_at_the_sync_ends_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
     async with filesystem(tmp_path) as backend:
         writer = await backend.writer(UPLOAD, NEW, None)
         await writer.write(b"abc")
@@ -149,7 +157,7 @@ async def test_a_disk_that_turns_out_full_at_the_sync_ends_the_writer(tmp_path, 
         await writer.close(0)
 
 
-async def test_a_failed_write_ends_the_writer(tmp_path, monkeypatch):
+async def test_a_failed_write_ends_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with filesystem(tmp_path) as backend:
         writer = await backend.writer(UPLOAD, NEW, None)
         with monkeypatch.context() as broken:
@@ -161,7 +169,9 @@ async def test_a_failed_write_ends_the_writer(tmp_path, monkeypatch):
         await writer.close(0)
 
 
-async def test_short_writes_go_on_until_all_is_written(tmp_path, monkeypatch):
+async def test_short_writes_go_on_until_all_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pwrite = os.pwrite
     async with filesystem(tmp_path) as backend:
         writer = await backend.writer(UPLOAD, NEW, None)
@@ -173,7 +183,7 @@ async def test_short_writes_go_on_until_all_is_written(tmp_path, monkeypatch):
         assert (tmp_path / "a/b").read_bytes() == b"hello world"
 
 
-async def test_space_is_reserved_ahead_and_given_back(tmp_path):
+async def test_space_is_reserved_ahead_and_given_back(tmp_path: Path) -> None:
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
         writer = await backend.writer(UPLOAD, NEW, 10 * MIB)
         assert os.fstat(writer.fileno()).st_size == 4 * MIB
@@ -187,7 +197,7 @@ async def test_space_is_reserved_ahead_and_given_back(tmp_path):
 
 
 @pytest.mark.parametrize("length", [None, 0, MIB - 1])
-async def test_nothing_is_reserved_for_small_or_unknown_lengths(tmp_path, length):
+async def test_nothing_is_reserved_for_small_or_unknown_lengths(tmp_path: Path, length: int | None) -> None:
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
         writer = await backend.writer(UPLOAD, NEW, length)
         await writer.write(b"abc")
@@ -195,7 +205,7 @@ async def test_nothing_is_reserved_for_small_or_unknown_lengths(tmp_path, length
         await writer.close(0)
 
 
-async def test_a_later_segment_reserves_only_what_remains_of_the_upload(tmp_path):
+async def test_a_later_segment_reserves_only_what_remains_of_the_upload(tmp_path: Path) -> None:
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
         segment = Segment(ref="a/b~e2", offset=8 * MIB, length=0)
         writer = await backend.writer(UPLOAD, segment, 10 * MIB)
@@ -204,7 +214,9 @@ async def test_a_later_segment_reserves_only_what_remains_of_the_upload(tmp_path
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EOPNOTSUPP, errno.EINVAL, errno.EFBIG])
-async def test_an_upload_that_cannot_be_reserved_is_written_all_the_same(tmp_path, monkeypatch, code):
+async def test_an_upload_that_cannot_be_reserved_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
     monkeypatch.setattr(os, "posix_fallocate", fails(code))
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
         writer = await backend.writer(UPLOAD, NEW, 2 * MIB)
@@ -213,7 +225,7 @@ async def test_an_upload_that_cannot_be_reserved_is_written_all_the_same(tmp_pat
         await writer.close(2 * MIB)
 
 
-async def test_a_thread_may_write_to_the_descriptor_by_itself(tmp_path):
+async def test_a_thread_may_write_to_the_descriptor_by_itself(tmp_path: Path) -> None:
     async with filesystem(tmp_path) as backend:
         writer = await backend.writer(UPLOAD, Segment(ref="a/b~e2", offset=100, length=0), None)
         assert isinstance(writer, HasDescriptor)
@@ -228,7 +240,7 @@ async def test_a_thread_may_write_to_the_descriptor_by_itself(tmp_path):
             writer.fileno()
 
 
-async def test_no_descriptor_is_left_open(tmp_path):
+async def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     async with filesystem(tmp_path) as backend:
         await backend.put(UPLOAD, "a/whole", [b"x"], sealed=True)
         before = open_descriptors()
@@ -247,7 +259,7 @@ async def test_no_descriptor_is_left_open(tmp_path):
         assert open_descriptors() == before
 
 
-async def test_a_checkpoint_in_cache_promises_no_more_than_the_process(tmp_path):
+async def test_a_checkpoint_in_cache_promises_no_more_than_the_process(tmp_path: Path) -> None:
     async with filesystem(tmp_path, Durability.PROCESS) as backend:
         writer = await backend.writer(UPLOAD, NEW, None)
         await writer.write(b"abc")

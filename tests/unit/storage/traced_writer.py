@@ -6,31 +6,37 @@ Its second argument plants a mistake, to prove that the test would notice one.
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 from storage_backends.base import Durability, Segment, Writer
 from storage_backends.filesystem import FilesystemBackend
-from storage_backends.filesystem.folder import Folders, _DurableNames
+from storage_backends.filesystem.folder import Folders, Made, _DurableNames
 
 SAFE = "THIS IS SAFE"
 MISTAKES = ("told too early", "content not synced", "name not synced", "folders not synced", "half synced")
 
 
+def ignore(*_: object, **__: object) -> None:
+    """Instead of syncing."""
+
+
 def plant(mistake: str) -> None:
     if mistake == "content not synced":
-        os.fdatasync = lambda _: None
+        patch.object(os, "fdatasync", ignore).start()
     if mistake == "name not synced":
         make = Folders.make_file
 
-        def forget(self, parts, flags, perms):
+        def forget(self: Folders, parts: Sequence[str], flags: int, perms: int) -> Made:
             made = make(self, parts, flags, perms)
-            os.fsync = lambda _: None
+            patch.object(os, "fsync", ignore).start()
             return made
 
-        Folders.make_file = forget
+        patch.object(Folders, "make_file", forget).start()
     if mistake == "folders not synced":
-        _DurableNames.ensure = lambda *_, **__: None
+        patch.object(_DurableNames, "ensure", ignore).start()
 
 
 def say() -> None:

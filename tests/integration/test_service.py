@@ -1,0 +1,65 @@
+"""Starting and stopping the service as a whole."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.house import Counted
+from tusd_py.assemble.service import open_service
+from tusd_py.config.settings import Database, Settings, Storage
+from tusd_py.errors import Refused
+
+
+def settings_for(folder: Path, *, url: str = "") -> Settings:
+    return Settings(
+        storage=Storage(upload_dir=str(folder / "data"), free_space_floor=0), database=Database(url=url)
+    )
+
+
+def ignore() -> None:
+    return None
+
+
+async def start(settings: Settings) -> None:
+    async with open_service(settings, Counted(), given_up=ignore) as service:
+        await service.database_answers()
+        await service.storage_answers()
+
+
+async def test_a_service_starts_and_starts_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        await start(settings_for(tmp_path))
+
+
+async def test_a_new_database_beside_old_uploads_is_refused(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    await start(settings)
+    folder = tmp_path / "data" / "anonymous"
+    folder.mkdir()
+    (folder / ("0" * 32)).write_bytes(b"somebody's only copy")
+    await start(settings)
+    with pytest.raises(Refused, match="the database is new"):
+        await start(settings_for(tmp_path, url=f"sqlite:///{tmp_path}/other.db"))
+    assert (folder / ("0" * 32)).exists()
+
+
+async def test_the_database_of_another_folder_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/shared.db"
+    await start(settings_for(tmp_path / "one", url=url))
+    with pytest.raises(Refused, match="identity"):
+        await start(settings_for(tmp_path / "two", url=url))
+
+
+async def test_a_folder_that_cannot_be_used_is_said_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("not a folder")
+    with pytest.raises(Refused, match="data folder"):
+        await start(settings_for(tmp_path))
+
+
+async def test_the_memory_backend_leaves_nothing_behind(tmp_path: Path) -> None:
+    settings = Settings(
+        storage=Storage(backend="memory", upload_dir=str(tmp_path / "data")),
+        database=Database(url=f"sqlite:///{tmp_path}/m.db"),
+    )
+    await start(settings)
+    assert not (tmp_path / "data").exists()

@@ -1,0 +1,240 @@
+"""Layers, their order, and where a value came from."""
+
+from pathlib import Path
+
+import pytest
+
+from tusd_py.config import ConfigErrors, Given, Layer, Settings, load, validate
+from tusd_py.config.keys import keys
+from tusd_py.config.settings import Access, Server
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def loaded(toml="", *, environ=None, flags=None):
+    Path("given.toml").write_text(toml, "utf-8")
+    return load(config_path=Path("given.toml"), environ=environ or {}, flags=flags or {})
+
+
+def problems(toml="", *, environ=None, flags=None):
+    with pytest.raises(ConfigErrors) as wrong:
+        loaded(toml, environ=environ, flags=flags)
+    return wrong.value.problems
+
+
+def given_on(flag, text):
+    return Given(flag=flag, text=text)
+
+
+def test_nothing_given_is_the_defaults():
+    outcome = load(config_path=None, environ={}, flags={})
+    assert outcome.settings == Settings()
+    assert {origin.layer for origin in outcome.sources.values()} == {Layer.DEFAULT}
+    assert outcome.path is None
+
+
+def test_each_layer_overrides_the_one_below():
+    toml = "[server]\nport = 1\nworkers = 2\nbase_path = '/a/'"
+    environ = {"TUSD_PY_SERVER__PORT": "3", "TUSD_PY_SERVER__WORKERS": "4"}
+    outcome = loaded(toml, environ=environ, flags={"server.port": given_on("--port", "5")})
+    server = outcome.settings.server
+    assert (server.base_path, server.workers, server.port) == ("/a/", 4, 5)
+    assert str(outcome.sources["server.base_path"]) == "given.toml:4"
+    assert str(outcome.sources["server.workers"]) == "environment variable TUSD_PY_SERVER__WORKERS"
+    assert str(outcome.sources["server.port"]) == "flag --port"
+    assert str(outcome.sources["server.host"]) == "default"
+
+
+def test_flags_may_be_plain_values_for_programs():
+    flags = {"server.port": 81, "cors.allow_methods": ("LINK",), "timeouts.network": "2m"}
+    settings = load(config_path=None, environ={}, flags=flags).settings
+    assert (settings.server.port, settings.cors.allow_methods, settings.timeouts.network) == (
+        81,
+        ("LINK",),
+        120.0,
+    )
+
+
+def test_every_setting_is_reachable_through_every_layer():
+    for key in keys().values():
+        text = str(key.kind.to_toml(key.default))
+        plain = text[1:-1] if text.startswith('"') else text
+        by_file = loaded(f"[{key.section}]\n{key.name} = {text}").sources
+        by_variable = load(config_path=None, environ={key.variable: plain}, flags={}).sources
+        by_flag = load(config_path=None, environ={}, flags={key.dotted: given_on("--set", plain)}).sources
+        layers = [by_file[key.dotted].layer, by_variable[key.dotted].layer, by_flag[key.dotted].layer]
+        assert layers == [Layer.FILE, Layer.ENVIRONMENT, Layer.FLAG], key.dotted
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/8, unix", '["10.0.0.0/8", "unix"]', "10.0.0.0/8,unix,"])
+def test_lists_come_by_comma_or_as_json(text):
+    settings = loaded(environ={"TUSD_PY_SERVER__TRUSTED_PROXIES": text}).settings
+    assert settings.server.trusted_proxies == ("10.0.0.0/8", "unix")
+
+
+def test_an_empty_variable_empties_texts_and_lists_but_is_no_number():
+    settings = loaded(
+        "[server]\nunix_sock = 'x'\ntrusted_proxies = ['unix']",
+        environ={"TUSD_PY_SERVER__UNIX_SOCK": "", "TUSD_PY_SERVER__TRUSTED_PROXIES": ""},
+    ).settings
+    assert (settings.server.unix_sock, settings.server.trusted_proxies) == ("", ())
+    (problem,) = problems(environ={"TUSD_PY_SERVER__PORT": ""})
+    assert problem.hint == "leave it out to keep the default"
+
+
+def test_a_secret_is_read_from_a_file():
+    Path("dsn").write_text("postgresql://u:geheim@h/db\n")
+    by_key = loaded('[database]\nurl_file = "dsn"')
+    by_variable = loaded(environ={"TUSD_PY_DATABASE__URL_FILE": "dsn"})
+    by_flag = loaded(flags={"database.url_file": given_on("--set database.url_file", "dsn")})
+    assert {outcome.settings.database.url for outcome in (by_key, by_variable, by_flag)} == {
+        "postgresql://u:geheim@h/db"
+    }
+
+
+def test_any_variable_may_name_a_file():
+    Path("host").write_text("::1\r\n")
+    assert loaded(environ={"TUSD_PY_SERVER__HOST_FILE": "host"}).settings.server.host == "::1"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"\xff\xfe", b"x" * 70_000], ids=["empty", "blank", "binary", "huge"]
+)
+def test_a_file_that_holds_no_secret_is_refused(content):
+    Path("dsn").write_bytes(content)
+    (problem,) = problems('[database]\nurl_file = "dsn"')
+    assert problem.what == "database.url_file names a file that cannot be used"
+    assert problem.mark is not None
+    assert (problem.mark.line, problem.mark.column) == (2, 12)
+
+
+def test_a_secret_given_in_both_ways_is_refused():
+    assert problems('[database]\nurl = "x"\nurl_file = "dsn"')[0].found == "both url and url_file"
+    environ = {"TUSD_PY_DATABASE__URL": "", "TUSD_PY_DATABASE__URL_FILE": "dsn"}
+    assert problems(environ=environ)[0].found == "both"
+
+
+def test_a_secret_shows_up_in_no_complaint():
+    with pytest.raises(ConfigErrors) as wrong:
+        loaded(
+            '[database]\nurl = "mysql://u:geheim@h"',
+            environ={"TUSD_PY_DATABASE__URL": "geheim"},
+            flags={"database.url": given_on("--set database.url", "geheim")},
+        )
+    assert len(wrong.value.problems) == 3
+    assert "geheim" not in wrong.value.render()
+
+
+@pytest.mark.parametrize(
+    "line", ['url = "postgresql://u:geheim@h', "url = postgresql://u:geheim", 'url = "sqlite://u:geheim@h']
+)
+def test_a_secret_shows_up_in_no_syntax_error(line):
+    with pytest.raises(ConfigErrors) as wrong:
+        loaded(f"[database]\n{line}\n")
+    assert "geheim" not in wrong.value.render()
+
+
+def test_an_unknown_variable_is_a_warning_with_a_hint():
+    warnings = loaded(environ={"TUSD_PY_SERVER__PROT": "1", "TUSD_PY_DB_URI": "x", "TUSDPY": "x"}).warnings
+    assert warnings == [
+        "environment variable TUSD_PY_DB_URI is no setting of ours",
+        "environment variable TUSD_PY_SERVER__PROT is no setting of ours, did you mean TUSD_PY_SERVER__PORT?",
+    ]
+
+
+def test_warnings_are_kept_when_there_are_errors_too():
+    with pytest.raises(ConfigErrors) as wrong:
+        loaded(environ={"TUSD_PY_SERVER__PROT": "1", "TUSD_PY_SERVER__PORT": "x"})
+    assert len(wrong.value.warnings) == 1
+
+
+def test_the_file_is_looked_for_in_order():
+    Path("tusd.toml").write_text("[server]\nport = 1")
+    Path("other.toml").write_text("[server]\nport = 2")
+    Path("flag.toml").write_text("[server]\nport = 3")
+    ports = [
+        load(config_path=path, environ=environ, flags={}).settings.server.port
+        for path, environ in [
+            (None, {}),
+            (None, {"TUSD_PY_CONFIG": "other.toml"}),
+            (Path("flag.toml"), {"TUSD_PY_CONFIG": "other.toml"}),
+        ]
+    ]
+    assert ports == [1, 2, 3]
+
+
+def test_a_file_that_is_there_but_cannot_be_read_is_not_passed_by():
+    Path("tusd.toml").mkdir()
+    with pytest.raises(ConfigErrors, match="the configuration file cannot be read"):
+        load(config_path=None, environ={}, flags={})
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_problem():
+    Path("given.toml").write_bytes(b"\xef\xbb\xbf[server]\r\nport = 99999\r\n")
+    with pytest.raises(ConfigErrors) as wrong:
+        load(config_path=Path("given.toml"), environ={}, flags={})
+    mark = wrong.value.problems[0].mark
+    assert mark is not None
+    assert (mark.line, mark.column, mark.source) == (2, 8, "port = 99999")
+
+
+def test_all_faults_of_all_layers_come_at_once():
+    found = problems(
+        "[server]\nport = -1\nprot = 2\ntls_key = 'k'\n[nowhere]\nx = 1",
+        environ={"TUSD_PY_UPLOADS__MAX_SIZE": "big"},
+        flags={"log.level": given_on("--log-level", "loud"), "log.levle": given_on("--set", "x")},
+    )
+    assert [problem.what for problem in found] == [
+        "server.prot is not a setting",
+        "[nowhere] is not a section",
+        "log.levle is not a setting",
+        "server.port is out of range",
+        "uploads.max_size has a value that cannot be read",
+        "log.level has a value that cannot be read",
+        "server.tls_key needs server.tls_certificate",
+    ]
+
+
+def test_a_fault_that_is_overridden_is_still_a_fault():
+    assert problems("[server]\nport = -1", flags={"server.port": given_on("--port", "80")})
+
+
+def test_what_involves_a_broken_setting_is_not_judged():
+    # The host is not known, so nobody can say whether access.auth is needed.
+    (problem,) = problems("[server]\nhost = 5")
+    assert problem.hint == 'write it in quotes: "5"'
+
+
+@pytest.mark.parametrize(
+    ("toml", "key", "value"),
+    [
+        ("[server]\nbase_path = '/up'", "base_path", "/up/"),
+        ("[server]\npublic_url = 'https://x.example/'", "public_url", "https://x.example"),
+    ],
+)
+def test_slashes_at_the_end_are_put_right(toml, key, value):
+    assert getattr(loaded(toml).settings.server, key) == value
+
+
+def test_a_socket_in_a_higher_layer_wins_over_a_host_with_a_warning():
+    outcome = loaded(
+        environ={"TUSD_PY_SERVER__HOST": "0.0.0.0"},
+        flags={"server.unix_sock": given_on("--unix-sock", "/run/t.sock")},
+    )
+    assert outcome.settings.server.unix_sock == "/run/t.sock"
+    assert "is not used" in outcome.warnings[0]
+
+
+def test_settings_made_by_a_program_are_held_to_the_same_rules():
+    validate(Settings())
+    validate(Settings(server=Server(host="0.0.0.0"), access=Access(auth="none")))
+    with pytest.raises(ConfigErrors) as wrong:
+        validate(Settings(server=Server(host="0.0.0.0", port=70_000, base_path="files")))
+    assert [problem.what for problem in wrong.value.problems] == [
+        "server.port is out of range",
+        "server.base_path is no path",
+        "server.host lets others in, but access.auth does not say so",
+    ]

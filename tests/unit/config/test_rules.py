@@ -1,0 +1,188 @@
+"""What values must be like, one table of good and bad ones per setting."""
+
+import pytest
+
+from tusd_py.config import ConfigErrors, load
+from tusd_py.config.key_template import PLACEHOLDERS
+from tusd_py.config.keys import keys
+from tusd_py.config.rules import RULES
+
+GOOD = {
+    "server.host": ["127.0.0.1", "::1", "localhost"],
+    "server.port": [0, 1, 65535],
+    "server.base_path": ["/", "/files/", "/a/b-c_d.e/"],
+    "server.public_url": ["", "https://u.example.org", "http://[::1]:8080/sub/path", "https://h:443"],
+    "server.trusted_proxies": [["unix"], ["10.0.0.0/8", "fd00::/8", "192.0.2.7"]],
+    "server.allowed_hosts": [["uploads.example.org", "::1", "localhost"]],
+    "storage.key_template": [
+        "{file_id}",
+        "{tenant}/{user_id}/{file_id}",
+        "up-{yyyy}_{mm}.{dd}/{upload_id}/{file_id}",
+    ],
+    "storage.dir_perms": [0o700, "0750", "777"],
+    "storage.file_perms": [0o600, "0640"],
+    "database.url": [
+        "",
+        "sqlite:///x.db",
+        "sqlite:////var/x.db",
+        "postgresql://u@h/n",
+        "postgres:///n?host=/run",
+    ],
+    "cors.allow_origin": [".*", r"https://(.*\.)?example\.org"],
+    "cors.allow_headers": [["X-One", "x_two"]],
+    "metrics.metrics_path": ["/metrics", "/a/b"],
+    "limits.header_field": ["8KiB"],
+}
+BAD = {
+    "server.host": ["", "[::1]", "127.0.0.1:80", "a b", "http://x", "host\n", "ü"],
+    "server.port": [-1, 65536, True, 1.0, "80"],
+    "server.base_path": [
+        "",
+        "files/",
+        "/a//b/",
+        "/../",
+        "/a/./b/",
+        "/a?b/",
+        "/a b/",
+        "/%41/",
+        "/file/",
+        "/api/v1/",
+    ],
+    "server.public_url": [
+        "example.org",
+        "ftp://h",
+        "https://",
+        "https://u:p@h",
+        "https://h/?q",
+        "https://h:99999",
+        "https://h h",
+    ],
+    "server.trusted_proxies": ["10.0.0.0/8", ["10.0.0.1/8"], ["10.0.0.0/33"], ["proxy.example"], [""], [1]],
+    "server.allowed_hosts": [["https://x"], ["x:80"], ["a/b"], [""]],
+    "server.workers": [0, -1, 513],
+    "server.unix_sock": ["/" + "x" * 107, "a\0b"],
+    "storage.upload_dir": ["", " ", "a\nb", "a\0b"],
+    "storage.sync_interval": [0, -1, "0s", float("nan"), float("inf")],
+    "storage.preallocate": [-1],
+    "storage.key_template": [
+        "",
+        "x",
+        "{file_id}/x",
+        "x{file_id}",
+        "/{file_id}",
+        "../{file_id}",
+        "a/../{file_id}",
+        "a//{file_id}",
+        "./{file_id}",
+        ".tusd/{file_id}",
+        "{nobody}/{file_id}",
+        "{}/{file_id}",
+        "{user_id!r}/{file_id}",
+        "{user_id.x}/{file_id}",
+        "a~b/{file_id}",
+        "a\\b/{file_id}",
+        "{user_id/{file_id}",
+        "a./{file_id}",
+        "a /{file_id}",
+    ],
+    "storage.dir_perms": [750, 0, 0o600, 0o1777, -1, "rwx"],
+    "storage.file_perms": [640, 0o400],
+    "database.url": [
+        "x",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite://x.db",
+        "postgresql://",
+        "mysql://h/n",
+        "postgresql+asyncpg://h/n",
+    ],
+    "uploads.checkpoint_bytes": [0],
+    "uploads.max_size": [-1, 1.5, True],
+    "timeouts.network": [0, "0"],
+    "limits.header_field": [0, 1023],
+    "cors.allow_origin": ["*", "("],
+    "cors.allow_headers": [["X One"], [""]],
+    "metrics.metrics_path": ["", "metrics", "/a b", "/../x"],
+    "log.level": ["INFO", "", 3],
+    "access.auth": ["jwt"],
+}
+
+
+def judge(dotted, value):
+    return load(config_path=None, environ={}, flags={dotted: value})
+
+
+@pytest.mark.parametrize(
+    ("dotted", "value"), [(key, value) for key, values in GOOD.items() for value in values]
+)
+def test_good_values_pass(dotted, value):
+    judge(dotted, value)
+
+
+@pytest.mark.parametrize(
+    ("dotted", "value"), [(key, value) for key, values in BAD.items() for value in values]
+)
+def test_bad_values_are_refused_with_what_was_wanted(dotted, value):
+    with pytest.raises(ConfigErrors) as wrong:
+        judge(dotted, value)
+    problem = wrong.value.problems[0]
+    assert problem.what.startswith(dotted)
+    assert problem.found
+    assert problem.wanted
+
+
+def test_rules_are_about_settings_that_exist():
+    assert set(RULES) <= set(keys())
+
+
+@pytest.mark.parametrize("name", [*PLACEHOLDERS])
+def test_every_placeholder_may_be_used(name):
+    judge("storage.key_template", f"{{{name}}}/{{file_id}}")
+
+
+@pytest.mark.parametrize(
+    ("flags", "what"),
+    [
+        ({"server.host": "192.0.2.1"}, "server.host lets others in, but access.auth does not say so"),
+        (
+            {"server.host": "uploads.example.org"},
+            "server.host lets others in, but access.auth does not say so",
+        ),
+        ({"server.host": "::"}, "server.host lets others in, but access.auth does not say so"),
+        ({"server.tls_certificate": "c"}, "server.tls_certificate needs server.tls_key"),
+        ({"server.tls_key": "k"}, "server.tls_key needs server.tls_certificate"),
+        (
+            {"server.unix_sock": "s", "server.host": "127.0.0.1"},
+            "server.host cannot be joined with server.unix_sock",
+        ),
+        ({"server.unix_sock": "s", "server.port": 80}, "server.port cannot be joined with server.unix_sock"),
+        ({"storage.backend": "memory", "server.workers": 2}, "storage.backend cannot be shared"),
+        ({"metrics.port": 8080}, "metrics.port is taken by server.port"),
+        ({"uploads.max_metadata": "1MiB"}, "uploads.max_metadata can never be reached"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(flags, what):
+    with pytest.raises(ConfigErrors) as wrong:
+        load(config_path=None, environ={}, flags=flags)
+    assert [problem.what for problem in wrong.value.problems] == [what]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"server.host": "0.0.0.0", "access.auth": "none"},
+        {"server.host": "127.8.8.8"},
+        {"server.host": "::1"},
+        {"server.tls_certificate": "c", "server.tls_key": "k"},
+        {"server.unix_sock": "s"},
+        {"metrics.port": 8080, "metrics.expose_metrics": False},
+        {"metrics.port": 0, "server.port": 0},
+    ],
+)
+def test_settings_that_go_together_pass(flags):
+    load(config_path=None, environ={}, flags=flags)
+
+
+def test_credentials_for_every_origin_are_doubted():
+    loaded = load(config_path=None, environ={}, flags={"cors.allow_credentials": True})
+    assert "every web page" in loaded.warnings[0]

@@ -1,0 +1,269 @@
+"""Log lines: one a line, no secrets, whatever is thrown at them."""
+
+import io
+import json
+import logging
+import random
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tusd_py.config.settings import Log
+from tusd_py.log import OURS, configure, get_logger
+from tusd_py.masking import escape_controls, mask_text
+
+ROOT = Path(__file__).parents[2]
+SECRETS = {
+    "a header": {"headers": {"Authorization": "Bearer geheim-geheim", "Cookie": "session=geheim"}},
+    "a header as a pair": {"headers": [("Authorization", "geheim"), ("X-One", "1")]},
+    "a header as bytes": {"line": b"Authorization: Basic geheimgeheim"},
+    "a header line in a text": {"request": "GET / HTTP/1.1\r\nCookie: a=geheim; b=geheim\r\nHost: x"},
+    "a printed header": {"text": "<CIMultiDict('Authorization': 'Bearer geheimgeheim')>"},
+    "a token": {"token": "geheim"},
+    "a token with a prefix": {"access_token": "geheim"},
+    "an api key": {"api_key": b"geheim"},
+    "a nested password": {"a": {"b": [{"password": "geheim"}]}},
+    "a link": {"url": "https://h/file/1?expires=5&sig=geheim&x=1"},
+    "a presigned link": {"url": "https://b.s3/k?X-Amz-Credential=geheim%2F&X-Amz-Signature=geheim"},
+    "a database": {"dsn": "x", "text": "cannot connect to postgresql://user:geheim@host/db"},
+    "a database with an odd password": {"text": "postgresql://user:gehe@im/geheim@host/db"},
+    "a libpq string": {"text": "host=h password=geheim user=u"},
+    "a quoted password": {"text": "password='geheim geheim' user=u"},
+    "a JWT": {"text": "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJnZWhlaW0ifQ.c2ln here"},
+    "a bearer in a sentence": {"text": "refused Bearer geheim-geheim of bob"},
+    "a secret in the event": {"event_text": "/?token=geheim"},
+}
+
+
+@pytest.fixture
+def written():
+    """What a configured process writes; the process is put back afterwards."""
+    root = logging.getLogger()
+    levels = {name: logging.getLogger(name).level for name in ("", *OURS)}
+    handlers = list(root.handlers)
+    stream = io.StringIO()
+    configure(Log(format="json", level="debug"), stream=stream)
+    yield stream
+    for handler in [handler for handler in root.handlers if handler not in handlers]:
+        root.removeHandler(handler)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+def events(stream):
+    lines = stream.getvalue().split("\n")
+    assert lines.pop() == ""
+    return [json.loads(line) for line in lines]
+
+
+def hostile(chance):
+    alphabet = "a'\"\\{}[]%=\n\r\t\x00\x07\x1b\x7f\x85\x9b\u2028\u2029\u202e\u200b\ud800\U0001f600ä"
+    return "".join(chance.choice(alphabet) for _ in range(chance.randrange(40)))
+
+
+def test_an_event_has_its_fields_in_order(written):
+    get_logger("tusd_py.uploads").info(
+        "upload.created", upload="0f", offset=5, is_new=True, rate=1.5, ref=None
+    )
+    (event,) = events(written)
+    assert list(event) == [
+        "timestamp",
+        "level",
+        "event",
+        "logger",
+        "upload",
+        "offset",
+        "is_new",
+        "rate",
+        "ref",
+    ]
+    assert event["level"] == "info"
+    assert event["logger"] == "tusd_py.uploads"
+    assert event["timestamp"].endswith("Z")
+    assert (event["offset"], event["is_new"], event["ref"]) == (5, True, None)
+
+
+def test_five_hundred_hostile_strings_give_one_json_line_each(written):
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    log = get_logger("tusd_py.test")
+    for _ in range(250):
+        log.info(
+            hostile(chance),
+            value=hostile(chance),
+            nested={hostile(chance): [hostile(chance)]},
+            **{hostile(chance): 1},
+        )
+        logging.getLogger("library").warning("%s", hostile(chance))
+    text = written.getvalue()
+    assert len(events(written)) == 500
+    assert text.isascii()
+    assert all(
+        shown.isprintable() for event in events(written) for shown in [event["event"], event.get("value", "")]
+    )
+
+
+def test_what_json_cannot_say_is_said_somehow(written):
+    loop: list[object] = []
+    loop.append(loop)
+    get_logger("tusd_py").info(
+        "odd",
+        nan=float("nan"),
+        big=10**5000,
+        raw=b"\xff\n",
+        loop=loop,
+        where=Path("/x"),
+        numbers={1, 2},
+        view=memoryview(b"x"),
+    )
+    (event,) = events(written)
+    assert (event["nan"], event["raw"], event["where"], event["numbers"]) == (
+        "nan",
+        "\\xff\\x0a",
+        "/x",
+        [1, 2],
+    )
+
+
+def test_nobody_fills_the_disk_with_one_value(written):
+    get_logger("tusd_py").info("long", value="x" * 10**6, raw=b"x" * 10**6)
+    assert len(written.getvalue()) < 10_000
+
+
+@pytest.mark.parametrize("fields", SECRETS.values(), ids=SECRETS.keys())
+def test_planted_secrets_do_not_appear(written, fields):
+    get_logger("tusd_py").warning(fields.get("event_text", "it.happened"), **fields)
+    logging.getLogger("library").warning("fields %s", fields)
+    try:
+        raise ValueError(str(fields.get("text") or fields.get("url") or ""))
+    except ValueError:
+        get_logger("tusd_py").exception("it.broke")
+        logging.getLogger("library").exception("it broke")
+    assert len(events(written)) == 4
+    for secret in ("geheim", "c2ln", "gehe@im"):
+        assert secret not in written.getvalue()
+
+
+def test_what_is_no_secret_stays_readable():
+    for text in [
+        "https://h:8080/files/0f?x=1",
+        "mail bob@example.org at 10:30",
+        "upload_length=5, offset=7",
+        "basic.example.org",
+        "PATCH /files/abc: 204",
+    ]:
+        assert mask_text(text) == text
+    assert mask_text("postgresql://u:p@h/db?x=1") == "postgresql://u:***@h/db?x=1"
+    assert mask_text("/file/1?expires=5&sig=abc&x=1") == "/file/1?expires=5&sig=***&x=1"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a.-",
+        "eyJ-",
+        "eyJaaaaaa.",
+        "http://a:",
+        "password=",
+        "?key=",
+        "bearer ",
+        "cookie  ",
+        'secret="',
+        "token '",
+        "a:@",
+    ],
+)
+def test_hostile_text_costs_no_more_than_its_length(piece):
+    text = (piece * 20_000)[:16_384] + "="
+    started = time.process_time()
+    mask_text(text)
+    assert time.process_time() - started < 0.25
+
+
+def test_controls_are_spelled_out():
+    assert escape_controls("a\x1b[2J\n\u202eb") == "a\\x1b[2J\\x0a\\u202eb"
+    assert escape_controls("a\n\tb\r", keep="\n\t") == "a\n\tb\\x0d"
+    assert escape_controls("grün 😀") == "grün 😀"
+
+
+def test_a_traceback_stays_in_its_line(written):
+    try:
+        raise ValueError("bad\x1b[31m")
+    except ValueError:
+        get_logger("tusd_py").exception("it.broke", upload="0f")
+    (event,) = events(written)
+    assert event["exception"].startswith("Traceback (most recent call last):\n")
+    assert "bad\\x1b[31m" in event["exception"]
+    assert "exc_info" not in event
+
+
+def test_libraries_take_the_same_way(written):
+    logging.getLogger("aiohttp.server").error("Error handling request from %s", "::1")
+    structlog.get_logger("tusd_py.other").info("plain.structlog", upload="0f")
+    logging.getLogger("botocore").debug("a request with its credentials")
+    found = events(written)
+    assert [(event["logger"], event["event"]) for event in found] == [
+        ("aiohttp.server", "Error handling request from ::1"),
+        ("tusd_py.other", "plain.structlog"),
+    ]
+
+
+def test_the_level_is_about_our_events(written):
+    configure(Log(format="json", level="warning"), stream=written)
+    get_logger("tusd_py").info("unheard")
+    get_logger("tusd_py").warning("heard")
+    assert [event["event"] for event in events(written)] == ["heard"]
+
+
+def test_configuring_twice_writes_once(written):
+    configure(Log(format="json"), stream=written)
+    get_logger("tusd_py").info("once")
+    assert len(events(written)) == 1
+
+
+def test_context_goes_along(written):
+    with structlog.contextvars.bound_contextvars(request_id="r1", token="geheim"):
+        get_logger("tusd_py").info("within")
+    get_logger("tusd_py").bind(upload="0f").info("bound")
+    within, bound = events(written)
+    assert (within["request_id"], within["token"], bound["upload"]) == ("r1", "***", "0f")
+
+
+def test_a_console_gets_text_without_controls(written):
+    configure(Log(format="text"), stream=written)
+    try:
+        raise ValueError("bad\x1b[31m")
+    except ValueError:
+        get_logger("tusd_py").exception("it.broke", value="\x1b[2J", token="geheim")
+    text = written.getvalue()
+    assert "it.broke" in text
+    assert "\x1b" not in text
+    assert "geheim" not in text
+    assert traceback.format_exc.__name__ not in text
+
+
+def test_embedded_we_leave_the_applications_logging_alone(caplog):
+    script = """
+import logging, sys
+from tusd_py.log import get_logger
+log = get_logger("tusd_py.x")
+log.info("unheard")
+log.warning("upload.lost", upload="0f", token="geheim")
+logging.basicConfig(format="HOST %(name)s %(levelname)s %(message)s", level="INFO", stream=sys.stdout)
+log.info("upload.created", upload="0f", token="geheim", name="a\\nb")
+import structlog
+assert not structlog.is_configured()
+"""
+    outcome = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert outcome.stdout == "HOST tusd_py.x INFO upload.created upload=0f token=*** name=a\\x0ab\n"
+    assert outcome.stderr == "upload.lost upload=0f token=***\n"
