@@ -32,9 +32,7 @@ _IN_TEXT = (
     ),
     # Whole header lines, as libraries print requests.
     (
-        re.compile(
-            r"(\b(?:proxy-)?(?:authorization|(?:set-)?cookie)\b[\"']?\s*[:=,]\s*)[^\r\n]+", re.IGNORECASE
-        ),
+        re.compile(r"((?:authorization|cookie)[\"']?\s*[:=,]\s*)[^\r\n]+", re.IGNORECASE),
         rf"\1{MASK}",
     ),
     (re.compile(r"\b(bearer|basic)(\s+)[a-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1\2{MASK}"),
@@ -45,7 +43,8 @@ _IN_TEXT = (
     # key=value of libpq and of configuration dumps.
     (
         re.compile(
-            r"(\b(?:password|passwd|secret|api_?key|token)[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)",
+            r"((?<![a-z0-9])(?:password|passwd|secret|api_?key|token)[\"']?\s*[=:]\s*)"
+            r"(?:b?\"[^\"]*\"|b?'[^']*'|[^\s,;&\"']+)",
             re.IGNORECASE,
         ),
         rf"\1{MASK}",

@@ -24,6 +24,7 @@ from tusd_py.server.metrics import Metrics
 from tusd_py.server.metrics_listener import serving_metrics
 from tusd_py.server.runner import TusRunner
 from tusd_py.server.sockets import open_sockets
+from tusd_py.supervisor.notify import READY, STOPPING, notify
 from tusd_py.version import version
 
 from .app import make_app
@@ -57,11 +58,14 @@ def serve(settings: Settings) -> int:
         metrics = Metrics(version=version())
 
         def ready() -> None:
+            notify(READY, os.environ)
             greet(settings, listening.sockets)
 
         async def alone() -> int:
+            stopping = asyncio.Event()
+            _stop_or_exit_on_signals(stopping)
             async with serving_metrics(settings.metrics, metrics.text):
-                return await _serve(settings, listening.sockets, metrics, ready)
+                return await _serve(settings, listening.sockets, metrics, ready, stopping)
 
         return _run(settings, alone())
     finally:
@@ -75,7 +79,14 @@ def run_worker(
     configure(settings.log)
     structlog.contextvars.bind_contextvars(worker_index=index)
     metrics = Metrics(version=version())
-    return _run(settings, _serve(settings, sockets, metrics, ready))
+
+    async def supervised() -> int:
+        stopping = asyncio.Event()
+        # systemd signals the whole group, and then the supervisor signals us again: that is one stop.
+        _stop_on_signals(stopping)
+        return await _serve(settings, sockets, metrics, ready, stopping)
+
+    return _run(settings, supervised())
 
 
 def _run(settings: Settings, main: Coroutine[None, None, int]) -> int:
@@ -98,9 +109,12 @@ def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _serve(
-    settings: Settings, sockets: list[socket.socket], metrics: Metrics, ready: Callable[[], None]
+    settings: Settings,
+    sockets: list[socket.socket],
+    metrics: Metrics,
+    ready: Callable[[], None],
+    stopping: asyncio.Event,
 ) -> int:
-    stopping = asyncio.Event()
     was_buried = False
 
     def bury() -> None:
@@ -108,7 +122,6 @@ async def _serve(
         was_buried = True
         stopping.set()
 
-    _on_signals(stopping)
     readiness = Readiness()
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(open_service(settings, metrics, given_up=bury))
@@ -127,6 +140,7 @@ async def _serve(
 async def _drain(settings: Settings, service: Service, runner: TusRunner, readiness: Readiness) -> None:
     """Every writer saves what it has and answers; nothing new begins."""
     log.info("service.stopping")
+    notify(STOPPING, os.environ)
     readiness.draining = True
     runner.stop_listening()
     try:
@@ -137,8 +151,15 @@ async def _drain(settings: Settings, service: Service, runner: TusRunner, readin
         log.warning("service.stopped_with_writers")
 
 
-def _on_signals(stopping: asyncio.Event) -> None:
-    """The first signal drains; a second one exits at once."""
+def _stop_on_signals(stopping: asyncio.Event) -> None:
+    """SIGTERM and SIGINT drain."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+
+
+def _stop_or_exit_on_signals(stopping: asyncio.Event) -> None:
+    """The same, and a second signal exits at once; what is not saved then was not acknowledged."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:

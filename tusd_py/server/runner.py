@@ -60,8 +60,9 @@ class TusRunner(web.AppRunner):
         super().__init__(
             app,
             handle_signals=False,
-            # aiohttp waits this long for handlers, cancels them, and waits as long again.
-            shutdown_timeout=settings.timeouts.shutdown / 2,
+            # aiohttp waits this long for handlers, cancels them, and waits as long again; before that,
+            # writers had half of the time to save.
+            shutdown_timeout=settings.timeouts.shutdown / 5,
         )
         self._settings = settings
         self._opened = opened

@@ -9,20 +9,7 @@ from tusd_py.cli.entry import main
 from tusd_py.cli.tusd_flags import GROUPS, MEANING, WITHOUT_EFFECT, why_unsupported
 from tusd_py.config.keys import keys
 
-TUSD = """
-host port unix-sock base-path behind-proxy enable-h2c tls-certificate tls-key tls-mode
-enable-experimental-protocol disable-download disable-termination disable-concatenation max-size
-disable-cors cors-allow-origin cors-allow-credentials cors-allow-methods cors-allow-headers cors-max-age
-cors-expose-headers upload-dir filelock-holder-poll-interval filelock-acquirer-poll-interval dir-perms file-perms
-s3-bucket s3-object-prefix s3-endpoint s3-part-size s3-min-part-size s3-max-buffered-parts
-s3-disable-content-hashes s3-disable-ssl s3-concurrent-part-uploads s3-transfer-acceleration s3-log-api-calls
-gcs-bucket gcs-object-prefix gcs-endpoint azure-storage azure-container-access-type azure-blob-access-tier
-azure-object-prefix azure-endpoint hooks-enabled-events progress-hooks-interval hooks-dir hooks-http
-hooks-http-forward-headers hooks-http-retry hooks-http-backoff hooks-http-timeout hooks-http-size-limit
-hooks-http-skip-verify hooks-grpc hooks-grpc-retry hooks-plugin expose-metrics metrics-path expose-pprof
-pprof-path show-greeting version verbose show-startup-logs log-format network-timeout shutdown-timeout
-acquire-lock-timeout request-completion-timeout
-""".split()
+TUSD = ["host", "port", "unix-sock", "base-path", "behind-proxy", "enable-h2c", "tls-certificate", "tls-key", "tls-mode", "enable-experimental-protocol", "disable-download", "disable-termination", "disable-concatenation", "max-size", "disable-cors", "cors-allow-origin", "cors-allow-credentials", "cors-allow-methods", "cors-allow-headers", "cors-max-age", "cors-expose-headers", "upload-dir", "filelock-holder-poll-interval", "filelock-acquirer-poll-interval", "dir-perms", "file-perms", "s3-bucket", "s3-object-prefix", "s3-endpoint", "s3-part-size", "s3-min-part-size", "s3-max-buffered-parts", "s3-disable-content-hashes", "s3-disable-ssl", "s3-concurrent-part-uploads", "s3-transfer-acceleration", "s3-log-api-calls", "gcs-bucket", "gcs-object-prefix", "gcs-endpoint", "azure-storage", "azure-container-access-type", "azure-blob-access-tier", "azure-object-prefix", "azure-endpoint", "hooks-enabled-events", "progress-hooks-interval", "hooks-dir", "hooks-http", "hooks-http-forward-headers", "hooks-http-retry", "hooks-http-backoff", "hooks-http-timeout", "hooks-http-size-limit", "hooks-http-skip-verify", "hooks-grpc", "hooks-grpc-retry", "hooks-plugin", "expose-metrics", "metrics-path", "expose-pprof", "pprof-path", "show-greeting", "version", "verbose", "show-startup-logs", "log-format", "network-timeout", "shutdown-timeout", "acquire-lock-timeout", "request-completion-timeout"]
 """The flags of tusd 2.10."""
 
 

@@ -3,7 +3,8 @@
 import tomllib
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tusd_py.config.locate import locate
 

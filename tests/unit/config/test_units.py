@@ -1,7 +1,8 @@
 """Sizes, durations and modes as people write them."""
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tusd_py.config.units import (
     MOST_BYTES,
