@@ -85,7 +85,8 @@ class Load:
 
     async def _alone(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """Run one request when that is allowed; None when the connection died."""
-        await self._open.wait()
+        while not self._open.is_set():  # it may have been closed again before we run
+            await self._open.wait()
         self._at_work += 1
         try:
             return await request()

@@ -34,6 +34,9 @@ class Content:
         whole = block if len(block) == BLOCK else block + bytes(BLOCK - len(block))
         object.__setattr__(self, "_doubled", memoryview(whole + whole))
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "Content":
+        return self
+
     def slices(self, start: int, stop: int) -> Iterator[memoryview]:
         """Bytes [start, stop) in pieces of at most 1 MiB."""
         while start < stop:

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 import structlog
@@ -41,7 +43,7 @@ SECRETS = {
 
 
 @pytest.fixture
-def written():
+def written() -> Iterator[io.StringIO]:
     """What a configured process writes; the process is put back afterwards."""
     root = logging.getLogger()
     levels = {name: logging.getLogger(name).level for name in ("", *OURS)}
@@ -57,18 +59,22 @@ def written():
     structlog.reset_defaults()
 
 
-def events(stream):
+def fail(message: str) -> NoReturn:
+    raise ValueError(message)
+
+
+def events(stream: io.StringIO) -> list[dict[str, Any]]:
     lines = stream.getvalue().split("\n")
     assert lines.pop() == ""
     return [json.loads(line) for line in lines]
 
 
-def hostile(chance):
+def hostile(chance: random.Random) -> str:
     alphabet = "a'\"\\{}[]%=\n\r\t\x00\x07\x1b\x7f\x85\x9b\u2028\u2029\u202e\u200b\ud800\U0001f600ä"
     return "".join(chance.choice(alphabet) for _ in range(chance.randrange(40)))
 
 
-def test_an_event_has_its_fields_in_order(written):
+def test_an_event_has_its_fields_in_order(written: io.StringIO) -> None:
     get_logger("tusd_py.uploads").info(
         "upload.created", upload="0f", offset=5, is_new=True, rate=1.5, ref=None
     )
@@ -90,9 +96,9 @@ def test_an_event_has_its_fields_in_order(written):
     assert (event["offset"], event["is_new"], event["ref"]) == (5, True, None)
 
 
-def test_five_hundred_hostile_strings_give_one_json_line_each(written):
+def test_five_hundred_hostile_strings_give_one_json_line_each(written: io.StringIO) -> None:
     seed = random.randrange(2**32)
-    print("seed", seed)
+    print("seed", seed)  # noqa: T201  # to be able to run it again
     chance = random.Random(seed)
     log = get_logger("tusd_py.test")
     for _ in range(250):
@@ -111,7 +117,7 @@ def test_five_hundred_hostile_strings_give_one_json_line_each(written):
     )
 
 
-def test_what_json_cannot_say_is_said_somehow(written):
+def test_what_json_cannot_say_is_said_somehow(written: io.StringIO) -> None:
     loop: list[object] = []
     loop.append(loop)
     get_logger("tusd_py").info(
@@ -133,17 +139,17 @@ def test_what_json_cannot_say_is_said_somehow(written):
     )
 
 
-def test_nobody_fills_the_disk_with_one_value(written):
+def test_nobody_fills_the_disk_with_one_value(written: io.StringIO) -> None:
     get_logger("tusd_py").info("long", value="x" * 10**6, raw=b"x" * 10**6)
     assert len(written.getvalue()) < 10_000
 
 
 @pytest.mark.parametrize("fields", SECRETS.values(), ids=SECRETS.keys())
-def test_planted_secrets_do_not_appear(written, fields):
+def test_planted_secrets_do_not_appear(written: io.StringIO, fields: dict[str, Any]) -> None:
     get_logger("tusd_py").warning(fields.get("event_text", "it.happened"), **fields)
     logging.getLogger("library").warning("fields %s", fields)
     try:
-        raise ValueError(str(fields.get("text") or fields.get("url") or ""))
+        fail(str(fields.get("text") or fields.get("url") or ""))
     except ValueError:
         get_logger("tusd_py").exception("it.broke")
         logging.getLogger("library").exception("it broke")
@@ -152,7 +158,7 @@ def test_planted_secrets_do_not_appear(written, fields):
         assert secret not in written.getvalue()
 
 
-def test_what_is_no_secret_stays_readable():
+def test_what_is_no_secret_stays_readable() -> None:
     for text in [
         "https://h:8080/files/0f?x=1",
         "mail bob@example.org at 10:30",
@@ -181,22 +187,22 @@ def test_what_is_no_secret_stays_readable():
         "a:@",
     ],
 )
-def test_hostile_text_costs_no_more_than_its_length(piece):
+def test_hostile_text_costs_no_more_than_its_length(piece: str) -> None:
     text = (piece * 20_000)[:16_384] + "="
     started = time.process_time()
     mask_text(text)
     assert time.process_time() - started < 0.25
 
 
-def test_controls_are_spelled_out():
+def test_controls_are_spelled_out() -> None:
     assert escape_controls("a\x1b[2J\n\u202eb") == "a\\x1b[2J\\x0a\\u202eb"
     assert escape_controls("a\n\tb\r", keep="\n\t") == "a\n\tb\\x0d"
     assert escape_controls("grün 😀") == "grün 😀"
 
 
-def test_a_traceback_stays_in_its_line(written):
+def test_a_traceback_stays_in_its_line(written: io.StringIO) -> None:
     try:
-        raise ValueError("bad\x1b[31m")
+        fail("bad\x1b[31m")
     except ValueError:
         get_logger("tusd_py").exception("it.broke", upload="0f")
     (event,) = events(written)
@@ -205,7 +211,7 @@ def test_a_traceback_stays_in_its_line(written):
     assert "exc_info" not in event
 
 
-def test_libraries_take_the_same_way(written):
+def test_libraries_take_the_same_way(written: io.StringIO) -> None:
     logging.getLogger("aiohttp.server").error("Error handling request from %s", "::1")
     structlog.get_logger("tusd_py.other").info("plain.structlog", upload="0f")
     logging.getLogger("botocore").debug("a request with its credentials")
@@ -216,20 +222,20 @@ def test_libraries_take_the_same_way(written):
     ]
 
 
-def test_the_level_is_about_our_events(written):
+def test_the_level_is_about_our_events(written: io.StringIO) -> None:
     configure(Log(format="json", level="warning"), stream=written)
     get_logger("tusd_py").info("unheard")
     get_logger("tusd_py").warning("heard")
     assert [event["event"] for event in events(written)] == ["heard"]
 
 
-def test_configuring_twice_writes_once(written):
+def test_configuring_twice_writes_once(written: io.StringIO) -> None:
     configure(Log(format="json"), stream=written)
     get_logger("tusd_py").info("once")
     assert len(events(written)) == 1
 
 
-def test_context_goes_along(written):
+def test_context_goes_along(written: io.StringIO) -> None:
     with structlog.contextvars.bound_contextvars(request_id="r1", token="geheim"):
         get_logger("tusd_py").info("within")
     get_logger("tusd_py").bind(upload="0f").info("bound")
@@ -237,10 +243,10 @@ def test_context_goes_along(written):
     assert (within["request_id"], within["token"], bound["upload"]) == ("r1", "***", "0f")
 
 
-def test_a_console_gets_text_without_controls(written):
+def test_a_console_gets_text_without_controls(written: io.StringIO) -> None:
     configure(Log(format="text"), stream=written)
     try:
-        raise ValueError("bad\x1b[31m")
+        fail("bad\x1b[31m")
     except ValueError:
         get_logger("tusd_py").exception("it.broke", value="\x1b[2J", token="geheim")
     text = written.getvalue()
@@ -250,7 +256,7 @@ def test_a_console_gets_text_without_controls(written):
     assert traceback.format_exc.__name__ not in text
 
 
-def test_embedded_we_leave_the_applications_logging_alone(caplog):
+def test_embedded_we_leave_the_applications_logging_alone(caplog: pytest.LogCaptureFixture) -> None:
     script = """
 import logging, sys
 from tusd_py.log import get_logger

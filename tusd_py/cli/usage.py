@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from tusd_py.config.problems import Problem, did_you_mean
 
 from .arguments import COMMANDS
-from .tusd_flags import GROUPS, MEANING, UNSUPPORTED, UNSUPPORTED_FAMILIES, WITHOUT_EFFECT, why_unsupported
+from .tusd_flags import GROUPS, MEANING, WITHOUT_EFFECT, why_unsupported
 
 _OFF = ("false", "0", "no", "off")
 _OTHERS = ("config", "set", "help", "version", "debug", "repair", "json")
@@ -78,10 +78,3 @@ def explain(message: str, arguments: Iterable[str]) -> Problem:
         wanted=f"one of {', '.join(COMMANDS)}",
         hint=f"did you mean {close}?" if close else "",
     )
-
-
-def all_of_tusd() -> Iterator[str]:
-    """Every name that the tables answer for; for the test that holds them against tusd's list."""
-    yield from known_flags()
-    yield from UNSUPPORTED
-    yield from UNSUPPORTED_FAMILIES

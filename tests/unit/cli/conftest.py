@@ -14,7 +14,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(tmp_path) -> Run:
+def run(tmp_path: Path) -> Run:
     """Run `tusd-py` with arguments in an empty folder, without our variables from outside."""
 
     def command(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -1,8 +1,11 @@
 """What commands print, and how they end."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -11,7 +14,7 @@ from tusd_py.cli.entry import main
 from tusd_py.config import Settings
 from tusd_py.errors import Refused
 
-from .conftest import ROOT
+from .conftest import ROOT, Run
 
 HEAVY = (
     "aiohttp",
@@ -27,7 +30,7 @@ HEAVY = (
 
 
 @pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path, monkeypatch):
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -36,7 +39,7 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
     [["--help"], ["--version"], ["version"], ["serve", "--help"], ["check-config"], ["--prot"]],
     ids=" ".join,
 )
-def test_what_needs_nothing_heavy_loads_nothing_heavy(arguments, tmp_path):
+def test_what_needs_nothing_heavy_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     script = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -57,25 +60,25 @@ sys.exit(f"loaded: {{loaded}}" if loaded else 0)
 @pytest.mark.parametrize(
     "arguments", [["--version"], ["-version"], ["version"], ["serve", "--version"]], ids=" ".join
 )
-def test_the_version_names_what_runs(run, arguments):
+def test_the_version_names_what_runs(run: Run, arguments: list[str]) -> None:
     outcome = run(*arguments)
     assert outcome.returncode == 0
     assert outcome.stdout.startswith("tusd-py ")
     assert f"(Python {sys.version.split()[0]}, aiohttp " in outcome.stdout
 
 
-def test_the_version_as_json(run):
+def test_the_version_as_json(run: Run) -> None:
     assert set(json.loads(run("version", "--json").stdout)) == {"tusd-py", "python", "aiohttp"}
 
 
-def test_help_explains_settings(run):
+def test_help_explains_settings(run: Run) -> None:
     outcome = run("serve", "--help")
     assert outcome.returncode == 0
     assert "--upload-dir DIR" in outcome.stdout
     assert "2 %" not in outcome.stderr
 
 
-def test_check_config_shows_values_with_their_origin_and_no_secrets(run, tmp_path):
+def test_check_config_shows_values_with_their_origin_and_no_secrets(run: Run, tmp_path: Path) -> None:
     (tmp_path / "tusd.toml").write_text("[server]\nport = 81\n")
     outcome = run("check-config", "--max-size", "5GB", TUSD_PY_DATABASE__URL="postgresql://u:geheim@h/db")
     assert outcome.returncode == 0
@@ -88,7 +91,7 @@ def test_check_config_shows_values_with_their_origin_and_no_secrets(run, tmp_pat
     assert "geheim" not in outcome.stdout + outcome.stderr
 
 
-def test_what_check_config_shows_is_a_configuration_file(run, tmp_path):
+def test_what_check_config_shows_is_a_configuration_file(run: Run, tmp_path: Path) -> None:
     shown = run("check-config", "--workers", "3", "--set", 'cors.allow_methods=["A", "B"]').stdout
     (tmp_path / "again.toml").write_text(shown.split("\n", 1)[1])
     again = run("check-config", "--config", "again.toml")
@@ -97,58 +100,65 @@ def test_what_check_config_shows_is_a_configuration_file(run, tmp_path):
     assert 'allow_methods = ["A", "B"]  # again.toml:' in again.stdout
 
 
-def test_no_colour_reaches_a_pipe(run):
+def test_no_colour_reaches_a_pipe(run: Run) -> None:
     assert "\x1b" not in run("--prot").stderr
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """What the commands ask of assemble, which belongs to the commands' other side."""
-    made = []
-    monkeypatch.setattr(assemble, "serve", lambda settings: made.append(settings) or 0)
-    monkeypatch.setattr(assemble, "migrate", lambda settings: made.append(settings) or 0)
-    monkeypatch.setattr(
-        assemble, "fsck", lambda settings, *, repair, as_json: made.append((settings, repair, as_json)) or 1
+def test_migrate_makes_the_schema(run: Run, tmp_path: Path) -> None:
+    outcome = run("migrate", "--upload-dir", "here")
+    assert outcome.returncode == 0, outcome.stderr
+    assert (tmp_path / "here" / ".tusd" / "tusd.db").exists()
+
+
+def test_fsck_finds_nothing_wrong_with_nothing(run: Run) -> None:
+    run("migrate")
+    as_text, as_json = run("fsck"), run("fsck", "--json", "-repair")
+    assert (as_text.returncode, as_json.returncode) == (0, 0)
+    assert as_text.stdout
+    assert as_json.stdout == ""
+
+
+def test_what_cannot_be_served_is_refused_without_a_traceback(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file in the way")
+    outcome = run("serve", "--port", "0", "--set", "metrics.port=0")
+    assert outcome.returncode == 1
+    assert "error: " in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+@pytest.mark.parametrize("arguments", [["serve"], []], ids=["named", "by default"])
+def test_we_serve_until_we_are_told_to_stop(tmp_path: Path, arguments: list[str]) -> None:
+    started = subprocess.Popen(
+        [sys.executable, "-m", "tusd_py", *arguments, "-port=0", "--set", "metrics.port=0"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
-    return made
+    with started:
+        assert started.stdout is not None
+        try:
+            assert any("You can now upload files to: http://127.0.0.1:" in line for line in started.stdout)
+        finally:
+            started.terminate()
+        started.stdout.read()
+    assert started.returncode == 0
 
 
-@pytest.mark.parametrize(
-    "arguments", [["serve", "--port", "81"], ["-port", "81"], ["migrate", "--port", "81"]]
-)
-def test_commands_hand_over_the_settings(calls, arguments, _quiet_log):
-    assert main(arguments) == 0
-    assert calls[0].server.port == 81
+def ending(monkeypatch: pytest.MonkeyPatch, failure: BaseException, *arguments: str) -> int:
+    """The exit code when serving fails in a way that no real part can be made to fail on purpose."""
 
-
-def test_without_any_argument_we_serve(calls):
-    assert main([]) == 0
-    assert calls == [Settings()]
-
-
-@pytest.mark.parametrize(
-    ("flags", "repair", "as_json"), [([], False, False), (["-repair", "--json"], True, True)]
-)
-def test_fsck_passes_its_options_and_its_exit_code(calls, flags, repair, as_json, _quiet_log):
-    assert main(["fsck", *flags]) == 1
-    assert calls == [(Settings(), repair, as_json)]
-
-
-@pytest.fixture
-def _quiet_log(monkeypatch):
-    """Commands configure this process's logging; the test's own must not notice."""
-    monkeypatch.setattr("tusd_py.log.configure", lambda *_arguments, **_options: None)
-
-
-def ending(monkeypatch, failure, *arguments):
-    def fail(_settings):
+    def fail(_settings: Settings) -> NoReturn:
         raise failure
 
     monkeypatch.setattr(assemble, "serve", fail)
     return main(["serve", *arguments])
 
 
-def test_a_refusal_is_told_with_its_hint(monkeypatch, capsys):
+def test_a_refusal_is_told_with_its_hint(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     refusal = Refused("port 80 is taken by nginx, wanted a free one", hint="--port 8081")
     assert ending(monkeypatch, refusal) == 1
     assert (
@@ -156,12 +166,16 @@ def test_a_refusal_is_told_with_its_hint(monkeypatch, capsys):
     )
 
 
-def test_an_interrupt_ends_with_130(monkeypatch, capsys):
+def test_an_interrupt_ends_with_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert ending(monkeypatch, KeyboardInterrupt()) == 130
     assert capsys.readouterr().err == ""
 
 
-def test_an_unexpected_failure_shows_no_traceback(monkeypatch, capsys):
+def test_an_unexpected_failure_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert ending(monkeypatch, ValueError("bad\x1b thing at postgresql://u:geheim@h/")) == 1
     told = capsys.readouterr().err
     assert told == (
@@ -170,6 +184,6 @@ def test_an_unexpected_failure_shows_no_traceback(monkeypatch, capsys):
     )
 
 
-def test_debug_shows_the_traceback(monkeypatch):
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="bad"):
         ending(monkeypatch, ValueError("bad"), "--debug")

@@ -2,8 +2,11 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+
+from .conftest import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +183,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_pointed_at(run, tmp_path, mistake):
+def test_a_mistake_is_pointed_at(run: Run, tmp_path: Path, mistake: Mistake) -> None:
     (tmp_path / "mine.toml").write_text(mistake.toml, "utf-8")
     outcome = run("check-config", "--config", "mine.toml")
     assert outcome.returncode == 2
@@ -198,7 +201,7 @@ def test_a_mistake_is_pointed_at(run, tmp_path, mistake):
         assert labelled["hint"] == mistake.hint
 
 
-def test_a_file_that_is_not_there_is_named(run):
+def test_a_file_that_is_not_there_is_named(run: Run) -> None:
     outcome = run("check-config", "--config", "nowhere.toml")
     assert outcome.returncode == 2
     assert outcome.stderr == (
@@ -210,7 +213,7 @@ def test_a_file_that_is_not_there_is_named(run):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_that_may_not_be_read_is_named(run, tmp_path):
+def test_a_file_that_may_not_be_read_is_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "tusd.toml").write_text("")
     (tmp_path / "tusd.toml").chmod(0)
     outcome = run("check-config")
@@ -218,13 +221,13 @@ def test_a_file_that_may_not_be_read_is_named(run, tmp_path):
     assert "found: Permission denied" in outcome.stderr
 
 
-def test_a_folder_instead_of_a_file_is_named(run, tmp_path):
+def test_a_folder_instead_of_a_file_is_named(run: Run, tmp_path: Path) -> None:
     outcome = run("check-config", TUSD_PY_CONFIG=str(tmp_path))
     assert outcome.returncode == 2
     assert "found: Is a directory" in outcome.stderr
 
 
-def test_a_bad_variable_is_named(run):
+def test_a_bad_variable_is_named(run: Run) -> None:
     outcome = run("check-config", TUSD_PY_SERVER__PORT="http")
     assert outcome.returncode == 2
     assert outcome.stderr == (
@@ -236,7 +239,7 @@ def test_a_bad_variable_is_named(run):
 
 
 @pytest.mark.parametrize("command", ["serve", "migrate", "fsck", "check-config"])
-def test_every_command_refuses_a_bad_setting_before_it_begins(run, tmp_path, command):
+def test_every_command_refuses_a_bad_setting_before_it_begins(run: Run, tmp_path: Path, command: str) -> None:
     outcome = run(command, "-port=http")
     assert outcome.returncode == 2
     assert " --> flag --port\n" in outcome.stderr

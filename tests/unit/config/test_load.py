@@ -1,42 +1,47 @@
 """Layers, their order, and where a value came from."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tusd_py.config import ConfigErrors, Given, Layer, Settings, load, validate
+from tusd_py.config import ConfigErrors, Given, Layer, Loaded, Problem, Settings, load, validate
 from tusd_py.config.keys import keys
 from tusd_py.config.settings import Access, Server
 
 
 @pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path, monkeypatch):
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def loaded(toml="", *, environ=None, flags=None):
+def loaded(
+    toml: str = "", *, environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None
+) -> Loaded:
     Path("given.toml").write_text(toml, "utf-8")
     return load(config_path=Path("given.toml"), environ=environ or {}, flags=flags or {})
 
 
-def problems(toml="", *, environ=None, flags=None):
+def problems(
+    toml: str = "", *, environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None
+) -> tuple[Problem, ...]:
     with pytest.raises(ConfigErrors) as wrong:
         loaded(toml, environ=environ, flags=flags)
     return wrong.value.problems
 
 
-def given_on(flag, text):
+def given_on(flag: str, text: str) -> Given:
     return Given(flag=flag, text=text)
 
 
-def test_nothing_given_is_the_defaults():
+def test_nothing_given_is_the_defaults() -> None:
     outcome = load(config_path=None, environ={}, flags={})
     assert outcome.settings == Settings()
     assert {origin.layer for origin in outcome.sources.values()} == {Layer.DEFAULT}
     assert outcome.path is None
 
 
-def test_each_layer_overrides_the_one_below():
+def test_each_layer_overrides_the_one_below() -> None:
     toml = "[server]\nport = 1\nworkers = 2\nbase_path = '/a/'"
     environ = {"TUSD_PY_SERVER__PORT": "3", "TUSD_PY_SERVER__WORKERS": "4"}
     outcome = loaded(toml, environ=environ, flags={"server.port": given_on("--port", "5")})
@@ -48,7 +53,7 @@ def test_each_layer_overrides_the_one_below():
     assert str(outcome.sources["server.host"]) == "default"
 
 
-def test_flags_may_be_plain_values_for_programs():
+def test_flags_may_be_plain_values_for_programs() -> None:
     flags = {"server.port": 81, "cors.allow_methods": ("LINK",), "timeouts.network": "2m"}
     settings = load(config_path=None, environ={}, flags=flags).settings
     assert (settings.server.port, settings.cors.allow_methods, settings.timeouts.network) == (
@@ -58,7 +63,7 @@ def test_flags_may_be_plain_values_for_programs():
     )
 
 
-def test_every_setting_is_reachable_through_every_layer():
+def test_every_setting_is_reachable_through_every_layer() -> None:
     for key in keys().values():
         text = str(key.kind.to_toml(key.default))
         plain = text[1:-1] if text.startswith('"') else text
@@ -70,12 +75,12 @@ def test_every_setting_is_reachable_through_every_layer():
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/8, unix", '["10.0.0.0/8", "unix"]', "10.0.0.0/8,unix,"])
-def test_lists_come_by_comma_or_as_json(text):
+def test_lists_come_by_comma_or_as_json(text: str) -> None:
     settings = loaded(environ={"TUSD_PY_SERVER__TRUSTED_PROXIES": text}).settings
     assert settings.server.trusted_proxies == ("10.0.0.0/8", "unix")
 
 
-def test_an_empty_variable_empties_texts_and_lists_but_is_no_number():
+def test_an_empty_variable_empties_texts_and_lists_but_is_no_number() -> None:
     settings = loaded(
         "[server]\nunix_sock = 'x'\ntrusted_proxies = ['unix']",
         environ={"TUSD_PY_SERVER__UNIX_SOCK": "", "TUSD_PY_SERVER__TRUSTED_PROXIES": ""},
@@ -85,7 +90,7 @@ def test_an_empty_variable_empties_texts_and_lists_but_is_no_number():
     assert problem.hint == "leave it out to keep the default"
 
 
-def test_a_secret_is_read_from_a_file():
+def test_a_secret_is_read_from_a_file() -> None:
     Path("dsn").write_text("postgresql://u:geheim@h/db\n")
     by_key = loaded('[database]\nurl_file = "dsn"')
     by_variable = loaded(environ={"TUSD_PY_DATABASE__URL_FILE": "dsn"})
@@ -95,7 +100,7 @@ def test_a_secret_is_read_from_a_file():
     }
 
 
-def test_any_variable_may_name_a_file():
+def test_any_variable_may_name_a_file() -> None:
     Path("host").write_text("::1\r\n")
     assert loaded(environ={"TUSD_PY_SERVER__HOST_FILE": "host"}).settings.server.host == "::1"
 
@@ -103,7 +108,7 @@ def test_any_variable_may_name_a_file():
 @pytest.mark.parametrize(
     "content", [b"", b"\n\n", b"\xff\xfe", b"x" * 70_000], ids=["empty", "blank", "binary", "huge"]
 )
-def test_a_file_that_holds_no_secret_is_refused(content):
+def test_a_file_that_holds_no_secret_is_refused(content: bytes) -> None:
     Path("dsn").write_bytes(content)
     (problem,) = problems('[database]\nurl_file = "dsn"')
     assert problem.what == "database.url_file names a file that cannot be used"
@@ -111,13 +116,13 @@ def test_a_file_that_holds_no_secret_is_refused(content):
     assert (problem.mark.line, problem.mark.column) == (2, 12)
 
 
-def test_a_secret_given_in_both_ways_is_refused():
+def test_a_secret_given_in_both_ways_is_refused() -> None:
     assert problems('[database]\nurl = "x"\nurl_file = "dsn"')[0].found == "both url and url_file"
     environ = {"TUSD_PY_DATABASE__URL": "", "TUSD_PY_DATABASE__URL_FILE": "dsn"}
     assert problems(environ=environ)[0].found == "both"
 
 
-def test_a_secret_shows_up_in_no_complaint():
+def test_a_secret_shows_up_in_no_complaint() -> None:
     with pytest.raises(ConfigErrors) as wrong:
         loaded(
             '[database]\nurl = "mysql://u:geheim@h"',
@@ -131,13 +136,13 @@ def test_a_secret_shows_up_in_no_complaint():
 @pytest.mark.parametrize(
     "line", ['url = "postgresql://u:geheim@h', "url = postgresql://u:geheim", 'url = "sqlite://u:geheim@h']
 )
-def test_a_secret_shows_up_in_no_syntax_error(line):
+def test_a_secret_shows_up_in_no_syntax_error(line: str) -> None:
     with pytest.raises(ConfigErrors) as wrong:
         loaded(f"[database]\n{line}\n")
     assert "geheim" not in wrong.value.render()
 
 
-def test_an_unknown_variable_is_a_warning_with_a_hint():
+def test_an_unknown_variable_is_a_warning_with_a_hint() -> None:
     warnings = loaded(environ={"TUSD_PY_SERVER__PROT": "1", "TUSD_PY_DB_URI": "x", "TUSDPY": "x"}).warnings
     assert warnings == [
         "environment variable TUSD_PY_DB_URI is no setting of ours",
@@ -145,13 +150,13 @@ def test_an_unknown_variable_is_a_warning_with_a_hint():
     ]
 
 
-def test_warnings_are_kept_when_there_are_errors_too():
+def test_warnings_are_kept_when_there_are_errors_too() -> None:
     with pytest.raises(ConfigErrors) as wrong:
         loaded(environ={"TUSD_PY_SERVER__PROT": "1", "TUSD_PY_SERVER__PORT": "x"})
     assert len(wrong.value.warnings) == 1
 
 
-def test_the_file_is_looked_for_in_order():
+def test_the_file_is_looked_for_in_order() -> None:
     Path("tusd.toml").write_text("[server]\nport = 1")
     Path("other.toml").write_text("[server]\nport = 2")
     Path("flag.toml").write_text("[server]\nport = 3")
@@ -166,13 +171,13 @@ def test_the_file_is_looked_for_in_order():
     assert ports == [1, 2, 3]
 
 
-def test_a_file_that_is_there_but_cannot_be_read_is_not_passed_by():
+def test_a_file_that_is_there_but_cannot_be_read_is_not_passed_by() -> None:
     Path("tusd.toml").mkdir()
     with pytest.raises(ConfigErrors, match="the configuration file cannot be read"):
         load(config_path=None, environ={}, flags={})
 
 
-def test_a_byte_order_mark_and_windows_line_ends_are_no_problem():
+def test_a_byte_order_mark_and_windows_line_ends_are_no_problem() -> None:
     Path("given.toml").write_bytes(b"\xef\xbb\xbf[server]\r\nport = 99999\r\n")
     with pytest.raises(ConfigErrors) as wrong:
         load(config_path=Path("given.toml"), environ={}, flags={})
@@ -181,7 +186,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_problem():
     assert (mark.line, mark.column, mark.source) == (2, 8, "port = 99999")
 
 
-def test_all_faults_of_all_layers_come_at_once():
+def test_all_faults_of_all_layers_come_at_once() -> None:
     found = problems(
         "[server]\nport = -1\nprot = 2\ntls_key = 'k'\n[nowhere]\nx = 1",
         environ={"TUSD_PY_UPLOADS__MAX_SIZE": "big"},
@@ -198,11 +203,11 @@ def test_all_faults_of_all_layers_come_at_once():
     ]
 
 
-def test_a_fault_that_is_overridden_is_still_a_fault():
+def test_a_fault_that_is_overridden_is_still_a_fault() -> None:
     assert problems("[server]\nport = -1", flags={"server.port": given_on("--port", "80")})
 
 
-def test_what_involves_a_broken_setting_is_not_judged():
+def test_what_involves_a_broken_setting_is_not_judged() -> None:
     # The host is not known, so nobody can say whether access.auth is needed.
     (problem,) = problems("[server]\nhost = 5")
     assert problem.hint == 'write it in quotes: "5"'
@@ -215,11 +220,11 @@ def test_what_involves_a_broken_setting_is_not_judged():
         ("[server]\npublic_url = 'https://x.example/'", "public_url", "https://x.example"),
     ],
 )
-def test_slashes_at_the_end_are_put_right(toml, key, value):
+def test_slashes_at_the_end_are_put_right(toml: str, key: str, value: str) -> None:
     assert getattr(loaded(toml).settings.server, key) == value
 
 
-def test_a_socket_in_a_higher_layer_wins_over_a_host_with_a_warning():
+def test_a_socket_in_a_higher_layer_wins_over_a_host_with_a_warning() -> None:
     outcome = loaded(
         environ={"TUSD_PY_SERVER__HOST": "0.0.0.0"},
         flags={"server.unix_sock": given_on("--unix-sock", "/run/t.sock")},
@@ -228,7 +233,7 @@ def test_a_socket_in_a_higher_layer_wins_over_a_host_with_a_warning():
     assert "is not used" in outcome.warnings[0]
 
 
-def test_settings_made_by_a_program_are_held_to_the_same_rules():
+def test_settings_made_by_a_program_are_held_to_the_same_rules() -> None:
     validate(Settings())
     validate(Settings(server=Server(host="0.0.0.0"), access=Access(auth="none")))
     with pytest.raises(ConfigErrors) as wrong:

@@ -3,7 +3,7 @@
 from tusd_py.config.problems import ConfigErrors, Mark, Problem, did_you_mean
 
 
-def test_a_problem_points_at_its_place():
+def test_a_problem_points_at_its_place() -> None:
     problem = Problem(
         what="server.prot is not a setting",
         name="tusd.toml",
@@ -24,18 +24,18 @@ def test_a_problem_points_at_its_place():
     )
 
 
-def test_a_variable_is_named_instead_of_a_line():
+def test_a_variable_is_named_instead_of_a_line() -> None:
     assert Problem(what="w", name="environment variable X", found="1").render() == (
         "error: w\n --> environment variable X\nfound: 1"
     )
 
 
-def test_several_problems_are_kept_apart():
+def test_several_problems_are_kept_apart() -> None:
     errors = ConfigErrors([Problem(what="a", name=""), Problem(what="b", name="")])
     assert errors.render() == "error: a\n\nerror: b"
 
 
-def test_a_long_line_is_cut_around_the_mark():
+def test_a_long_line_is_cut_around_the_mark() -> None:
     source = "x = [" + "'a', " * 200 + "7]"
     start = source.index("7")
     lines = (
@@ -48,7 +48,7 @@ def test_a_long_line_is_cut_around_the_mark():
     assert shown[carets.index("^")] == "7"
 
 
-def test_a_hostile_file_cannot_draw_on_the_terminal():
+def test_a_hostile_file_cannot_draw_on_the_terminal() -> None:
     mark = Mark(line=1, column=1, width=200, source="\x1b[2J\u202e = 1")
     rendered = Problem(what="w", name="\x1b[31m.toml", mark=mark, found="\x07\nerror: forged").render()
     assert rendered.isascii()
@@ -56,13 +56,13 @@ def test_a_hostile_file_cannot_draw_on_the_terminal():
     assert not any(line.startswith("error: forged") for line in rendered.split("\n"))
 
 
-def test_a_password_in_a_line_is_not_shown():
+def test_a_password_in_a_line_is_not_shown() -> None:
     mark = Mark(line=1, column=1, width=3, source='url = "postgresql://u:geheim@h/x" # token=abc')
     rendered = Problem(what="w", name="f", mark=mark).render()
     assert "geheim" not in rendered
     assert "abc" not in rendered
 
 
-def test_near_misses_are_recognised_across_dashes():
+def test_near_misses_are_recognised_across_dashes() -> None:
     assert did_you_mean("base-pth", ["base_path", "port"]) == "base_path"
     assert did_you_mean("zzz", ["base_path", "port"]) == ""

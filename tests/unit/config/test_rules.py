@@ -2,12 +2,12 @@
 
 import pytest
 
-from tusd_py.config import ConfigErrors, load
+from tusd_py.config import ConfigErrors, Loaded, load
 from tusd_py.config.key_template import PLACEHOLDERS
 from tusd_py.config.keys import keys
 from tusd_py.config.rules import RULES
 
-GOOD = {
+GOOD: dict[str, list[object]] = {
     "server.host": ["127.0.0.1", "::1", "localhost"],
     "server.port": [0, 1, 65535],
     "server.base_path": ["/", "/files/", "/a/b-c_d.e/"],
@@ -33,7 +33,7 @@ GOOD = {
     "metrics.metrics_path": ["/metrics", "/a/b"],
     "limits.header_field": ["8KiB"],
 }
-BAD = {
+BAD: dict[str, list[object]] = {
     "server.host": ["", "[::1]", "127.0.0.1:80", "a b", "http://x", "host\n", "ü"],
     "server.port": [-1, 65536, True, 1.0, "80"],
     "server.base_path": [
@@ -108,21 +108,21 @@ BAD = {
 }
 
 
-def judge(dotted, value):
+def judge(dotted: str, value: object) -> Loaded:
     return load(config_path=None, environ={}, flags={dotted: value})
 
 
 @pytest.mark.parametrize(
     ("dotted", "value"), [(key, value) for key, values in GOOD.items() for value in values]
 )
-def test_good_values_pass(dotted, value):
+def test_good_values_pass(dotted: str, value: object) -> None:
     judge(dotted, value)
 
 
 @pytest.mark.parametrize(
     ("dotted", "value"), [(key, value) for key, values in BAD.items() for value in values]
 )
-def test_bad_values_are_refused_with_what_was_wanted(dotted, value):
+def test_bad_values_are_refused_with_what_was_wanted(dotted: str, value: object) -> None:
     with pytest.raises(ConfigErrors) as wrong:
         judge(dotted, value)
     problem = wrong.value.problems[0]
@@ -131,12 +131,12 @@ def test_bad_values_are_refused_with_what_was_wanted(dotted, value):
     assert problem.wanted
 
 
-def test_rules_are_about_settings_that_exist():
+def test_rules_are_about_settings_that_exist() -> None:
     assert set(RULES) <= set(keys())
 
 
 @pytest.mark.parametrize("name", [*PLACEHOLDERS])
-def test_every_placeholder_may_be_used(name):
+def test_every_placeholder_may_be_used(name: str) -> None:
     judge("storage.key_template", f"{{{name}}}/{{file_id}}")
 
 
@@ -161,7 +161,7 @@ def test_every_placeholder_may_be_used(name):
         ({"uploads.max_metadata": "1MiB"}, "uploads.max_metadata can never be reached"),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(flags, what):
+def test_settings_that_contradict_each_other_are_refused(flags: dict[str, object], what: str) -> None:
     with pytest.raises(ConfigErrors) as wrong:
         load(config_path=None, environ={}, flags=flags)
     assert [problem.what for problem in wrong.value.problems] == [what]
@@ -179,10 +179,10 @@ def test_settings_that_contradict_each_other_are_refused(flags, what):
         {"metrics.port": 0, "server.port": 0},
     ],
 )
-def test_settings_that_go_together_pass(flags):
+def test_settings_that_go_together_pass(flags: dict[str, object]) -> None:
     load(config_path=None, environ={}, flags=flags)
 
 
-def test_credentials_for_every_origin_are_doubted():
+def test_credentials_for_every_origin_are_doubted() -> None:
     loaded = load(config_path=None, environ={}, flags={"cors.allow_credentials": True})
     assert "every web page" in loaded.warnings[0]
