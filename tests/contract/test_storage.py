@@ -345,6 +345,11 @@ async def test_reading_past_the_end_is_never_padded(backend: StorageBackend) -> 
     await receive(backend, b"abc")
     with pytest.raises(StorageMissing):
         await content_of(backend, REF, 0, 4)
+    await receive(backend, bytes(MIB), nothing_yet(SECOND))
+    async with aclosing(backend.read(SECOND, 0, MIB + 1)) as blocks:
+        # Said before the first byte, while an answer can still be refused.
+        with pytest.raises(StorageMissing):
+            await anext(blocks)
 
 
 async def test_reading_what_is_not_there_is_missing(backend: StorageBackend) -> None:

@@ -72,6 +72,7 @@ async def filesystem(
     *,
     preallocate: int = 0,
     floor: int = 0,
+    file_perms: int = 0o640,
     pool: ThreadPoolExecutor | None = None,
 ) -> AsyncIterator[FilesystemBackend]:
     """An open backend."""
@@ -82,7 +83,7 @@ async def filesystem(
             preallocate=preallocate,
             free_space_floor=floor,
             dir_perms=0o750,
-            file_perms=0o640,
+            file_perms=file_perms,
             executor=executor,
         )
         await backend.open()

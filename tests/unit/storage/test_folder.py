@@ -133,6 +133,17 @@ async def test_modes_are_those_of_the_config_and_sealing_takes_the_write_bits(
         os.umask(mask)
 
 
+async def test_a_file_being_received_is_never_taken_for_a_sealed_one(tmp_path: Path) -> None:
+    async with filesystem(tmp_path, file_perms=0o440) as backend:
+        for length in (0, 3):
+            writer = await backend.writer("1", Segment(ref="a", offset=0, length=length), None)
+            await writer.write(b"abc")
+            await writer.checkpoint()
+            await writer.close(length + 3)
+        await backend.finish([Segment(ref="a", offset=0, length=6)], "a")
+        assert (tmp_path / "a").stat().st_mode & 0o222 == 0
+
+
 async def test_a_folder_that_vanishes_under_a_new_file_is_made_again(tmp_path: Path) -> None:
     async with filesystem(tmp_path / "root") as backend:
         stop = Event()

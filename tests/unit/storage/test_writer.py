@@ -225,6 +225,21 @@ async def test_an_upload_that_cannot_be_reserved_is_written_all_the_same(
         await writer.close(2 * MIB)
 
 
+async def test_what_a_failed_reservation_took_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taking_half(descriptor: int, begin: int, count: int) -> NoReturn:
+        os.ftruncate(descriptor, begin + count // 2)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", taking_half)
+    async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
+        writer = await backend.writer(UPLOAD, NEW, 10 * MIB)
+        await writer.write(b"abc")
+        assert os.fstat(writer.fileno()).st_size == 3
+        await writer.close(0)
+
+
 async def test_a_thread_may_write_to_the_descriptor_by_itself(tmp_path: Path) -> None:
     async with filesystem(tmp_path) as backend:
         writer = await backend.writer(UPLOAD, Segment(ref="a/b~e2", offset=100, length=0), None)
