@@ -265,6 +265,10 @@ class StorageBackend(Protocol):
         """Raise StorageFull when `wanted` more bytes would go below the free-space floor."""
         ...
 
+    def adopt_dirty(self, written: Sequence[Synced]) -> None:
+        """Have `sync_dirty` also sync what another process wrote and did not live to sync."""
+        ...
+
     async def sync_dirty(self) -> Sequence[Synced]:
         """With durability "process": sync what was written since the last call; otherwise nothing.
 

@@ -214,6 +214,9 @@ class MemoryBackend:
         if self._room.left(wanted) < wanted:
             raise StorageFull(f"no room for {wanted} bytes")
 
+    def adopt_dirty(self, written: Sequence[Synced]) -> None:
+        """Nobody else can have written to this process's memory."""
+
     async def sync_dirty(self) -> Sequence[Synced]:
         return ()
 

@@ -263,6 +263,10 @@ class FilesystemBackend:
         if free - wanted < floor:
             raise StorageFull(f"{free} bytes are free, wanted {wanted} and a reserve of {floor}")
 
+    def adopt_dirty(self, written: Sequence[Synced]) -> None:
+        for one in written:
+            self._ledger.adopt(one)
+
     async def sync_dirty(self) -> Sequence[Synced]:
         left = list(self._ledger.take())
         done: list[Synced] = []

@@ -30,6 +30,11 @@ class DirtyLedger:
             if told is not None and told.offset > offset:
                 del self._told_once[ref]
 
+    def adopt(self, written: Synced) -> None:
+        """The same for what another process wrote; what is noted of `ref` already is newer and stays."""
+        with self._lock:
+            self._dirty.setdefault(written.ref, written)
+
     def is_broken(self, ref: str) -> bool:
         """A sync of `ref` failed in this process; nothing may be promised about it any more."""
         return ref in self._broken

@@ -41,13 +41,15 @@ from tusd_py.work.reaper import reap
 from tusd_py.work.rounds import Round, walk
 from tusd_py.work.runner import JobRunner
 from tusd_py.work.sweep import sweep
-from tusd_py.work.syncer import lose_unsynced, sync_written
+from tusd_py.work.syncer import adopt_unsynced, lose_unsynced, sync_written
 
 from .folder import open_service_folder
 from .parts import make_backend, make_database, make_lifetime, make_rules, service_folder
 
 log = structlog.get_logger("tusd_py")
 
+ADOPT_EVERY = 15.0
+"""Seconds between looks for bytes that a dead worker did not sync."""
 COUNT_JOBS_EVERY = 10.0
 """Seconds between looks for the metric of waiting jobs."""
 LOOK_FOR_JOBS_EVERY = 2.0
@@ -133,7 +135,7 @@ async def open_service(
                 every=RENEW_EVERY,
                 action=lambda: _discard(bury_dead(workers, liveness, wakeups, host)),
             ),
-            *_housekeeping_rounds(settings, service),
+            *_housekeeping_rounds(settings, service, boot),
         ]
         await stack.enter_async_context(_background(service, rounds, given_up))
         stack.push_async_callback(leases.close)
@@ -198,7 +200,7 @@ def _service(context: Context, database: Database) -> Service:
     )
 
 
-def _housekeeping_rounds(settings: Settings, service: Service) -> list[Round]:
+def _housekeeping_rounds(settings: Settings, service: Service, boot: str) -> list[Round]:
     context, housekeeping = service.context, service.housekeeping
     return [
         Round(
@@ -220,6 +222,11 @@ def _housekeeping_rounds(settings: Settings, service: Service) -> list[Round]:
             name="sync",
             every=settings.storage.sync_interval,
             action=lambda: sync_written(service.backend, housekeeping),
+        ),
+        Round(
+            name="adopt",
+            every=ADOPT_EVERY,
+            action=lambda: adopt_unsynced(service.backend, housekeeping, boot),
         ),
     ]
 

@@ -13,10 +13,13 @@ from .files import lose_version, remove_version
 from .jobs import enqueue
 from .upload_row import ALIVE_AND_LOCKED, Author, job_done, overtaken, to_upload
 
+# What was assembled under a new name was synced with it; what was sealed in place may still be dirty.
 _STORE = (
     """
     UPDATE uploads
-    SET state = 'stored', ref = :ref, ref_offset = 0, updated_at = {now}
+    SET state = 'stored', ref = :ref, ref_offset = 0, updated_at = {now},
+        synced_offset = CASE WHEN ref = :ref THEN synced_offset ELSE "offset" END,
+        dirty_boot = CASE WHEN ref = :ref THEN dirty_boot ELSE NULL END
     WHERE id = :id AND state = 'completing'
       AND """
     + ALIVE_AND_LOCKED

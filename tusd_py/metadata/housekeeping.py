@@ -12,6 +12,18 @@ from storage_backends.base import Synced
 from .database import Database, Query, Script
 from .upload_row import to_upload
 
+_LEFT_DIRTY = """
+    SELECT u.id AS id,
+           coalesce(p.ref, u.ref) AS ref,
+           coalesce(p."offset", u.ref_offset) AS start,
+           coalesce(p."offset" + p.length, u."offset") AS stop
+    FROM uploads u
+    LEFT JOIN parts p ON p.upload_id = u.id AND p.state = 'segment'
+         AND p."offset" <= u.synced_offset AND p."offset" + p.length > u.synced_offset
+    WHERE u.dirty_boot = :boot AND u.updated_at <= {now} - CAST(:age AS BIGINT)
+    LIMIT CAST(:limit AS BIGINT)
+"""
+
 
 class Housekeeping:
     """Reads and changes rows in bulk."""
@@ -100,6 +112,17 @@ class Housekeeping:
         )
         return [UploadId(row["id"]) for row in rows]
 
+    async def left_dirty(self, boot_id: str, age: int, limit: int) -> list[Synced]:
+        """Bytes written in this boot and not synced for `age` microseconds: their writer's process died.
+
+        The lowest run of each upload only: the next one counts once that is synced.
+        """
+        rows = await self._database.read(Query(_LEFT_DIRTY, {"boot": boot_id, "age": age, "limit": limit}))
+        return [
+            Synced(upload_id=row["id"], ref=row["ref"], start=row["start"], offset=row["stop"])
+            for row in rows
+        ]
+
     async def raise_synced(self, synced: Sequence[Synced]) -> None:
         """Record what reached the medium in the background; see `Synced` for when it counts."""
         if not synced:
@@ -112,7 +135,9 @@ class Housekeeping:
                     UPDATE uploads
                     SET synced_offset = CASE WHEN synced_offset < :offset THEN :offset ELSE synced_offset END,
                         dirty_boot = CASE WHEN "offset" <= :offset THEN NULL ELSE dirty_boot END
-                    WHERE id = :id AND ref = :ref AND "offset" >= :offset AND synced_offset >= :start
+                    WHERE id = :id AND "offset" >= :offset AND synced_offset >= :start
+                      AND (ref = :ref
+                           OR EXISTS (SELECT 1 FROM parts p WHERE p.upload_id = uploads.id AND p.ref = :ref))
                     """,
                     {"id": one.upload_id, "ref": one.ref, "start": one.start, "offset": one.offset},
                 )

@@ -15,11 +15,21 @@ from tusd_py.uploads.finish import SYSTEM
 log = structlog.get_logger("tusd_py.work")
 
 BATCH = 500
+ORPHANED = 30_000_000
+"""Microseconds without a change after which a living worker would have synced long ago."""
 
 
 async def sync_written(backend: StorageBackend, housekeeping: Housekeeping) -> None:
     """One turn of the background syncer."""
     await housekeeping.raise_synced(await backend.sync_dirty())
+
+
+async def adopt_unsynced(backend: StorageBackend, housekeeping: Housekeeping, boot_id: str) -> None:
+    """What a worker wrote and did not live to sync is synced by whoever is left.
+
+    Otherwise the next boot would call it lost, though it reached the medium long ago.
+    """
+    backend.adopt_dirty(await housekeeping.left_dirty(boot_id, ORPHANED, BATCH))
 
 
 async def lose_unsynced(context: Context, housekeeping: Housekeeping, boot_id: str) -> int:

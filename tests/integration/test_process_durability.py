@@ -1,0 +1,115 @@
+"""Durability "process": what is synced in the background, and what is said after the machine went down."""
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from protocol.upload import Transfer, Upload
+from storage_backends.base import Durability
+from storage_backends.filesystem import FilesystemBackend
+from tusd_py.access.identity import ANONYMOUS
+from tusd_py.uploads.append import append
+from tusd_py.uploads.create import create
+from tusd_py.work.syncer import ORPHANED, adopt_unsynced, lose_unsynced, sync_written
+
+from .house import Clock, context_of, housekeeping_of, row, working
+from .test_uploads import Home, Script, appending, creating
+
+BOOT = "this boot"
+
+
+@asynccontextmanager
+async def forgetful_home(folder: Path, clock: Clock | None = None) -> AsyncIterator[Home]:
+    with ThreadPoolExecutor(4) as executor:
+        backend = FilesystemBackend(
+            folder / "data",
+            durability=Durability.PROCESS,
+            preallocate=0,
+            free_space_floor=0,
+            dir_perms=0o750,
+            file_perms=0o640,
+            executor=executor,
+        )
+        await backend.open()
+        try:
+            async with working(folder, clock) as worker:
+                context = context_of(worker, backend)
+                context = replace(context, rules=replace(context.rules, survives_power=False))
+                yield Home(worker=worker, context=context, backend=backend, folder=folder / "data")
+        finally:
+            await backend.close()
+
+
+async def begun(house: Home, *, length: int = 3000, body: bytes = b"x" * 1000) -> Upload:
+    upload = (await create(house.context, ANONYMOUS, creating(length), Script())).upload
+    return (await append(house.context, ANONYMOUS, upload.id, appending(0), Script(body))).upload
+
+
+async def synced(house: Home) -> None:
+    # A fact is told on two calls in a row: at the first one its commit may still be on the way.
+    for _ in range(2):
+        await sync_written(house.backend, housekeeping_of(house.worker))
+
+
+async def test_the_background_syncer_cleans_rows(tmp_path: Path) -> None:
+    async with forgetful_home(tmp_path) as house:
+        upload = await begun(house)
+        assert (upload.synced_offset, upload.dirty_boot) == (0, BOOT)
+        await synced(house)
+        clean = await row(house.worker, upload.id)
+        assert (clean.synced_offset, clean.dirty_boot) == (1000, None)
+
+
+async def test_small_uploads_are_cleaned_too(tmp_path: Path) -> None:
+    async with forgetful_home(tmp_path) as house:
+        whole = await create(house.context, ANONYMOUS, creating(5, body=5), Script(b"abcde"))
+        assert whole.upload.dirty_boot == BOOT
+        await synced(house)
+        assert (await row(house.worker, whole.upload.id)).dirty_boot is None
+
+
+async def test_what_was_not_synced_before_the_machine_went_down_is_lost_never_zeros(tmp_path: Path) -> None:
+    async with forgetful_home(tmp_path) as house:
+        safe = await begun(house)
+        await synced(house)
+        unsafe, finished = await begun(house), await begun(house, length=1000)
+        assert finished.state is Transfer.STORED
+        assert await lose_unsynced(house.context, housekeeping_of(house.worker), "another boot") == 2
+        assert (await row(house.worker, safe.id)).state is Transfer.RECEIVING
+        assert (await row(house.worker, unsafe.id)).state is Transfer.LOST
+        version = await house.context.files.of_upload(finished.id)
+        assert version is not None
+        assert version.is_lost
+
+
+async def test_what_a_dead_worker_left_unsynced_is_adopted(tmp_path: Path) -> None:
+    clock = Clock()
+    async with forgetful_home(tmp_path, clock) as house:
+        dead = await begun(house)
+        seized = await house.worker.rows.seize(dead)
+        assert seized is not None
+        await house.worker.rows.release(seized)
+        await append(house.context, ANONYMOUS, dead.id, appending(1000), Script(b"y" * 500))
+    async with forgetful_home(tmp_path, clock) as house:
+        await adopt_unsynced(house.backend, housekeeping_of(house.worker), BOOT)
+        await synced(house)
+        assert (await row(house.worker, dead.id)).synced_offset == 0, "its own worker may still do it"
+        clock.ahead = ORPHANED + 1_000_000
+        for expected in (1000, 1500):
+            await adopt_unsynced(house.backend, housekeeping_of(house.worker), BOOT)
+            await synced(house)
+            assert (await row(house.worker, dead.id)).synced_offset == expected
+        assert (await row(house.worker, dead.id)).dirty_boot is None
+
+
+async def test_an_assembled_file_is_clean_at_once(tmp_path: Path) -> None:
+    async with forgetful_home(tmp_path) as house:
+        upload = await begun(house, length=2000)
+        seized = await house.worker.rows.seize(upload)
+        assert seized is not None
+        await house.worker.rows.release(seized)
+        done = await append(house.context, ANONYMOUS, upload.id, appending(1000), Script(b"y" * 1000))
+        assert (done.upload.state, done.upload.dirty_boot) == (Transfer.STORED, None)
+        assert done.upload.synced_offset == 2000
