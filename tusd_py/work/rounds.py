@@ -21,7 +21,8 @@ class Round:
 
     name: str
     every: float
-    action: Callable[[], Awaitable[None]]
+    action: Callable[[], Awaitable[object]]
+    """What it returns is for tests and logs of its own."""
 
 
 async def walk(rounds: list[Round]) -> None:
