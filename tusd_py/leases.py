@@ -14,12 +14,17 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import structlog
+
 from protocol.errors import ServerShutdown, UploadGone, UploadLocked
 from protocol.upload import OPEN, Upload, UploadId, visible
 
 from .liveness import Liveness
+from .metadata.database import DatabaseError
 from .metadata.uploads import UploadRows
 from .wakeups import Hint, HintKind, Wakeups
+
+log = structlog.get_logger("tusd_py.leases")
 
 ANSWER_WITHIN = 0.6
 """Seconds that a live writer has to say that it heard."""
@@ -103,7 +108,7 @@ class Leases:
         self._worker = worker
         self._took_over = took_over
         self._held: dict[UploadId, _Hold] = {}
-        self._listeners: dict[str, set[asyncio.Event]] = {}
+        self._listeners: dict[tuple[str, str], set[asyncio.Event]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -193,6 +198,8 @@ class Leases:
             taken = await self._take_from(seen.upload, deadline)
             if taken is not None:
                 return taken
+            if _now() >= deadline:
+                raise UploadLocked
 
     async def _take_from(self, seen: Upload, deadline: float) -> Upload | None:
         """Take it from whoever holds it; None to look again."""
@@ -216,7 +223,7 @@ class Leases:
 
         Raises UploadLocked when it answered but did not let go in time.
         """
-        with self._listening(seen.id) as answered:
+        with self._listening(seen.id, seen.holder or "") as answered:
             self._wakeups.send(seen.holder or "", HintKind.RELEASE, seen.id)
             if not await _within(answered, ANSWER_WITHIN):
                 return not await self._still_held(seen)
@@ -228,16 +235,20 @@ class Leases:
         return True
 
     @contextmanager
-    def _listening(self, upload_id: UploadId) -> Iterator[asyncio.Event]:
-        """An event that every hint about the upload sets; several requests may listen at once."""
+    def _listening(self, upload_id: UploadId, holder: str) -> Iterator[asyncio.Event]:
+        """An event that every hint of the holder about the upload sets; several requests may listen at once.
+
+        A late hint of a former holder is no answer of this one, who may be frozen.
+        """
         answered = asyncio.Event()
-        self._listeners.setdefault(upload_id, set()).add(answered)
+        listeners = self._listeners.setdefault((upload_id, holder), set())
+        listeners.add(answered)
         try:
             yield answered
         finally:
-            self._listeners[upload_id].discard(answered)
-            if not self._listeners[upload_id]:
-                del self._listeners[upload_id]
+            listeners.discard(answered)
+            if not listeners:
+                self._listeners.pop((upload_id, holder), None)
 
     async def _still_held(self, seen: Upload) -> bool:
         found = await self._rows.find(seen.id)
@@ -262,7 +273,7 @@ class Leases:
     def heard(self, hint: Hint) -> None:
         """Called for every hint from another worker."""
         if hint.kind is not HintKind.RELEASE:
-            for answered in self._listeners.get(hint.upload, ()):
+            for answered in self._listeners.get((hint.upload, hint.sender), ()):
                 answered.set()
             return
         upload_id = UploadId(hint.upload)
@@ -278,9 +289,13 @@ class Leases:
 
     async def _release_stale(self, upload_id: UploadId, asker: str) -> None:
         """No request of ours writes to it: if the row says that we hold it, the row is mistaken."""
-        seen = await self._rows.find(upload_id)
-        if seen is not None and seen.upload.holder == self._worker and not self.writes_to(upload_id):
-            await self._rows.release(seen.upload)
+        try:
+            seen = await self._rows.find(upload_id)
+            if seen is not None and seen.upload.holder == self._worker and not self.writes_to(upload_id):
+                await self._rows.release(seen.upload)
+        except DatabaseError as failed:
+            # The asker looks at the row anyway, and has its own deadline.
+            log.warning("lease.release_failed", upload=upload_id, error=str(failed))
         self._wakeups.send(asker, HintKind.RELEASED, upload_id)
 
 

@@ -64,16 +64,15 @@ async def to_the_end(work: Awaitable[T]) -> T:
 
 
 async def claimed(executor: Executor, operation: Callable[[], T], let_go: Callable[[T], None]) -> T:
-    """Run an operation whose result must be let go by somebody: the caller, or `let_go` when cancelled."""
+    """Run an operation whose result must be let go by somebody: the caller, or `let_go` when cancelled.
+
+    A cancelled call too ends only when the operation is over. Opening a file to write may reserve room and
+    give it back, which must not happen once another writer has the file.
+    """
     running = asyncio.get_running_loop().run_in_executor(executor, operation)
     try:
-        await asyncio.wait((running,))
+        return await to_the_end(running)
     except asyncio.CancelledError:
-        running.add_done_callback(lambda done: _let_go_unclaimed(done, let_go))
+        if running.exception() is None:
+            let_go(running.result())
         raise
-    return running.result()
-
-
-def _let_go_unclaimed(done: asyncio.Future[T], let_go: Callable[[T], None]) -> None:
-    if not done.cancelled() and done.exception() is None:
-        let_go(done.result())

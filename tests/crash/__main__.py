@@ -53,7 +53,7 @@ def _outcome(case: Case, chosen: argparse.Namespace) -> Outcome:
     folder = Path(tempfile.mkdtemp(prefix="tusd-py-crash-", dir=chosen.folder))
     folder.chmod(0o755)
     try:
-        outcome = _performed(case, folder, chosen)
+        _perform(case, folder, outcome, chosen.runs or case.long)
     except PostgresMissing as missing:
         outcome.remarks.append(f"not run: {missing}")
     except (Exception, ExceptionGroup) as error:  # noqa: BLE001 - the outermost loop: one case must not end the others
@@ -66,13 +66,13 @@ def _outcome(case: Case, chosen: argparse.Namespace) -> Outcome:
     return outcome
 
 
-def _performed(case: Case, folder: Path, chosen: argparse.Namespace) -> Outcome:
-    runs = chosen.runs or case.long
+def _perform(case: Case, folder: Path, outcome: Outcome, runs: int) -> None:
     if not case.postgres:
-        return asyncio.run(perform(case, case.run, Place(folder=folder), runs=runs, seed=chosen.seed))
+        asyncio.run(perform(case, case.run, Place(folder=folder), outcome, runs))
+        return
     with PostgresServer(folder / "postgres") as postgres:
         place = Place(folder=folder, postgres=postgres)
-        return asyncio.run(perform(case, case.run, place, runs=runs, seed=chosen.seed))
+        asyncio.run(perform(case, case.run, place, outcome, runs))
 
 
 def _say(*lines: str) -> None:

@@ -128,13 +128,12 @@ class Place:
         return self.postgres.create(f"crash_{secrets.token_hex(8)}")
 
 
-async def perform(case: Case, run: Run, place: Place, *, runs: int, seed: int) -> Outcome:
-    """Run a case `runs` times, and leave nothing running."""
+async def perform(case: Case, run: Run, place: Place, outcome: Outcome, runs: int) -> None:
+    """Run a case `runs` times, and leave nothing running. `outcome` has what was found, also after errors."""
     server = place.server(case)
-    outcome = Outcome(case=case.name, seed=seed)
     try:
         if case.started:
             await server.start()
-        return await run(server, outcome, runs)
+        await run(server, outcome, runs)
     finally:
         await server.stop()

@@ -136,6 +136,8 @@ class OnPostgres:
         if self._fresh:
             self._server.__enter__()
             self._server.create("tusd")
+            # initdb was told not to sync; the cluster must be there before power can fail.
+            _run("sync", "--file-system", str(self._folder))
         else:
             # It names the postmaster of before the cut, which on this machine is still alive.
             (self._folder / "cluster" / "postmaster.pid").unlink(missing_ok=True)

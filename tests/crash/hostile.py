@@ -15,7 +15,7 @@ from tests.harness.content import Content
 from tests.harness.ledger import Tracked
 from tests.harness.server import Server
 from tests.harness.tus import Plan, TusClient
-from tests.harness.wire import Address, Answer, Connection, NoAnswer, head_of
+from tests.harness.wire import Address, Answer, Connection, NoAnswer, head_of, request
 
 from .attacks import Attack, attacks
 from .report import Outcome
@@ -27,7 +27,8 @@ async def hostile_input(server: Server, outcome: Outcome, runs: int) -> Outcome:
     client = TusClient(address=server.address)
     victims = [await _victim(client, number) for number in range(4)]
     before = [await client.offset(victim) for victim in victims]
-    for attack in itertools.islice(attacks(dice, victims), runs):
+    offered = (await request(server.address, "OPTIONS", "/files/")).headers["tus-extension"]
+    for attack in itertools.islice(attacks(dice, victims, frozenset(offered.split(","))), runs):
         answer = await _sent(server.address, attack)
         _judge(attack, answer, outcome)
         outcome.runs += 1
@@ -40,10 +41,8 @@ async def hostile_input(server: Server, outcome: Outcome, runs: int) -> Outcome:
 
 
 async def _victim(client: TusClient, number: int) -> Tracked:
-    """An upload at half its length; the last two are partials."""
-    content = Content(seed=number, length=1000)
-    headers = (("Upload-Concat", "partial"),) if number > 1 else ()
-    tracked = await client.create(content, *headers)
+    """An upload at half its length."""
+    tracked = await client.create(Content(seed=number, length=1000))
     await client.patch(tracked, Plan.whole(0, 500))
     return tracked
 

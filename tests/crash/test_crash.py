@@ -7,6 +7,7 @@ import pytest
 from tests.services.postgres import PostgresServer
 
 from .cases import CASES, Case, Place, perform
+from .report import Outcome
 
 SLICE = [case for case in CASES if case.slice]
 WITH_POSTGRES = [case for case in SLICE if case.postgres]
@@ -16,7 +17,8 @@ WITHOUT = [case for case in SLICE if not case.postgres]
 async def _holds(case: Case, place: Place, seed: int) -> None:
     if reason := case.missing():
         pytest.skip(reason)
-    outcome = await perform(case, case.slice_run or case.run, place, runs=case.slice, seed=seed)
+    outcome = Outcome(case=case.name, seed=seed)
+    await perform(case, case.slice_run or case.run, place, outcome, case.slice)
     outcome.verify()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness.server import Server
 
-from . import frozen, trace
+from . import frozen, power, trace
 from .cases import Run
 from .planted import environ
 from .report import Outcome
@@ -15,10 +15,9 @@ from .report import Outcome
 overtaken = partial(frozen.overtaken, frozen_for=1.0)
 
 
-async def _found(bug: str, case: Run, folder: Path, *, workers: int, runs: int, seed: int) -> str:
-    """What the case has to say of a server with that bug."""
-    server = Server(folder=folder, workers=workers, environ=environ(bug))
-    outcome = Outcome(case=bug, seed=seed)
+async def _found(server: Server, case: Run, runs: int, seed: int) -> str:
+    """What the case has to say of that server."""
+    outcome = Outcome(case="planted", seed=seed)
     try:
         await case(server, outcome, runs)
     except AssertionError as broken:
@@ -33,10 +32,19 @@ async def _found(bug: str, case: Run, folder: Path, *, workers: int, runs: int, 
     "bug", ["acknowledge before commit", "release before the thread ends", "no directory sync"]
 )
 async def test_a_trace_shows_a_server_that_would(bug: str, tmp_path: Path, seed: int) -> None:
-    found = await _found(bug, trace.order_of_calls, tmp_path, workers=1, runs=1, seed=seed)
+    found = await _found(Server(folder=tmp_path, environ=environ(bug)), trace.order_of_calls, 1, seed)
     assert "before the commit" in found or "without a durable commit" in found, found
 
 
 async def test_a_worker_that_wakes_shows_a_server_with_no_compare_and_set(tmp_path: Path, seed: int) -> None:
-    found = await _found("no compare-and-set", overtaken, tmp_path, workers=2, runs=6, seed=seed)
+    server = Server(folder=tmp_path, workers=2, environ=environ("no compare-and-set"))
+    found = await _found(server, overtaken, 6, seed)
     assert '"rule": "I' in found, found
+
+
+@pytest.mark.skipif(power.missing() is not None, reason=power.missing() or "")
+async def test_a_power_cut_shows_a_server_that_does_not_sync(tmp_path: Path, seed: int) -> None:
+    # What durability "process" does, and does not promise to survive.
+    server = Server(folder=tmp_path, settings={"storage.durability": "process"})
+    found = await _found(server, power.cut_sqlite, 3, seed)
+    assert '"rule": "I1"' in found or '"rule": "I2"' in found, found

@@ -20,6 +20,7 @@ from tusd_py.liveness import Liveness, new_worker_id
 from tusd_py.metadata.database import Database
 from tusd_py.metadata.files import FileRows
 from tusd_py.metadata.housekeeping import Housekeeping
+from tusd_py.metadata.postgres import PostgresDatabase
 from tusd_py.metadata.sqlite import SqliteDatabase
 from tusd_py.metadata.upload_row import FOREVER, Author, Lifetime, NewUpload
 from tusd_py.metadata.uploads import UploadRows
@@ -104,13 +105,17 @@ RULES = Rules(
 )
 
 
+def _database(folder: Path, clock: Clock, dsn: str) -> Database:
+    if dsn:
+        return PostgresDatabase(dsn, pool_size=4, timeout=10, require_power=False, migrate=True, clock=clock)
+    return SqliteDatabase(folder / "tusd.db", durability_full=False, clock=clock, migrate=True)
+
+
 @asynccontextmanager
-async def working(folder: Path, clock: Clock | None = None) -> AsyncIterator[Worker]:
-    """A worker that shares `folder` with the others."""
+async def working(folder: Path, clock: Clock | None = None, *, dsn: str = "") -> AsyncIterator[Worker]:
+    """A worker that shares `folder` with the others; on Postgres where `dsn` names one."""
     async with AsyncExitStack() as stack:
-        database = SqliteDatabase(
-            folder / "tusd.db", durability_full=False, clock=clock or Clock(), migrate=True
-        )
+        database = _database(folder, clock or Clock(), dsn)
         await database.open()
         stack.push_async_callback(database.close)
         worker = new_worker_id()

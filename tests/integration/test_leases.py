@@ -10,6 +10,7 @@ from protocol.upload import Step, Transfer, UploadId
 from tusd_py.leases import Lease, NotOpen, StopReason
 from tusd_py.metadata.database import Buried
 from tusd_py.metadata.writing import Advance
+from tusd_py.wakeups import Hint, HintKind
 
 from .house import Worker, new_upload, row, working
 
@@ -232,3 +233,40 @@ async def test_many_newcomers_get_their_turns_one_after_another(tmp_path: Path) 
 
         await asyncio.gather(*(turn(worker) for worker in (one, other) * 20))
         assert (await row(one, upload.id)).offset == 40
+
+
+async def test_a_buried_worker_hears_so_when_it_tries_to_write(tmp_path: Path) -> None:
+    async with working(tmp_path) as one, working(tmp_path) as other:
+        upload = await one.rows.create(new_upload(), actor="test")
+        assert await other.workers.bury(one.id)
+        async with asyncio.timeout(5):
+            with pytest.raises(Buried):
+                async with one.leases.acquire(upload.id, patience=1.0):
+                    pass
+
+
+async def test_a_hint_that_meets_a_closed_database_harms_nobody(tmp_path: Path) -> None:
+    async with working(tmp_path) as one, working(tmp_path) as other:
+        upload = await one.rows.create(new_upload(), actor="test")
+        held = await one.rows.acquire(upload.id)
+        assert held is not None
+        await one.database.close()
+        one.leases.heard(Hint(kind=HintKind.RELEASE, upload=upload.id, sender=other.id))
+        await one.leases.close()
+
+
+async def test_a_hint_of_somebody_else_is_no_answer_of_a_frozen_writer(tmp_path: Path) -> None:
+    async with working(tmp_path) as one, working(tmp_path) as other:
+        upload = await one.rows.create(new_upload(), actor="test")
+        assert await one.rows.acquire(upload.id) is not None
+        one.wakeups.close()  # as if it were frozen
+
+        async def take() -> None:
+            async with other.leases.acquire(upload.id, patience=2.0):
+                assert other.meter.seen == ["took over: force"]
+
+        taking = asyncio.create_task(take())
+        while not taking.done():
+            other.leases.heard(Hint(kind=HintKind.RELEASED, upload=upload.id, sender="a former writer"))
+            await asyncio.sleep(0.05)
+        await taking

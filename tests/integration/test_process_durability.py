@@ -1,5 +1,6 @@
 """Durability "process": what is synced in the background, and what is said after the machine went down."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -7,14 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from protocol.upload import Transfer, Upload
-from storage_backends.base import Durability
+from storage_backends.base import Durability, Synced
 from storage_backends.filesystem import FilesystemBackend
 from tusd_py.access.identity import ANONYMOUS
 from tusd_py.uploads.append import append
+from tusd_py.uploads.context import Context
 from tusd_py.uploads.create import create
 from tusd_py.work.syncer import ORPHANED, adopt_unsynced, lose_unsynced, sync_written
 
-from .house import Clock, context_of, housekeeping_of, row, working
+from .house import DAY, Clock, Worker, context_of, housekeeping_of, row, working
 from .test_uploads import Home, Script, appending, creating
 
 BOOT = "this boot"
@@ -113,3 +115,42 @@ async def test_an_assembled_file_is_clean_at_once(tmp_path: Path) -> None:
         done = await append(house.context, ANONYMOUS, upload.id, appending(1000), Script(b"y" * 1000))
         assert (done.upload.state, done.upload.dirty_boot) == (Transfer.STORED, None)
         assert done.upload.synced_offset == 2000
+
+
+async def test_two_workers_that_start_at_once_both_lose_everything_unsynced(tmp_path: Path) -> None:
+    async with forgetful_home(tmp_path) as house:
+        uploads = [await begun(house) for _ in range(20)]
+        async with working(tmp_path) as other:
+            theirs = context_of(other, house.backend)
+
+            async def lose_then_look(context: Context, worker: Worker) -> list[Transfer]:
+                await lose_unsynced(context, housekeeping_of(worker), "another boot")
+                return [(await row(worker, upload.id)).state for upload in uploads]
+
+            seen = await asyncio.gather(
+                lose_then_look(house.context, house.worker), lose_then_look(theirs, other)
+            )
+        assert {state for states in seen for state in states} == {Transfer.LOST}
+
+
+async def test_a_file_that_is_not_synced_yet_is_not_forgotten(tmp_path: Path) -> None:
+    clock = Clock()
+    async with forgetful_home(tmp_path, clock) as house:
+        done = await begun(house, length=1000)
+        clock.ahead = 2 * DAY
+        assert await housekeeping_of(house.worker).forget(10) == 0
+        assert (await row(house.worker, done.id)).dirty_boot is not None
+
+
+async def test_a_closed_segment_is_synced_only_up_to_its_end(tmp_path: Path) -> None:
+    async with forgetful_home(tmp_path) as house:
+        upload = await begun(house)
+        seized = await house.worker.rows.seize(upload)
+        assert seized is not None
+        await house.worker.rows.release(seized)
+        moved = await append(house.context, ANONYMOUS, upload.id, appending(1000), Script(b"y" * 500))
+        # What the frozen writer had written behind the line, in the file that is dead now.
+        late = Synced(upload_id=upload.id, ref=upload.ref, start=0, offset=1500)
+        await housekeeping_of(house.worker).raise_synced([late])
+        seen = await row(house.worker, upload.id)
+        assert (seen.synced_offset, seen.dirty_boot) == (0, moved.upload.dirty_boot)

@@ -31,6 +31,12 @@ async def test_a_service_starts_and_starts_again(tmp_path: Path) -> None:
         await start(settings_for(tmp_path))
 
 
+async def test_a_service_stops_in_good_order_when_its_database_is_away(tmp_path: Path) -> None:
+    async with open_service(settings_for(tmp_path), Counted(), given_up=ignore) as service:
+        await service.database.close()
+    await start(settings_for(tmp_path))
+
+
 async def test_a_new_database_beside_old_uploads_is_refused(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     await start(settings)

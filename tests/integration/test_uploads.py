@@ -26,7 +26,7 @@ from tusd_py.access.identity import ANONYMOUS, Identity
 from tusd_py.leases import Stop
 from tusd_py.metadata.database import Query
 from tusd_py.metadata.writing import Advance
-from tusd_py.uploads.append import Appended, append
+from tusd_py.uploads.append import Appended, append, write_body
 from tusd_py.uploads.context import Callbacks, Context
 from tusd_py.uploads.create import create
 from tusd_py.uploads.download import version_of_upload
@@ -41,6 +41,7 @@ from tusd_py.work.sweep import sweep
 
 from .house import DAY, RULES, Clock, Worker, context_of, housekeeping_of, new_upload, row, working
 
+CHUNKED = [("Transfer-Encoding", "chunked"), ("Content-Type", "application/offset+octet-stream")]
 STRANGER = Identity(tenant="", subject="stranger", scopes=ANONYMOUS.scopes)
 
 
@@ -85,7 +86,7 @@ class Home:
 
 @asynccontextmanager
 async def home(
-    folder: Path, *, callbacks: Callbacks | None = None, clock: Clock | None = None
+    folder: Path, *, callbacks: Callbacks | None = None, clock: Clock | None = None, dsn: str = ""
 ) -> AsyncIterator[Home]:
     with ThreadPoolExecutor(4) as executor:
         backend = FilesystemBackend(
@@ -99,7 +100,7 @@ async def home(
         )
         await backend.open()
         try:
-            async with working(folder, clock) as worker:
+            async with working(folder, clock, dsn=dsn) as worker:
                 yield Home(
                     worker=worker,
                     context=context_of(worker, backend, callbacks),
@@ -459,6 +460,40 @@ async def test_only_a_refused_post_leaves_nothing_behind(tmp_path: Path) -> None
         assert (await row(house.worker, over.upload.id)).state is Transfer.TERMINATED
         cut = await create(house.context, ANONYMOUS, chunked, Script(b"x" * 60, Ending.GONE))
         assert (cut.upload.offset, cut.upload.state) == (60, Transfer.RECEIVING)
+
+
+async def test_an_empty_upload_with_an_empty_chunked_body_is_a_file(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        creation = parse_create(Headers([("Upload-Length", "0"), *CHUNKED]), RULES.features)
+        created = await create(house.context, ANONYMOUS, creation, Script())
+        assert created.upload.state is Transfer.STORED
+
+
+async def test_a_callback_may_refuse_what_comes_whole_with_its_post(tmp_path: Path) -> None:
+    asked: list[Upload] = []
+
+    async def refuse(upload: Upload) -> None:
+        asked.append(upload)
+        raise UploadRejected("no")
+
+    async with home(tmp_path, callbacks=Callbacks(before_finish=refuse)) as house:
+        for length, body in ((10, b"0123456789"), (0, b"")):
+            with pytest.raises(UploadRejected):
+                await create(house.context, ANONYMOUS, creating(length, body=length), Script(body))
+        assert [upload.length for upload in asked] == [10, 0]
+        assert files(house) == []
+
+
+async def test_a_lease_of_a_worker_that_woke_too_late_does_not_end_the_upload(tmp_path: Path) -> None:
+    async with home(tmp_path) as house, working(tmp_path) as other:
+        upload = await made(house, 2000)
+        await sent(house, upload, 0, b"a" * 1000)
+        async with house.context.leases.acquire(upload.id, patience=1.0) as lease:
+            assert await other.rows.seize(lease.upload) is not None
+            house.folder.joinpath(lease.upload.ref).unlink()
+            with pytest.raises(Overtaken):
+                await write_body(house.context, ANONYMOUS, lease, Script(b"b"), declared=None, room=None)
+        assert "lost" not in house.worker.meter.seen
 
 
 async def test_history_has_one_row_for_each_transition(tmp_path: Path) -> None:

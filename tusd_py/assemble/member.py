@@ -7,12 +7,17 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from tusd_py.leases import Leases
 from tusd_py.liveness import Liveness, boot_id, new_worker_id
+from tusd_py.metadata.database import DatabaseError
 from tusd_py.metadata.host import Host
 from tusd_py.metadata.workers import WorkerRows
 from tusd_py.wakeups import Wakeups
 from tusd_py.work.burial import TTL, bury_dead, renew
+
+log = structlog.get_logger("tusd_py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +35,14 @@ class Member:
         self.wakeups.open(leases.heard)
         stack.callback(self.wakeups.close)
         await workers.register(self.id, self.host, self.boot, self.wakeups.address, TTL)
-        stack.push_async_callback(workers.bury, self.id)
+        stack.push_async_callback(self._leave, workers)
+
+    async def _leave(self, workers: WorkerRows) -> None:
+        try:
+            await workers.bury(self.id)
+        except DatabaseError as failed:
+            # The others will, once our lock is free.
+            log.warning("worker.not_buried", worker=self.id, error=str(failed))
 
     async def renew(self, workers: WorkerRows) -> None:
         """Raises Buried."""

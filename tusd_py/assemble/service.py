@@ -29,6 +29,7 @@ from tusd_py.metadata.upload_row import Author
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.workers import WorkerRows
 from tusd_py.uploads.context import Callbacks, Context, Meter
+from tusd_py.work.rounds import Round, once
 from tusd_py.work.runner import JobRunner
 from tusd_py.work.syncer import lose_unsynced, sync_written
 
@@ -87,7 +88,9 @@ async def open_service(
         jobs = make_runner(context, job_rows, housekeeping)
         rounds = make_rounds(settings, context, housekeeping, workers, member)
         # Entered in the order of starting; left the other way round: writers save first, and are synced.
-        stack.push_async_callback(sync_written, backend, housekeeping)
+        sync = Round(name="sync", every=0, action=lambda: sync_written(backend, housekeeping))
+        stack.push_async_callback(once, sync)
+        stack.push_async_callback(context.finishes.close)
         await stack.enter_async_context(working(jobs, [*rounds, counting(jobs, job_rows, meter)], given_up))
         stack.push_async_callback(context.leases.close)
         log.info("service.started", worker=member.id, storage=backend.name, database=database.name)

@@ -50,15 +50,17 @@ def store(author: Author, upload: Upload, stored: Stored, actor: str) -> Script[
 
 
 def end(
-    author: Author, upload_id: UploadId, step: Step, *, actor: str, epoch: int | None, only_due: bool
+    author: Author, upload_id: UploadId, step: Step, *, actor: str, seen: Upload | None, only_due: bool
 ) -> Script[Upload | None]:
     """Whoever writes to the upload is fenced by the same commit, and a purge is due."""
     rows = yield Query(
         "SELECT *, {now} AS seen_at FROM uploads WHERE id = :id {for_update}", {"id": upload_id}
     )
-    if not rows or epoch not in (None, rows[0]["epoch"]):
+    if not rows:
         return None
     upload = to_upload(rows[0])
+    if seen is not None and (upload.epoch, upload.state) != (seen.epoch, seen.state):
+        return None
     if only_due and (upload.expires_at is None or upload.expires_at > rows[0]["seen_at"]):
         return None
     try:

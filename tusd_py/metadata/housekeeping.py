@@ -49,7 +49,10 @@ class Housekeeping:
         return [UploadId(row["id"]) for row in rows]
 
     async def forget(self, limit: int) -> int:
-        """Drop rows that were remembered long enough; how many. What they became lives on as versions."""
+        """Drop rows that were remembered long enough; how many. What they became lives on as versions.
+
+        Not before their bytes are synced: only the row knows that a power cut may still undo them.
+        """
 
         def script() -> Script[int]:
             rows = yield Query(
@@ -58,7 +61,7 @@ class Housekeeping:
                     SELECT id FROM uploads u
                     WHERE expires_at <= {now}
                       AND (state IN ('terminated', 'expired', 'refused', 'lost')
-                           OR (state = 'stored' AND kind <> 'partial'))
+                           OR (state = 'stored' AND kind <> 'partial' AND dirty_boot IS NULL))
                       AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = u.id)
                     ORDER BY expires_at LIMIT :limit)
                 RETURNING id
@@ -102,12 +105,19 @@ class Housekeeping:
         )
         return {row["ref"] for row in rows}
 
-    async def dirty_from_other_boots(self, boot_id: str, limit: int) -> list[UploadId]:
-        """Uploads with acknowledged bytes that were never synced before the machine went down."""
+    async def dirty_from_other_boots(self, boot_id: str, after: str, limit: int) -> list[UploadId]:
+        """Uploads with acknowledged bytes that were never synced before the machine went down.
+
+        In the order of their ids, behind `after`.
+        """
         rows = await self._database.read(
             Query(
-                "SELECT id FROM uploads WHERE dirty_boot IS NOT NULL AND dirty_boot <> :boot LIMIT :limit",
-                {"boot": boot_id, "limit": limit},
+                """
+                SELECT id FROM uploads
+                WHERE dirty_boot IS NOT NULL AND dirty_boot <> :boot AND id > :after
+                ORDER BY id LIMIT :limit
+                """,
+                {"boot": boot_id, "after": after, "limit": limit},
             )
         )
         return [UploadId(row["id"]) for row in rows]
@@ -137,7 +147,9 @@ class Housekeeping:
                         dirty_boot = CASE WHEN "offset" <= :offset THEN NULL ELSE dirty_boot END
                     WHERE id = :id AND "offset" >= :offset AND synced_offset >= :start
                       AND (ref = :ref
-                           OR EXISTS (SELECT 1 FROM parts p WHERE p.upload_id = uploads.id AND p.ref = :ref))
+                           OR EXISTS (SELECT 1 FROM parts p
+                                      WHERE p.upload_id = uploads.id AND p.ref = :ref
+                                        AND p."offset" + p.length >= :offset))
                     """,
                     {"id": one.upload_id, "ref": one.ref, "start": one.start, "offset": one.offset},
                 )

@@ -32,6 +32,35 @@ class NewUpload:
     key: str
     file_id: str
 
+    def as_created(self, *, at: int) -> Upload:
+        """The upload that it would be; `at` is in microseconds since the epoch."""
+        return Upload(
+            id=self.id,
+            tenant=self.tenant,
+            owner=self.owner,
+            metadata=self.metadata,
+            filename=self.filename,
+            filetype=self.filetype,
+            length=self.length,
+            offset=0,
+            synced_offset=0,
+            dirty_boot=None,
+            state=Transfer.CREATED,
+            epoch=0,
+            holder=None,
+            releasing_until=None,
+            expires_at=None,
+            dialect=self.dialect,
+            kind=self.kind,
+            concat=self.concat,
+            key=self.key,
+            ref=self.key,
+            ref_offset=0,
+            file_id=self.file_id,
+            created_at=at,
+            updated_at=at,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetime:

@@ -13,7 +13,7 @@ from storage_backends.base import Segment, Stored
 
 from . import creating, ending, writing
 from .database import Database, Query, Row
-from .upload_row import Author, NewUpload, Seen, to_upload
+from .upload_row import Author, NewUpload, Seen, overtaken, to_upload
 from .writing import Advance
 
 _SEGMENTS = """
@@ -71,10 +71,14 @@ class UploadRows:
     async def acquire(self, upload_id: UploadId, *, dead: str | None = None) -> Upload | None:
         """Become the writer, where nobody is, or where `dead` is and its death is proven.
 
-        The same file goes on. None when somebody else holds it, or it is not open any more.
+        The same file goes on. None when somebody else holds it, or it is not open any more. Raises Buried:
+        to a caller that tries until it succeeds, None would be no answer.
         """
         rows = await self._database.execute(writing.acquire(self._author, upload_id, dead))
-        return to_upload(rows[0]) if rows else None
+        if rows:
+            return to_upload(rows[0])
+        await self._database.transact(lambda: overtaken(self._author))
+        return None
 
     async def seize(self, seen: Upload) -> Upload | None:
         """Become the writer by force, where the present one may be alive but does not answer.
@@ -100,15 +104,21 @@ class UploadRows:
         return await self._database.transact(lambda: ending.store(self._author, upload, stored, actor))
 
     async def end(
-        self, upload_id: UploadId, step: Step, *, actor: str, epoch: int | None = None, only_due: bool = False
+        self,
+        upload_id: UploadId,
+        step: Step,
+        *,
+        actor: str,
+        seen: Upload | None = None,
+        only_due: bool = False,
     ) -> Upload | None:
         """End an upload by `step`, and fence whoever writes to it; the row as it was before.
 
-        With `epoch`, only if no other writer came; with `only_due`, only if its date passed. None when the
-        step is not legal (any more) or the row is not there.
+        With `seen`, only if neither its writer nor its state changed since; with `only_due`, only if its date
+        passed. None when the step is not legal (any more) or the row is not there.
         """
         return await self._database.transact(
-            lambda: ending.end(self._author, upload_id, step, actor=actor, epoch=epoch, only_due=only_due)
+            lambda: ending.end(self._author, upload_id, step, actor=actor, seen=seen, only_due=only_due)
         )
 
 

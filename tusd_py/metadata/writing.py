@@ -9,7 +9,7 @@ from protocol.upload import OPEN, Step, Transfer, Upload, UploadId, after
 from storage_backends.base import Part
 from storage_backends.refs import segment_ref
 
-from .database import Query, Script
+from .database import Buried, Query, Script
 from .events import ENTERED, EventKind, record
 from .jobs import enqueue
 from .upload_row import EXPIRES, FOREVER, NOT_BURIED, Author, overtaken, to_upload
@@ -124,6 +124,9 @@ def seize(author: Author, seen: Upload) -> Script[Upload | None]:
             "ref": segment_ref(upload.key, upload.epoch + 1),
         },
     )
+    if not rows:
+        # The row is locked, so this can only be the burial; raising undoes the closed segment.
+        raise Buried("this worker was given up by the others")
     yield record(EventKind.SEIZED, upload.id, author.worker, holder=upload.holder, epoch=upload.epoch)
     return to_upload(rows[0])
 

@@ -134,6 +134,7 @@ class StreamSource:
             return
         await self._begin()
         self._reader = self._loop.create_task(self._drain())
+        self._reader.add_done_callback(self._reader_ended)
         self._watch_rate()
 
     async def _wait(self) -> None:
@@ -175,6 +176,11 @@ class StreamSource:
         if self._held >= HOLD:
             self._room.clear()
         self._woken.set()
+
+    def _reader_ended(self, reader: asyncio.Task[None]) -> None:
+        # Whatever ended it unexpectedly, aiohttp cancelling the stream included: nothing more will come.
+        if reader.cancelled() or reader.exception() is not None:
+            self._end(Ending.GONE)
 
     def _end(self, ending: Ending) -> None:
         if self._ended is None:

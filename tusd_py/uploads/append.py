@@ -5,7 +5,6 @@ Not here: headers (protocol/tus/patch.py), sockets (server/intake.py), answers (
 """
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -25,6 +24,7 @@ from .finish import SYSTEM, finish
 from .line import Line, Overtaken
 from .lookup import find_upload
 from .receive import JUDGEMENTS, Ending, Pace, Source, receive
+from .unnamed import give_back, naming
 
 log = structlog.get_logger("tusd_py.uploads")
 
@@ -99,7 +99,7 @@ async def write_body(
         if ending not in JUDGEMENTS:
             await line.finish()
     except UploadRejected:
-        await context.rows.end(lease.upload.id, Step.REFUSE, actor=SYSTEM, epoch=lease.upload.epoch)
+        await context.rows.end(lease.upload.id, Step.REFUSE, actor=SYSTEM, seen=lease.upload)
         raise
     except StorageBroken:
         await line.drop()
@@ -125,7 +125,8 @@ async def _open_line(context: Context, identity: Identity, lease: Lease, declare
         writer = await context.backend.writer(upload.id, current_segment(upload), length)
     except StorageMissing:
         # Acknowledged bytes are not there: never silently rewound. The client hears 410 and starts anew.
-        await context.rows.end(upload.id, Step.LOSE, actor=SYSTEM, epoch=upload.epoch)
+        if await context.rows.end(upload.id, Step.LOSE, actor=SYSTEM, seen=upload) is None:
+            raise Overtaken from None  # and whoever did that moved the bytes
         context.meter.lost()
         log.exception("upload.lost", upload=upload.id, offset=upload.offset, ref=upload.ref)
         raise UploadGone from None
@@ -149,14 +150,15 @@ async def _append_whole(
     try:
         await context.callbacks.before_finish(upload)
     except UploadRejected:
-        await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, epoch=upload.epoch)
+        await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
         raise
     stored = await context.backend.put(upload.id, context.new_attempt(upload.key), [content], sealed=True)
-    moved = await context.rows.store_whole(
-        upload, stored, synced=context.rules.survives_power, actor=identity.actor
-    )
+    async with naming(context.backend, stored.ref):
+        moved = await context.rows.store_whole(
+            upload, stored, synced=context.rules.survives_power, actor=identity.actor
+        )
     if moved is None:
-        await context.backend.delete([stored.ref])
+        await give_back(context.backend, stored.ref)
         raise Overtaken
     context.meter.received(length)
     context.meter.finished(context.clock() - upload.created_at / 1e6, length)
@@ -170,10 +172,11 @@ async def finish_soon(context: Context, upload: Upload) -> Upload:
     """
     if upload.state is not Transfer.COMPLETING:
         return upload
-    task = asyncio.ensure_future(finish(context, upload))
-    with suppress(TimeoutError):
-        try:
-            return await asyncio.wait_for(asyncio.shield(task), FINISH_WITHIN)
-        except (StorageError, DatabaseError) as failed:
-            log.warning("upload.finish_postponed", upload=upload.id, error=str(failed))
+    try:
+        # It goes on when the time is over: see Finishes.
+        return await asyncio.wait_for(finish(context, upload), FINISH_WITHIN)
+    except TimeoutError:
+        log.info("upload.finish_postponed", upload=upload.id, error="it takes longer")
+    except (StorageError, DatabaseError) as failed:
+        log.warning("upload.finish_postponed", upload=upload.id, error=str(failed))
     return upload

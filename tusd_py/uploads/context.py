@@ -21,6 +21,8 @@ from tusd_py.metadata.files import FileRows
 from tusd_py.metadata.upload_row import NewUpload
 from tusd_py.metadata.uploads import UploadRows
 
+from .finishes import Finishes
+
 
 class Meter(Protocol):
     """What is counted. Calls are cheap and never fail."""
@@ -102,6 +104,8 @@ class Context:
     random_id: Callable[[], str]
     """32 hex digits that nobody can guess."""
     attempts: Iterator[int] = field(default_factory=itertools.count)
+    finishes: Finishes = field(default_factory=Finishes)
+    """To be closed before the storage is."""
 
     def new_attempt(self, key: str) -> str:
         """A name for bytes that no row names yet."""

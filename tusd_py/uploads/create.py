@@ -14,6 +14,7 @@ from .context import Context
 from .finish import SYSTEM
 from .keys import make_key
 from .receive import Ending, Source
+from .unnamed import naming
 
 
 async def create(context: Context, identity: Identity, creation: Creation, source: Source) -> Appended:
@@ -70,10 +71,12 @@ async def _whole_content(context: Context, creation: Creation, source: Source) -
 
 async def _create_whole(context: Context, identity: Identity, new: NewUpload, content: bytes) -> Appended:
     """One file, one commit. Nobody can know the id before the answer, so no lease is needed."""
+    await context.callbacks.before_finish(new.as_created(at=int(context.clock() * 1e6)))
     stored = await context.backend.put(new.id, context.new_attempt(new.key), [content], sealed=True)
-    upload = await context.rows.create_whole(
-        new, stored, synced=context.rules.survives_power, actor=identity.actor
-    )
+    async with naming(context.backend, stored.ref):
+        upload = await context.rows.create_whole(
+            new, stored, synced=context.rules.survives_power, actor=identity.actor
+        )
     context.meter.created()
     context.meter.received(len(content))
     context.meter.finished(context.clock() - upload.created_at / 1e6, len(content))

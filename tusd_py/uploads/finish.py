@@ -4,10 +4,17 @@ Idempotent: the request that completes an upload does it at once, and the finish
 request's process died. Belongs here: that step. Not here: when it is tried (append.py, work/).
 """
 
+from collections.abc import Sequence
+
+import structlog
+
 from protocol.upload import Step, Transfer, Upload
-from storage_backends.base import StorageMissing
+from storage_backends.base import Segment, StorageMissing, Stored
 
 from .context import Context
+from .unnamed import give_back, naming
+
+log = structlog.get_logger("tusd_py.uploads")
 
 SYSTEM = "system"
 """The actor of what nobody asked for."""
@@ -18,19 +25,41 @@ async def finish(context: Context, upload: Upload) -> Upload:
 
     Raises StorageError and DatabaseError, after which the job tries again.
     """
+    return await context.finishes.join(upload.id, lambda: _finish(context, upload))
+
+
+async def _finish(context: Context, upload: Upload) -> Upload:
     segments = await context.rows.segments(upload.id)
     try:
         stored = await context.backend.finish(segments, context.new_attempt(upload.key))
     except StorageMissing:
-        await context.rows.end(upload.id, Step.LOSE, actor=SYSTEM)
-        context.meter.lost()
+        await _lose(context, upload)
         return upload
-    finished = await context.rows.store(upload, stored, actor=SYSTEM)
+    finished = await _store(context, upload, segments, stored)
     if finished is None:
         return upload
     context.meter.finished(context.clock() - upload.created_at / 1e6, stored.length)
     # Nothing names the segments any more. If this process dies first, the sweep finds them.
     await context.backend.delete([segment.ref for segment in segments if segment.ref != stored.ref])
+    return finished
+
+
+async def _lose(context: Context, upload: Upload) -> None:
+    """Only if it still waits to be finished: whoever finished or ended it first removed the segments."""
+    if await context.rows.end(upload.id, Step.LOSE, actor=SYSTEM, seen=upload) is not None:
+        context.meter.lost()
+        log.error("upload.lost", upload=upload.id, offset=upload.offset, reason="its bytes are not there")
+
+
+async def _store(
+    context: Context, upload: Upload, segments: Sequence[Segment], stored: Stored
+) -> Upload | None:
+    if any(segment.ref == stored.ref for segment in segments):
+        return await context.rows.store(upload, stored, actor=SYSTEM)
+    async with naming(context.backend, stored.ref):
+        finished = await context.rows.store(upload, stored, actor=SYSTEM)
+    if finished is None:
+        await give_back(context.backend, stored.ref)
     return finished
 
 

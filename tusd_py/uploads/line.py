@@ -65,11 +65,13 @@ class Line:
         """Make what was written safe, and let go of file and lease."""
         began = time.monotonic()
         checkpoint = await self._writer.checkpoint()
-        if checkpoint.offset == self.length:
+        is_complete = checkpoint.offset == self.length
+        if is_complete:
             await self._context.callbacks.before_finish(self.upload)
         # The file is given back before the lease: whoever writes next may open it at once.
         await self._writer.close(checkpoint.offset)
-        if checkpoint.offset > self.upload.offset or self._declared is not None:
+        # An empty upload is complete without a byte.
+        if is_complete or checkpoint.offset > self.upload.offset or self._declared is not None:
             await self._commit(checkpoint, release=True)
         self._context.meter.committed(time.monotonic() - began)
 

@@ -23,13 +23,16 @@ async def renew(workers: WorkerRows, worker: str) -> None:
 
 
 async def bury_dead(workers: WorkerRows, liveness: Liveness, wakeups: Wakeups, host: str) -> int:
-    """Bury the workers of this host whose process is gone; how many.
+    """Bury the workers whose process is gone; how many.
 
-    Only the dead: one that is frozen keeps its lock, and may wake and go on where nobody overtook it.
+    Only the dead: one that is frozen keeps its lock, and may wake and go on where nobody overtook it. The
+    locks are those of this host, whose name changes with every boot; so one under another name must also have
+    been silent for its time.
     """
     buried = 0
     for worker in await workers.unburied():
-        if worker.host != host or not liveness.is_dead(worker.id):
+        is_elsewhere = worker.host != host and worker.is_alive
+        if is_elsewhere or not liveness.is_dead(worker.id):
             continue
         if await workers.bury(worker.id):
             log.info("worker.buried", worker=worker.id)

@@ -94,7 +94,7 @@ class Fsck:
         if again is None or again.upload.epoch != upload.epoch or again.upload.state is not upload.state:
             return None
         if self.repair:
-            await self.rows.end(upload.id, Step.LOSE, actor="fsck", epoch=upload.epoch)
+            await self.rows.end(upload.id, Step.LOSE, actor="fsck", seen=upload)
         return Finding(problem=Problem.BYTES_MISSING, subject=upload.id, detail=detail, repaired=self.repair)
 
     async def _missing_bytes(self, upload: Upload) -> str | None:

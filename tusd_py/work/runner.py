@@ -56,6 +56,10 @@ class JobRunner:
             except DatabaseError as failed:
                 log.warning("jobs.postponed", error=str(failed))
                 found = 0
+            except Exception:
+                # The other outermost loop: jobs that nobody runs would be noticed by nobody.
+                log.exception("jobs.failed")
+                found = 0
             if not found:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._look_every):
@@ -84,6 +88,12 @@ class JobRunner:
                 attempts=claim.attempts,
                 exc_info=True,
             )
-            await self._jobs.retry(claim, f"{type(failed).__name__}: {failed}", pause)
+            await self._jobs.retry(claim, _described(failed), pause)
             return
         await self._jobs.done(claim)
+
+
+def _described(failed: Exception) -> str:
+    """As text that a database takes: no NUL, no half characters."""
+    text = f"{type(failed).__name__}: {failed}"
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")

@@ -6,7 +6,7 @@ itself (storage_backends).
 
 import structlog
 
-from protocol.upload import Step
+from protocol.upload import Step, UploadId
 from storage_backends.base import StorageBackend
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.uploads.context import Context
@@ -34,14 +34,18 @@ async def adopt_unsynced(backend: StorageBackend, housekeeping: Housekeeping, bo
 
 async def lose_unsynced(context: Context, housekeeping: Housekeeping, boot_id: str) -> int:
     """After a boot: acknowledged bytes that were never synced may be zeros now, so their uploads are lost."""
-    lost = 0
-    while found := await housekeeping.dirty_from_other_boots(boot_id, BATCH):
+    lost, after = 0, ""
+    while found := await housekeeping.dirty_from_other_boots(boot_id, after, BATCH):
         for upload_id in found:
-            if await context.rows.end(upload_id, Step.LOSE, actor=SYSTEM) is None:
-                return lost  # it ended otherwise meanwhile; the next start looks again
-            context.meter.lost()
-            log.error(
-                "upload.lost", upload=upload_id, reason="written but not synced before the machine stopped"
-            )
-            lost += 1
+            lost += await _lose(context, upload_id)
+        after = found[-1]
     return lost
+
+
+async def _lose(context: Context, upload_id: UploadId) -> bool:
+    """False when it ended otherwise meanwhile: another worker that starts now does the same."""
+    if await context.rows.end(upload_id, Step.LOSE, actor=SYSTEM) is None:
+        return False
+    context.meter.lost()
+    log.error("upload.lost", upload=upload_id, reason="written but not synced before the machine stopped")
+    return True

@@ -1,0 +1,38 @@
+"""Bytes that no row names yet: attempts of this worker.
+
+Belongs here: what becomes of them when the commit that names them does not happen. Not here: how they are
+made (create.py, append.py, finish.py); what a dead worker left of them (work/sweep.py).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from storage_backends.base import StorageBackend, StorageError
+from tusd_py.metadata.database import DatabaseError, OutcomeUnknown
+
+log = structlog.get_logger("tusd_py.uploads")
+
+
+@asynccontextmanager
+async def naming(backend: StorageBackend, ref: str) -> AsyncIterator[None]:
+    """Around the commit that names `ref`: gives the bytes back where it surely did not happen.
+
+    Otherwise they would lie there for as long as this worker lives, as the sweep waits for its burial.
+    """
+    try:
+        yield
+    except OutcomeUnknown:
+        raise
+    except DatabaseError:
+        await give_back(backend, ref)
+        raise
+
+
+async def give_back(backend: StorageBackend, ref: str) -> None:
+    """Remove what no row names, and none will. What cannot be removed is the sweep's one day."""
+    try:
+        await backend.delete([ref])
+    except StorageError as failed:
+        log.warning("storage.not_given_back", ref=ref, error=str(failed))
