@@ -8,6 +8,8 @@ from tests.integration.house import Counted
 from tusd_py.assemble.service import open_service
 from tusd_py.config.settings import Database, Settings, Storage
 from tusd_py.errors import Refused
+from tusd_py.metadata.host import Host
+from tusd_py.metadata.workers import WorkerRows
 
 
 def settings_for(folder: Path, *, url: str = "") -> Settings:
@@ -69,3 +71,12 @@ async def test_the_memory_backend_leaves_nothing_behind(tmp_path: Path) -> None:
     )
     await start(settings)
     assert not (tmp_path / "data").exists()
+
+
+async def test_a_second_host_with_a_folder_of_its_own_is_refused(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with open_service(settings, Counted(), given_up=ignore) as service:
+        elsewhere = str(Host(boot="another boot", machine="another machine"))
+        await WorkerRows(service.database).register("0" * 16, elsewhere, "b", "", 60_000_000)
+    with pytest.raises(Refused, match="another host"):
+        await start(settings)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from tusd_py.errors import Refused
 from tusd_py.leases import Leases
 from tusd_py.liveness import Liveness, boot_id, new_worker_id
 from tusd_py.metadata.database import DatabaseError
@@ -31,11 +32,25 @@ class Member:
     wakeups: Wakeups
 
     async def register(self, workers: WorkerRows, leases: Leases, stack: AsyncExitStack) -> None:
-        """Be there for the others until `stack` ends; then be buried, so that nobody waits for us."""
+        """Be there for the others until `stack` ends; then be buried, so that nobody waits for us.
+
+        Raises Refused when the others are on another host.
+        """
+        await self._refuse_other_hosts(workers)
         self.wakeups.open(leases.heard)
         stack.callback(self.wakeups.close)
         await workers.register(self.id, self.host, self.boot, self.wakeups.address, TTL)
         stack.push_async_callback(self._leave, workers)
+
+    async def _refuse_other_hosts(self, workers: WorkerRows) -> None:
+        """Locks and files of a folder are this host's: another one would not see who is alive here."""
+        here = Host.parse(self.host)
+        for worker in await workers.alive():
+            if not Host.parse(worker.host).is_same(here):
+                raise Refused(
+                    "another host serves from this database, with a data folder that this one cannot share",
+                    hint=f"one host at a time; if that one is gone, try again in {TTL // 1_000_000} seconds",
+                )
 
     async def _leave(self, workers: WorkerRows) -> None:
         try:

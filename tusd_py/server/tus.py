@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
-from protocol.answer import Answer
 from protocol.errors import MethodNotAllowed, NotFound
 from protocol.headers import Headers
 from protocol.tus.create import answer_created, parse_create
@@ -26,7 +25,7 @@ from tusd_py.uploads.context import Context
 from tusd_py.uploads.create import create
 from tusd_py.uploads.download import version_of_upload
 from tusd_py.uploads.offset import current_offset
-from tusd_py.uploads.receive import Ending
+from tusd_py.uploads.receive import JUDGEMENTS, Ending
 from tusd_py.uploads.terminate import terminate
 
 from .expect import send_continue
@@ -108,9 +107,12 @@ class TusFace:
         identity = await self.identify(request)
         async with self._source(request) as source:
             created = await create(self.context, identity, creation, source)
+            if created.ending in JUDGEMENTS:
+                raise refusal_of_ending(created.ending, created.upload)
+            # 201 also when the body was cut short: with the URL and the offset, the client can go on.
             location = self.url_of(request, created.upload.id)
             answer = answer_created(created.upload, location, with_body=creation.body.present)
-            return _body_answer(created, answer)
+            return _closing(response_of(answer), created)
 
     async def _head(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
         identity = await self.identify(request)
@@ -121,7 +123,9 @@ class TusFace:
         identity = await self.identify(request)
         async with self._source(request) as source:
             appended = await append(self.context, identity, upload_id, wanted, source)
-            return _body_answer(appended, answer_patched(appended.upload))
+            if appended.ending is not Ending.COMPLETE:
+                raise refusal_of_ending(appended.ending, appended.upload)
+            return response_of(answer_patched(appended.upload))
 
     async def _delete(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
         identity = await self.identify(request)
@@ -143,7 +147,8 @@ class TusFace:
         return StreamSource(request.content, self.deadlines, begin)
 
 
-def _body_answer(appended: Appended, answer: Answer) -> web.StreamResponse:
+def _closing(response: web.Response, appended: Appended) -> web.Response:
+    """The rest of a body that was not read to its end would be taken for the next request."""
     if appended.ending is not Ending.COMPLETE:
-        raise refusal_of_ending(appended.ending, appended.upload)
-    return response_of(answer)
+        response.force_close()
+    return response

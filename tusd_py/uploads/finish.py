@@ -5,9 +5,11 @@ request's process died. Belongs here: that step. Not here: when it is tried (app
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 
+from protocol.errors import UploadGone
 from protocol.upload import Step, Transfer, Upload
 from storage_backends.base import Segment, StorageMissing, Stored
 
@@ -21,9 +23,10 @@ SYSTEM = "system"
 
 
 async def finish(context: Context, upload: Upload) -> Upload:
-    """The upload as stored; unchanged when it ended otherwise, or when its bytes are gone (then it is lost).
+    """The upload as stored; unchanged when it ended otherwise.
 
-    Raises StorageError and DatabaseError, after which the job tries again.
+    Raises UploadGone when its bytes are not there: then it is lost, and nobody may be told that it is
+    complete. Raises StorageError and DatabaseError, after which the job tries again.
     """
     return await context.finishes.join(upload.id, lambda: _finish(context, upload))
 
@@ -33,7 +36,8 @@ async def _finish(context: Context, upload: Upload) -> Upload:
     try:
         stored = await context.backend.finish(segments, context.new_attempt(upload.key))
     except StorageMissing:
-        await _lose(context, upload)
+        if await _lost(context, upload):
+            raise UploadGone from None
         return upload
     finished = await _store(context, upload, segments, stored)
     if finished is None:
@@ -44,11 +48,13 @@ async def _finish(context: Context, upload: Upload) -> Upload:
     return finished
 
 
-async def _lose(context: Context, upload: Upload) -> None:
+async def _lost(context: Context, upload: Upload) -> bool:
     """Only if it still waits to be finished: whoever finished or ended it first removed the segments."""
-    if await context.rows.end(upload.id, Step.LOSE, actor=SYSTEM, seen=upload) is not None:
-        context.meter.lost()
-        log.error("upload.lost", upload=upload.id, offset=upload.offset, reason="its bytes are not there")
+    if await context.rows.end(upload.id, Step.LOSE, actor=SYSTEM, seen=upload) is None:
+        return False
+    context.meter.lost()
+    log.error("upload.lost", upload=upload.id, offset=upload.offset, reason="its bytes are not there")
+    return True
 
 
 async def _store(
@@ -66,4 +72,6 @@ async def _store(
 async def finish_by_id(context: Context, upload: Upload | None) -> None:
     """What the finish job does."""
     if upload is not None and upload.state is Transfer.COMPLETING:
-        await finish(context, upload)
+        # Lost or ended otherwise: nothing is left to be done.
+        with suppress(UploadGone):
+            await finish(context, upload)
