@@ -20,6 +20,7 @@ from protocol.upload import Upload
 
 from .answers import expiry_headers, tus_answer
 from .body import Body, check_content_type, parse_body
+from .checksum import Checksum, parse_checksum
 from .features import Features
 from .lengths import check_size, furthest, parse_length
 
@@ -34,6 +35,8 @@ class Creation:
     body: Body
     room: int | None
     """Bytes that the body may have at most; None if there is no limit."""
+    checksum: Checksum | None = None
+    """What the body must hash to."""
 
 
 def parse_create(headers: Headers, features: Features) -> Creation:
@@ -48,7 +51,14 @@ def parse_create(headers: Headers, features: Features) -> Creation:
     if body.present:
         check_content_type(headers)
     _check_body_fits(body, length, features)
-    return Creation(length=length, metadata=metadata, body=body, room=furthest(length, features))
+    return Creation(
+        length=length,
+        metadata=metadata,
+        body=body,
+        room=furthest(length, features),
+        # Without a body there is nothing that it could be of.
+        checksum=parse_checksum(headers, features) if body.present else None,
+    )
 
 
 def answer_created(upload: Upload, location: str, *, with_body: bool) -> Answer:

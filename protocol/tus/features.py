@@ -15,11 +15,17 @@ class Features:
     """Clients may delete uploads."""
     expiration: bool
     """Unfinished uploads go after a while."""
+    checksums: tuple[str, ...] = ()
+    """Algorithms for Upload-Checksum, most welcome first; none switches the extension off."""
 
     @property
     def extensions(self) -> tuple[str, ...]:
         """For Tus-Extension: only what is really on."""
-        optional = (("expiration", self.expiration), ("termination", self.termination))
+        optional = (
+            ("expiration", self.expiration),
+            ("termination", self.termination),
+            ("checksum", bool(self.checksums)),
+        )
         return (
             "creation",
             "creation-with-upload",

@@ -16,6 +16,7 @@ from protocol.upload import Upload
 
 from .answers import expiry_headers, tus_answer
 from .body import Body, check_content_type, parse_body
+from .checksum import Checksum, parse_checksum
 from .features import Features
 from .lengths import check_size, furthest, parse_length
 
@@ -29,12 +30,15 @@ class Append:
     length: int | None
     """The upload's whole length, where this request declares it."""
     body: Body
+    checksum: Checksum | None = None
+    """What the body must hash to."""
 
 
-def parse_append(headers: Headers) -> Append:
+def parse_append(headers: Headers, features: Features) -> Append:
     """What can be judged without the upload.
 
-    Raises InvalidContentType, InvalidOffset, InvalidUploadLength, MaxSizeExceeded, and like `parse_body`.
+    Raises InvalidContentType, InvalidOffset, InvalidUploadLength, MaxSizeExceeded, and like `parse_body` and
+    `parse_checksum`.
     """
     check_content_type(headers)
     offset = headers.one("Upload-Offset")
@@ -44,6 +48,7 @@ def parse_append(headers: Headers) -> Append:
         offset=parse_non_negative(offset, InvalidOffset, "Upload-Offset"),
         length=parse_length(headers),
         body=parse_body(headers),
+        checksum=parse_checksum(headers, features),
     )
 
 

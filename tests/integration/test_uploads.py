@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from protocol.errors import (
+    ChecksumMismatch,
     OffsetConflict,
     UploadGone,
     UploadNotFound,
@@ -17,6 +18,7 @@ from protocol.errors import (
     UploadSizeExceeded,
 )
 from protocol.headers import Headers
+from protocol.tus.checksum import Checksum
 from protocol.tus.create import Creation, parse_create
 from protocol.tus.patch import Append, parse_append
 from protocol.upload import Step, Transfer, Upload, UploadId
@@ -26,9 +28,11 @@ from tusd_py.access.identity import ANONYMOUS, Identity
 from tusd_py.leases import Stop
 from tusd_py.metadata.database import Query
 from tusd_py.metadata.writing import Advance
-from tusd_py.uploads.append import Appended, append, write_body
+from tusd_py.uploads.append import Appended, append
+from tusd_py.uploads.body import write_body
 from tusd_py.uploads.context import Callbacks, Context
 from tusd_py.uploads.create import create
+from tusd_py.uploads.digests import ALGORITHMS, new_digest
 from tusd_py.uploads.download import version_of_upload
 from tusd_py.uploads.finish import finish
 from tusd_py.uploads.line import Overtaken
@@ -123,7 +127,7 @@ def appending(offset: int, *, length: int | None = None, body: int | None = None
     if length is not None:
         headers.append(("Upload-Length", str(length)))
     headers.append(("Content-Length", str(body)) if body is not None else ("Transfer-Encoding", "chunked"))
-    return parse_append(Headers(headers))
+    return parse_append(Headers(headers), RULES.features)
 
 
 async def made(house: Home, length: int | None) -> Upload:
@@ -492,7 +496,9 @@ async def test_a_lease_of_a_worker_that_woke_too_late_does_not_end_the_upload(tm
             assert await other.rows.seize(lease.upload) is not None
             house.folder.joinpath(lease.upload.ref).unlink()
             with pytest.raises(Overtaken):
-                await write_body(house.context, ANONYMOUS, lease, Script(b"b"), declared=None, room=None)
+                await write_body(
+                    house.context, ANONYMOUS, lease, Script(b"b"), declared=None, room=None, checksum=None
+                )
         assert "lost" not in house.worker.meter.seen
 
 
@@ -515,3 +521,69 @@ async def test_history_has_one_row_for_each_transition(tmp_path: Path) -> None:
 
 def events_of(upload: Upload) -> Query:
     return Query("SELECT kind FROM events WHERE subject = :id ORDER BY id", {"id": upload.id})
+
+
+def checked(offset: int, body: bytes, algorithm: str = "sha1", *, says: bytes | None = None) -> Append:
+    """A PATCH with a checksum of `says`, or of the body itself."""
+    digest = new_digest(algorithm)
+    digest.update(body if says is None else says)
+    checksum = Checksum(algorithm=algorithm, digest=digest.digest())
+    return replace(appending(offset, body=len(body)), checksum=checksum)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("size", [10, 3000])
+async def test_a_proven_body_is_kept_and_an_unproven_one_is_dropped(
+    tmp_path: Path, algorithm: str, size: int
+) -> None:
+    async with home(tmp_path) as house:
+        upload = await made(house, size)
+        body = bytes(range(256)) * 12
+        body = body[:size]
+        wrong = checked(0, body, algorithm, says=b"something else")
+        with suppress(ChecksumMismatch):
+            refused = await append(house.context, ANONYMOUS, upload.id, wrong, Script(body[:5], body[5:]))
+            assert refused.ending is Ending.MISMATCH
+        with suppress(ChecksumMismatch):
+            whole = await append(house.context, ANONYMOUS, upload.id, wrong, Script(body))
+            assert whole.ending is Ending.MISMATCH
+        assert (await row(house.worker, upload.id)).offset == 0
+        right = checked(0, body, algorithm)
+        done = await append(house.context, ANONYMOUS, upload.id, right, Script(body[:5], body[5:]))
+        assert done.upload.state is Transfer.STORED
+        assert await content(house, upload.id) == body
+
+
+async def test_half_of_a_body_with_a_checksum_proves_nothing(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        upload = await made(house, 5000)
+        await sent(house, upload, 0, b"a" * 1000)
+        cut = Script(b"b" * 2000, Ending.GONE)
+        ended = await append(house.context, ANONYMOUS, upload.id, checked(1000, b"b" * 4000), cut)
+        assert (ended.ending, ended.upload.offset) == (Ending.GONE, 1000)
+        body = b"c" * 4000
+        done = await append(house.context, ANONYMOUS, upload.id, checked(1000, body), Script(body))
+        assert done.upload.state is Transfer.STORED
+        assert await content(house, upload.id) == b"a" * 1000 + body
+
+
+async def test_a_length_that_comes_with_a_wrong_checksum_does_not_stick(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        upload = await made(house, None)
+        request = replace(checked(0, b"x" * 2000, says=b"y"), length=2000)
+        ended = await append(house.context, ANONYMOUS, upload.id, request, Script(b"x" * 2000))
+        assert ended.ending is Ending.MISMATCH
+        assert (await row(house.worker, upload.id)).length is None
+
+
+@pytest.mark.parametrize("size", [10, 3000])
+async def test_a_post_with_a_wrong_checksum_makes_no_upload(tmp_path: Path, size: int) -> None:
+    async with home(tmp_path) as house:
+        wrong = replace(creating(size, body=size), checksum=Checksum(algorithm="md5", digest=bytes(16)))
+        with suppress(ChecksumMismatch):
+            refused = await create(house.context, ANONYMOUS, wrong, Script(b"x" * size))
+            assert refused.ending is Ending.MISMATCH
+            assert (await row(house.worker, refused.upload.id)).state is Transfer.TERMINATED
+        assert all(
+            upload.state is Transfer.TERMINATED for upload in await housekeeping_of(house.worker).page("", 9)
+        )

@@ -17,6 +17,7 @@ from tusd_py.errors import Refused
 from tusd_py.metadata.database import Database
 from tusd_py.metadata.upload_row import FOREVER, Lifetime
 from tusd_py.uploads.context import Rules
+from tusd_py.uploads.digests import ALGORITHMS
 
 SERVICE_FOLDER = ".tusd"
 REMEMBERED = 24 * 3600
@@ -102,6 +103,7 @@ def make_rules(settings: Settings) -> Rules:
             metadata_limit=uploads.max_metadata,
             termination=not uploads.disable_termination,
             expiration=bool(uploads.expiry or uploads.max_age),
+            checksums=ALGORITHMS,
         ),
         checkpoint_bytes=uploads.checkpoint_bytes,
         checkpoint_interval=uploads.checkpoint_interval,

@@ -4,6 +4,7 @@ Belongs here: one table. Not here: how an error becomes a response (errors.py).
 """
 
 from protocol.errors import (
+    ChecksumMismatch,
     MalformedBody,
     MaxSizeExceeded,
     ProtocolError,
@@ -31,6 +32,7 @@ _ENDINGS: dict[Ending, type[ProtocolError]] = {
     Ending.ENDED: UploadGone,
     Ending.TOO_LONG: UploadSizeExceeded,
     Ending.MALFORMED: MalformedBody,
+    Ending.MISMATCH: ChecksumMismatch,
     Ending.FULL: StorageExhausted,
 }
 

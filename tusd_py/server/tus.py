@@ -119,7 +119,7 @@ class TusFace:
         return response_of(answer_head(await current_offset(self.context, identity, upload_id)))
 
     async def _patch(self, request: web.Request, headers: Headers, upload_id: UploadId) -> web.StreamResponse:
-        wanted = parse_append(headers)
+        wanted = parse_append(headers, self.context.rules.features)
         identity = await self.identify(request)
         async with self._source(request) as source:
             appended = await append(self.context, identity, upload_id, wanted, source)

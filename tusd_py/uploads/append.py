@@ -9,21 +9,22 @@ from dataclasses import dataclass
 
 import structlog
 
-from protocol.errors import OffsetConflict, UploadGone, UploadRejected
+from protocol.errors import OffsetConflict, UploadRejected
 from protocol.tus.patch import Append, check_append
 from protocol.upload import OPEN, Step, Transfer, Upload, UploadId
-from storage_backends.base import StorageBroken, StorageError, StorageMissing
+from storage_backends.base import StorageError
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
-from tusd_py.leases import Lease, NotOpen
+from tusd_py.leases import NotOpen
 from tusd_py.metadata.database import DatabaseError
-from tusd_py.metadata.upload_row import current_segment
 
+from .body import write_body
 from .context import Context
 from .finish import SYSTEM, finish
-from .line import Line, Overtaken
+from .line import Overtaken
 from .lookup import find_upload
-from .receive import JUDGEMENTS, Ending, Pace, Source, receive
+from .proof import check_whole
+from .receive import Ending, Source
 from .unnamed import give_back, naming
 
 log = structlog.get_logger("tusd_py.uploads")
@@ -57,7 +58,13 @@ async def append(
         async with context.leases.acquire(upload_id, patience=context.rules.acquire_patience) as lease:
             room = check_append(request, lease.upload, context.rules.features)
             ending = await write_body(
-                context, identity, lease, source, declared=_declared(lease.upload, request.length), room=room
+                context,
+                identity,
+                lease,
+                source,
+                declared=request.length if lease.upload.is_deferred else None,
+                room=room,
+                checksum=request.checksum,
             )
             upload = lease.upload
     except NotOpen as complete:
@@ -69,68 +76,6 @@ def _append_nothing(context: Context, request: Append, upload: Upload) -> Append
     """To a complete upload, nothing may be added; an empty PATCH at its end is a client making sure."""
     check_append(request, upload, context.rules.features)
     return Appended(upload=upload, ending=Ending.COMPLETE)
-
-
-def _declared(upload: Upload, length: int | None) -> int | None:
-    return length if upload.is_deferred else None
-
-
-async def write_body(
-    context: Context,
-    identity: Identity,
-    lease: Lease,
-    source: Source,
-    *,
-    declared: int | None,
-    room: int | None,
-) -> Ending:
-    """Write a body under a lease; `lease.upload` is what was committed in the end.
-
-    Raises UploadRejected when the pre-finish callback refused (the upload is ended then), Overtaken,
-    StorageError, DatabaseError.
-    """
-    source.obey(lease.stop)
-    rules = context.rules
-    line = await _open_line(context, identity, lease, declared)
-    try:
-        pace = Pace(every_bytes=rules.checkpoint_bytes, every_seconds=rules.checkpoint_interval)
-        with context.meter.receiving():
-            ending = await receive(source, line, room=room, pace=pace)
-        if ending not in JUDGEMENTS:
-            await line.finish()
-    except UploadRejected:
-        await context.rows.end(lease.upload.id, Step.REFUSE, actor=SYSTEM, seen=lease.upload)
-        raise
-    except StorageBroken:
-        await line.drop()
-        await _leave_segment(context, lease)
-        raise
-    finally:
-        await line.drop()
-    return ending
-
-
-async def _leave_segment(context: Context, lease: Lease) -> None:
-    """After a failed sync nobody knows what the medium holds behind the line: nobody goes on in that file."""
-    log.error("storage.sync_failed", upload=lease.upload.id, ref=lease.upload.ref, offset=lease.upload.offset)
-    moved_on = await context.rows.seize(lease.upload)
-    if moved_on is not None:
-        lease.upload = moved_on
-
-
-async def _open_line(context: Context, identity: Identity, lease: Lease, declared: int | None) -> Line:
-    upload = lease.upload
-    length = upload.length if upload.length is not None else declared
-    try:
-        writer = await context.backend.writer(upload.id, current_segment(upload), length)
-    except StorageMissing:
-        # Acknowledged bytes are not there: never silently rewound. The client hears 410 and starts anew.
-        if await context.rows.end(upload.id, Step.LOSE, actor=SYSTEM, seen=upload) is None:
-            raise Overtaken from None  # and whoever did that moved the bytes
-        context.meter.lost()
-        log.exception("upload.lost", upload=upload.id, offset=upload.offset, ref=upload.ref)
-        raise UploadGone from None
-    return Line(context, lease, writer, actor=identity.actor, declared=declared)
 
 
 async def _append_whole(
@@ -147,6 +92,7 @@ async def _append_whole(
     content = await source.whole(length)
     if content is None:
         return None
+    check_whole(content, request.checksum)
     try:
         await context.callbacks.before_finish(upload)
     except UploadRejected:

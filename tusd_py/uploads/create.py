@@ -9,11 +9,13 @@ from tusd_py.access.authorize import Action, authorize
 from tusd_py.access.identity import Identity
 from tusd_py.metadata.upload_row import NewUpload
 
-from .append import Appended, finish_soon, write_body
+from .append import Appended, finish_soon
+from .body import write_body
 from .context import Context
 from .finish import SYSTEM
 from .keys import make_key
-from .receive import Ending, Source
+from .proof import check_whole
+from .receive import JUDGEMENTS, Ending, Source
 from .unnamed import naming
 
 
@@ -59,14 +61,20 @@ def _new_upload(context: Context, identity: Identity, creation: Creation) -> New
 
 
 async def _whole_content(context: Context, creation: Creation, source: Source) -> bytes | None:
-    """All bytes of the upload, when there are few and they come with the POST; b"" for an empty upload."""
+    """All bytes of the upload, when there are few and they come with the POST; b"" for an empty upload.
+
+    Raises ChecksumMismatch.
+    """
     if creation.length is None or creation.length > context.rules.inline_limit:
         return None
     if creation.length == 0 and not creation.body.present:
         return b""
     if creation.body.expected != creation.length:
         return None
-    return await source.whole(creation.length)
+    content = await source.whole(creation.length)
+    if content is not None:
+        check_whole(content, creation.checksum)
+    return content
 
 
 async def _create_whole(context: Context, identity: Identity, new: NewUpload, content: bytes) -> Appended:
@@ -87,9 +95,17 @@ async def _take_body(
     context: Context, identity: Identity, upload: Upload, creation: Creation, source: Source
 ) -> Appended:
     async with context.leases.acquire(upload.id, patience=context.rules.acquire_patience) as lease:
-        ending = await write_body(context, identity, lease, source, declared=None, room=creation.room)
+        ending = await write_body(
+            context,
+            identity,
+            lease,
+            source,
+            declared=None,
+            room=creation.room,
+            checksum=creation.checksum,
+        )
         upload = lease.upload
-    if ending is Ending.TOO_LONG:
+    if ending in JUDGEMENTS:
         # The client never learned the URL: nothing is left of an upload that contradicts itself.
         await context.rows.end(upload.id, Step.TERMINATE, actor=SYSTEM)
     return Appended(upload=await finish_soon(context, upload), ending=ending)

@@ -13,6 +13,7 @@ from storage_backends.base import StorageFull
 from tusd_py.leases import Stop
 
 from .line import Line
+from .proof import Proof
 
 
 class Ending(StrEnum):
@@ -29,10 +30,12 @@ class Ending(StrEnum):
     """The upload was terminated under the request."""
     TOO_LONG = "too long"
     MALFORMED = "malformed"
+    MISMATCH = "mismatch"
+    """The body is not what its checksum says."""
     FULL = "full"
 
 
-JUDGEMENTS = frozenset({Ending.TOO_LONG, Ending.ENDED, Ending.MALFORMED})
+JUDGEMENTS = frozenset({Ending.TOO_LONG, Ending.ENDED, Ending.MALFORMED, Ending.MISMATCH})
 """Endings that drop what was not committed."""
 
 
@@ -71,11 +74,14 @@ class Pace:
     every_seconds: float
 
 
-async def receive(source: Source, line: Line, *, room: int | None, pace: Pace) -> Ending:
+async def receive(
+    source: Source, line: Line, *, room: int | None, pace: Pace, proof: Proof | None = None
+) -> Ending:
     """Write the body behind the line until it ends, moving the line as it goes.
 
-    `room` is how many bytes may come; None is no limit. What is not committed when this returns is the
-    caller's to finish or to drop. Raises Overtaken, StorageError, DatabaseError.
+    `room` is how many bytes may come; None is no limit. With a `proof`, the line does not move before the
+    body is proven. What is not committed when this returns is the caller's to finish or to drop.
+    Raises Overtaken, StorageError, DatabaseError.
     """
     left = room
     due = _Due(line, pace)
@@ -85,19 +91,30 @@ async def receive(source: Source, line: Line, *, room: int | None, pace: Pace) -
         except SourceEnded as ended:
             return ended.ending
         if not block:
-            return Ending.COMPLETE
+            return Ending.COMPLETE if proof is None or proof.holds() else Ending.MISMATCH
         if left is not None and len(block) > left:
             return Ending.TOO_LONG
         try:
-            await line.write(block)
+            await _write(line, block, proof)
         except StorageFull:
             return Ending.FULL
         if left is not None:
             left -= len(block)
         # A full upload waits for the end of the body: more bytes would be a mistake that undoes it.
-        if due.now() and line.written != line.length:
+        if proof is None and due.now() and line.written != line.length:
             await line.advance()
             due.restart()
+
+
+async def _write(line: Line, block: bytes, proof: Proof | None) -> None:
+    if proof is None:
+        await line.write(block)
+        return
+    hashing = asyncio.ensure_future(proof.add(block))
+    try:
+        await line.write(block)
+    finally:
+        await hashing
 
 
 class _Due:

@@ -38,12 +38,14 @@ def an_append(*, offset: int = 0, length: int | None = None, expected: int | Non
 
 
 def test_an_append_says_where_its_bytes_go() -> None:
-    append = parse_append(headers(Upload_Offset="007", Content_Type=CONTENT_TYPE, Content_Length="10"))
+    append = parse_append(
+        headers(Upload_Offset="007", Content_Type=CONTENT_TYPE, Content_Length="10"), FEATURES
+    )
     assert append == an_append(offset=7)
 
 
 def test_an_append_may_declare_the_length() -> None:
-    append = parse_append(headers(Upload_Offset="0", Upload_Length="10", Content_Type=CONTENT_TYPE))
+    append = parse_append(headers(Upload_Offset="0", Upload_Length="10", Content_Type=CONTENT_TYPE), FEATURES)
     assert append == an_append(length=10, expected=0)
 
 
@@ -51,13 +53,13 @@ def test_a_chunked_append_has_no_known_length() -> None:
     sent = headers(
         Upload_Offset="0", Content_Type=CONTENT_TYPE, Transfer_Encoding="chunked", Content_Length="3"
     )
-    assert parse_append(sent).body == Body(expected=None, present=True)
+    assert parse_append(sent, FEATURES).body == Body(expected=None, present=True)
 
 
 def test_concat_and_checksum_do_not_matter_on_an_append() -> None:
     # tus-js-client repeats "Upload-Concat: partial" on every PATCH.
     sent = headers(Upload_Offset="0", Content_Type=CONTENT_TYPE, Upload_Concat="partial", Upload_Checksum="x")
-    assert parse_append(sent).offset == 0
+    assert parse_append(sent, FEATURES).offset == 0
 
 
 @pytest.mark.parametrize(
@@ -65,36 +67,40 @@ def test_concat_and_checksum_do_not_matter_on_an_append() -> None:
 )
 def test_a_malformed_offset_is_400(text: str) -> None:
     with pytest.raises(InvalidOffset) as refusal:
-        parse_append(headers(Upload_Offset=text, Content_Type=CONTENT_TYPE))
+        parse_append(headers(Upload_Offset=text, Content_Type=CONTENT_TYPE), FEATURES)
     assert explains(refusal.value, "Upload-Offset", "wanted")
 
 
 def test_a_missing_offset_is_400() -> None:
     with pytest.raises(InvalidOffset) as refusal:
-        parse_append(headers(Content_Type=CONTENT_TYPE))
+        parse_append(headers(Content_Type=CONTENT_TYPE), FEATURES)
     assert explains(refusal.value, "Upload-Offset", "missing")
 
 
 def test_an_offset_sent_twice_is_400() -> None:
     with pytest.raises(RepeatedHeader):
-        parse_append(headers(("Upload-Offset", "1"), ("Upload-Offset", "2"), Content_Type=CONTENT_TYPE))
+        parse_append(
+            headers(("Upload-Offset", "1"), ("Upload-Offset", "2"), Content_Type=CONTENT_TYPE), FEATURES
+        )
 
 
 def test_an_append_of_another_type_is_415_even_when_it_is_empty() -> None:
     with pytest.raises(InvalidContentType):
-        parse_append(headers(Upload_Offset="0", Content_Length="0"))
+        parse_append(headers(Upload_Offset="0", Content_Length="0"), FEATURES)
     with pytest.raises(InvalidContentType):
-        parse_append(headers(Upload_Offset="0", Content_Length="0", Content_Type="application/octet-stream"))
+        parse_append(
+            headers(Upload_Offset="0", Content_Length="0", Content_Type="application/octet-stream"), FEATURES
+        )
 
 
 def test_a_coded_append_is_415() -> None:
     with pytest.raises(ContentEncodingRefused):
-        parse_append(headers(Upload_Offset="0", Content_Type=CONTENT_TYPE, Content_Encoding="gzip"))
+        parse_append(headers(Upload_Offset="0", Content_Type=CONTENT_TYPE, Content_Encoding="gzip"), FEATURES)
 
 
 def test_a_malformed_content_length_is_400() -> None:
     with pytest.raises(BadHeader):
-        parse_append(headers(Upload_Offset="0", Content_Type=CONTENT_TYPE, Content_Length="x"))
+        parse_append(headers(Upload_Offset="0", Content_Type=CONTENT_TYPE, Content_Length="x"), FEATURES)
 
 
 @pytest.mark.parametrize("sent", [39, 41, 0, 100])
@@ -224,9 +230,9 @@ def test_a_complete_upload_announces_no_date() -> None:
 @given(st.lists(st.tuples(st.sampled_from(NAMES), VALUES), max_size=6))
 def test_any_headers_make_an_append_or_a_protocol_error(pairs: list[tuple[str, str]]) -> None:
     sent = Headers([("Content-Type", CONTENT_TYPE), *pairs])
-    refusal = refusal_of(lambda: parse_append(sent))
+    refusal = refusal_of(lambda: parse_append(sent, FEATURES))
     if refusal is None:
-        assert parse_append(sent).offset >= 0
+        assert parse_append(sent, FEATURES).offset >= 0
         return
     assert 400 <= refusal.status < 500
     assert explains(refusal)

@@ -1,0 +1,54 @@
+"""Upload-Checksum: what the bytes of one request must hash to (tus 1.0.0, Checksum).
+
+Belongs here: the header. Not here: hashing (it costs as much as receiving, so it belongs beside the writing).
+"""
+
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+
+from protocol.errors import BadHeader, UnsupportedAlgorithm
+from protocol.headers import Headers
+from protocol.integers import shown
+
+from .features import Features
+
+DIGEST_SIZES = {"sha1": 20, "sha256": 32, "sha512": 64, "md5": 16, "crc32": 4, "crc32c": 4}
+"""Algorithms by the names that Tus-Checksum-Algorithm has for them, and their digests' bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checksum:
+    """What a client says of this request's body, after transfer decoding."""
+
+    algorithm: str
+    digest: bytes
+
+
+def parse_checksum(headers: Headers, features: Features) -> Checksum | None:
+    """None when the header was not sent, or when this server does not offer checksums.
+
+    Raises UnsupportedAlgorithm; BadHeader for a digest that is not one of that algorithm.
+    """
+    text = headers.one("Upload-Checksum")
+    if text is None or not features.checksums:
+        return None
+    algorithm, _, encoded = text.partition(" ")
+    # Names are in lower case (tus 1.0.0, Tus-Checksum-Algorithm), and compare exactly.
+    if algorithm not in features.checksums:
+        raise UnsupportedAlgorithm(
+            f"Upload-Checksum names {shown(algorithm)}, wanted one of {','.join(features.checksums)}"
+        )
+    return Checksum(algorithm=algorithm, digest=_digest(algorithm, encoded))
+
+
+def _digest(algorithm: str, encoded: str) -> bytes:
+    try:
+        digest = b64decode(encoded, validate=True)
+    except ValueError:
+        digest = b""
+    size = DIGEST_SIZES[algorithm]
+    if len(digest) != size or b64encode(digest).decode("ascii") != encoded:
+        raise BadHeader(
+            f"Upload-Checksum has the digest {shown(encoded)}, wanted {size} bytes in padded standard base64"
+        )
+    return digest
