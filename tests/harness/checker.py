@@ -109,6 +109,11 @@ async def _check_upload(ledger: Ledger, server: Server, snapshot: Snapshot, trac
         return
     problem = await asyncio.to_thread(_compare, tracked, pieces(server, row, snapshot.parts), row["offset"])
     if problem:
+        # Rows, parts and files are looked at one after the other, and the finish job goes on meanwhile.
+        fresh = await Snapshot.of(server)
+        if fresh.uploads.get(tracked.id) != row:
+            await _check_upload(ledger, server, fresh, tracked)
+            return
         rule, detail = problem
         ledger.broken(rule, tracked, detail)
     if row["state"] == "stored" and tracked.finished:

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 # A module imports from its own step and from those above it in this list.
 STAIRS = (
+    ("conformance",),  # judges any server, so it imports nothing of ours
     ("protocol",),
     ("protocol.tus",),
     ("storage_backends",),
@@ -34,7 +35,7 @@ STAIRS = (
 
 STEP_OF = {room: step for step, rooms in enumerate(STAIRS) for room in rooms}
 
-PACKAGES = ("protocol", "storage_backends", "tusd_py")
+PACKAGES = ("conformance", "protocol", "storage_backends", "tusd_py")
 
 # Libraries are translated at the one edge that calls them.
 AT_HOME = {
@@ -171,6 +172,13 @@ def test_a_library_is_known_to_one_room_only(library: str) -> None:
 def test_protocol_needs_the_standard_library_only(source: Source) -> None:
     names = {dotted.partition(".")[0] for dotted, _ in source.imported()}
     assert names <= sys.stdlib_module_names | {"protocol"}
+
+
+def test_the_conformance_suite_stands_alone() -> None:
+    of_suite = [source for source in SOURCES if source.module.partition(".")[0] == "conformance"]
+    names = {dotted.partition(".")[0] for source in of_suite for dotted, _ in source.imported()}
+    assert of_suite
+    assert names <= sys.stdlib_module_names | {"conformance"}
 
 
 @pytest.mark.parametrize("source", OF_PROTOCOL, ids=lambda source: source.module)

@@ -1,0 +1,51 @@
+"""The suite against our own server, the real program."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conformance.catalogue import chosen
+from conformance.probe import Subject
+from conformance.report_text import lines_of
+from conformance.resource import Resource
+from conformance.run import examine
+from conformance.verdict import Level, Verdict
+from tests.harness.server import ROOT, Server
+
+MAX_SIZE = 1 << 20
+
+
+@pytest.fixture
+def limited(tmp_path: Path) -> Server:
+    """With a largest size, so that the checks for it have something to ask."""
+    return Server(folder=tmp_path, settings={"uploads.max_size": str(MAX_SIZE)})
+
+
+async def test_our_server_does_all_that_it_must(limited: Server) -> None:
+    async with limited as server:
+        subject = Subject(base=Resource.parse(server.files_url))
+        report = await examine(subject, chosen((), ()), jobs=8, within=55)
+    explained = "\n".join(lines_of(report))
+    assert not [
+        outcome.check.name for outcome in report.outcomes if outcome.finding.verdict is Verdict.FAIL
+    ], explained
+    assert not [
+        outcome.check.name
+        for outcome in report.outcomes
+        if outcome.check.level is Level.MUST and outcome.finding.verdict is Verdict.UNCLEAR
+    ], explained
+    assert not report.fell_during, explained
+    assert report.seconds < 60
+
+
+def test_the_program_prints_a_report_that_programs_can_read(shared_server: Server) -> None:
+    command = [sys.executable, "-m", "conformance", shared_server.files_url, "--level", "must", "--json"]
+    asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    report = json.loads(asked.stdout)
+    assert not [check for check in report["checks"] if check["verdict"] == "fail"]
+    assert asked.returncode == 0
+    assert {check["level"] for check in report["checks"]} == {"must"}
+    assert "creation" in report["extensions"]
