@@ -67,6 +67,8 @@ TRANSFERS: dict[tuple[Transfer, Step], Transfer] = {
     (Transfer.WAITING, Step.EXPIRE): Transfer.EXPIRED,
     # Only partials: a stored partial that no final wants goes at its own date.
     (Transfer.STORED, Step.EXPIRE): Transfer.EXPIRED,
+    # Only finals: their client is told at `stored`, so that a callback may refuse what is assembled.
+    (Transfer.COMPLETING, Step.REFUSE): Transfer.REFUSED,
     (Transfer.CREATED, Step.REFUSE): Transfer.REFUSED,
     (Transfer.RECEIVING, Step.REFUSE): Transfer.REFUSED,
     (Transfer.CREATED, Step.TERMINATE): Transfer.TERMINATED,

@@ -235,6 +235,13 @@ class StorageBackend(Protocol):
         """
         ...
 
+    async def assemble(self, segments: Sequence[Segment], ref: str) -> Stored:
+        """Copy the segments one after the other into a new sealed object, which is durable in any case.
+
+        They may be of several uploads, or the same one twice, and stay. Idempotent. Raises like `finish`.
+        """
+        ...
+
     def read(self, ref: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """Bytes [start, stop). Raises StorageMissing; ends early only by raising StorageError.
 

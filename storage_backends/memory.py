@@ -157,12 +157,13 @@ class MemoryBackend:
     async def finish(self, segments: Sequence[Segment], ref: str) -> Stored:
         length = total_length(segments, ref)
         if len(segments) > 1:
-            return self._assemble(segments, ref)
+            return await self.assemble(segments, ref)
         if segments:
             ref = segments[0].ref
         return self._seal(ref, self._found(ref) if length else self._found_or_made(ref), length)
 
-    def _assemble(self, segments: Sequence[Segment], ref: str) -> Stored:
+    async def assemble(self, segments: Sequence[Segment], ref: str) -> Stored:
+        total_length(segments, ref)
         components(ref)
         before = self._files.get(ref)
         if before is not None and before.sealed:

@@ -21,6 +21,7 @@ from protocol.upload import Upload
 from .answers import expiry_headers, tus_answer
 from .body import Body, check_content_type, parse_body
 from .checksum import Checksum, parse_checksum
+from .concat import Concat, parse_concat
 from .features import Features
 from .lengths import check_size, furthest, parse_length
 
@@ -30,23 +31,28 @@ class Creation:
     """The upload that a client asks for."""
 
     length: int | None
-    """None when deferred."""
+    """None when deferred, and for a final upload."""
     metadata: Metadata
     body: Body
     room: int | None
     """Bytes that the body may have at most; None if there is no limit."""
     checksum: Checksum | None = None
     """What the body must hash to."""
+    concat: Concat | None = None
+    """Set for partial and final uploads."""
 
 
 def parse_create(headers: Headers, features: Features) -> Creation:
     """Raises the ProtocolError that names what is wrong; then no upload may be made, and no byte read."""
-    _refuse_concat(headers)
+    concat = parse_concat(headers, features)
+    metadata = parse_metadata(headers.one("Upload-Metadata"), limit=features.metadata_limit)
+    body = parse_body(headers)
+    if concat is not None and concat.urls is not None:
+        _check_final(headers, body)
+        return Creation(length=None, metadata=metadata, body=body, room=0, concat=concat)
     length = _wanted_length(headers)
     if length is not None:
         check_size(length, features)
-    metadata = parse_metadata(headers.one("Upload-Metadata"), limit=features.metadata_limit)
-    body = parse_body(headers)
     # Without a body the type says nothing: some HTTP libraries put one on every POST.
     if body.present:
         check_content_type(headers)
@@ -58,6 +64,7 @@ def parse_create(headers: Headers, features: Features) -> Creation:
         room=furthest(length, features),
         # Without a body there is nothing that it could be of.
         checksum=parse_checksum(headers, features) if body.present else None,
+        concat=concat,
     )
 
 
@@ -67,10 +74,13 @@ def answer_created(upload: Upload, location: str, *, with_body: bool) -> Answer:
     return tus_answer(201, {"Location": location, **offset, **expiry_headers(upload)})
 
 
-def _refuse_concat(headers: Headers) -> None:
-    # Without a refusal, a client would take a whole upload for a partial one.
-    if headers.has("Upload-Concat"):
-        raise InvalidConcat("Upload-Concat was sent, but this server does not offer concatenation")
+def _check_final(headers: Headers, body: Body) -> None:
+    # "The Client MUST NOT include the Upload-Length header in the final upload creation."
+    for name in ("Upload-Length", "Upload-Defer-Length"):
+        if headers.has(name):
+            raise InvalidConcat(f"{name} was sent with Upload-Concat: final, whose length its partials give")
+    if body.present:
+        raise InvalidConcat("a body was sent with Upload-Concat: final, whose content its partials give")
 
 
 def _wanted_length(headers: Headers) -> int | None:

@@ -15,6 +15,8 @@ class Features:
     """Clients may delete uploads."""
     expiration: bool
     """Unfinished uploads go after a while."""
+    concatenation: bool = False
+    """Uploads may be made of others, also of unfinished ones."""
     checksums: tuple[str, ...] = ()
     """Algorithms for Upload-Checksum, most welcome first; none switches the extension off."""
 
@@ -25,6 +27,8 @@ class Features:
             ("expiration", self.expiration),
             ("termination", self.termination),
             ("checksum", bool(self.checksums)),
+            ("concatenation", self.concatenation),
+            ("concatenation-unfinished", self.concatenation),
         )
         return (
             "creation",

@@ -150,10 +150,11 @@ class FilesystemBackend:
     async def finish(self, segments: Sequence[Segment], ref: str) -> Stored:
         length = total_length(segments, ref)
         if len(segments) > 1:
-            return await self._assemble(segments, ref, length)
+            return await self.assemble(segments, ref)
         return await self._run(partial(self._whole.seal, segments[0].ref if segments else ref, length))
 
-    async def _assemble(self, segments: Sequence[Segment], ref: str, length: int) -> Stored:
+    async def assemble(self, segments: Sequence[Segment], ref: str) -> Stored:
+        length = total_length(segments, ref)
         before = await self._run(partial(self._whole.sealed_before, ref, length))
         if before is not None:
             return before

@@ -88,11 +88,14 @@ async def frozen_in_lock(server: Server, outcome: Outcome, runs: int) -> Outcome
     for _ in range(runs):
         stuck = await _freeze_inside_lock(server)
         began = time.monotonic()
-        await _create_somehow(client)
-        outcome.measured(
-            time.monotonic() - began, LOCK_FREE_WITHIN, "a worker frozen inside the database lock"
-        )
-        _wake(stuck)
+        try:
+            async with asyncio.timeout(GIVE_UP_AFTER):
+                await _create_somehow(client)
+        except TimeoutError:
+            outcome.broken("time", f"after {GIVE_UP_AFTER} s still nobody else can write")
+        finally:
+            _wake(stuck)
+        outcome.measured(time.monotonic() - began, LOCK_FREE_WITHIN, "a worker frozen in the database lock")
         await until(lambda: len(server.worker_pids()) >= server.workers, "all workers are there", 10.0)
         outcome.runs += 1
     await check_invariants(client.ledger, server)

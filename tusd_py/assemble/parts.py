@@ -103,6 +103,7 @@ def make_rules(settings: Settings) -> Rules:
             metadata_limit=uploads.max_metadata,
             termination=not uploads.disable_termination,
             expiration=bool(uploads.expiry or uploads.max_age),
+            concatenation=not uploads.disable_concatenation,
             checksums=ALGORITHMS,
         ),
         checkpoint_bytes=uploads.checkpoint_bytes,

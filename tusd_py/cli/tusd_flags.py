@@ -52,6 +52,7 @@ GROUPS = (
             "max-size": "uploads.max_size",
             "expiry": "uploads.expiry",
             "disable-download": "uploads.disable_download",
+            "disable-concatenation": "uploads.disable_concatenation",
             "disable-termination": "uploads.disable_termination",
         },
     ),
@@ -108,7 +109,6 @@ WITHOUT_EFFECT: Mapping[str, str] = {
 """Flags of tusd that we take, warn about and forget, because nothing is lost by it."""
 
 UNSUPPORTED: Mapping[str, str] = {
-    "disable-concatenation": "concatenation cannot be switched off",
     "enable-experimental-protocol": "the IETF draft is not part of this version",
     "enable-h2c": "HTTP/2 without TLS ends at the proxy: let it speak HTTP/1.1 to tusd-py",
     "expose-pprof": "there is no Go profiler in Python",

@@ -111,6 +111,8 @@ class Uploads:
     """How often uploads whose date passed are ended."""
     disable_download: bool = False
     """Do not serve finished uploads by GET."""
+    disable_concatenation: bool = False
+    """Do not let clients make an upload of others."""
     disable_termination: bool = False
     """Do not let clients delete uploads."""
 

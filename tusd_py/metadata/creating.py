@@ -3,15 +3,21 @@
 Belongs here: the first commit of an upload. Not here: later ones (writing.py, ending.py).
 """
 
-from protocol.upload import Kind, Transfer, Upload
+from collections.abc import Sequence
+from dataclasses import replace
+
+from protocol.upload import ALL_BYTES_DURABLE, Kind, Transfer, Upload, UploadId
 from storage_backends.base import Stored
 
 from .database import Buried, Query, Row, Script
 from .events import EventKind, record
 from .files import add_version
+from .jobs import enqueue
+from .plans import length_of, lock_partials, pin, ready_finals
 from .upload_row import (
     ALIVE_AND_LOCKED,
     EXPIRES,
+    FINISH_DELAY,
     FOREVER,
     Author,
     NewUpload,
@@ -74,8 +80,33 @@ def create_whole(
     )
     upload = yield from _living(author, rows)
     yield record(EventKind.CREATED, upload.id, actor, length=upload.length)
-    yield from announce_stored(upload, stored, actor)
+    yield from announce_stored(author, upload, stored, actor)
     return upload
+
+
+def create_final(
+    author: Author, new: NewUpload, partials: Sequence[UploadId], *, limit: int, actor: str
+) -> Script[Upload]:
+    """A final upload and its plan. Complete at once when its partials are."""
+    found = yield from lock_partials(partials)
+    ordered = [found[partial] for partial in partials]
+    length = length_of(ordered, limit=limit)
+    is_ready = all(partial.state is Transfer.STORED for partial in ordered)
+    rows = yield _insert(
+        author,
+        replace(new, length=length),
+        state=Transfer.COMPLETING if is_ready else Transfer.WAITING,
+        offset=length or 0 if is_ready else 0,
+        ref=new.key,
+        synced=True,
+    )
+    final = yield from _living(author, rows)
+    yield from pin(final, partials)
+    yield record(EventKind.CREATED, final.id, actor, length=length)
+    if is_ready:
+        yield record(EventKind.COMPLETING, final.id, actor, offset=final.offset)
+        yield enqueue("finish", final.id, FINISH_DELAY)
+    return final
 
 
 def store_whole(
@@ -87,15 +118,16 @@ def store_whole(
         yield from overtaken(author)
         return None
     upload = to_upload(rows[0])
-    yield from announce_stored(upload, stored, actor)
+    yield from announce_stored(author, upload, stored, actor)
     return upload
 
 
-def announce_stored(upload: Upload, stored: Stored, actor: str) -> Script[None]:
-    """What comes with the state `stored`: its one event, and the file's version."""
+def announce_stored(author: Author, upload: Upload, stored: Stored, actor: str) -> Script[None]:
+    """What comes with the state `stored`: its one event, and the file's version, or finals that waited."""
     yield record(EventKind.STORED, upload.id, actor, length=stored.length)
-    # Partials become part of a final's file, never one of their own.
-    if upload.kind is not Kind.PARTIAL:
+    if upload.kind is Kind.PARTIAL:
+        yield from ready_finals(author, upload, actor)
+    else:
         yield from add_version(upload, stored)
 
 
@@ -129,7 +161,7 @@ def _insert(author: Author, new: NewUpload, *, state: Transfer, offset: int, ref
             "key": new.key,
             "ref": ref,
             "file_id": new.file_id,
-            "expiry": lifetime.retention if state is Transfer.STORED else unfinished,
+            "expiry": lifetime.retention if state in ALL_BYTES_DURABLE else unfinished,
             "forever": FOREVER,
             "worker": author.worker,
         },

@@ -11,6 +11,7 @@ from .database import Query, Script
 from .events import ENTERED, record
 from .files import lose_version, remove_version
 from .jobs import enqueue
+from .plans import finals_in_vain, unpin
 from .upload_row import ALIVE_AND_LOCKED, Author, job_done, overtaken, to_upload
 
 # What was assembled under a new name was synced with it; what was sealed in place may still be dirty.
@@ -44,7 +45,8 @@ def store(author: Author, upload: Upload, stored: Stored, actor: str) -> Script[
         yield from overtaken(author)
         return None
     yield Query("DELETE FROM parts WHERE upload_id = :id", {"id": upload.id})
-    yield from announce_stored(upload, stored, actor)
+    yield from announce_stored(author, upload, stored, actor)
+    yield from unpin(upload)
     yield job_done("finish", upload)
     return to_upload(rows[0])
 
@@ -76,6 +78,9 @@ def _end(author: Author, upload: Upload, state: Transfer, actor: str) -> Script[
     yield Query(_END, {"id": upload.id, "state": state, "retention": retention})
     yield record(ENTERED[state], upload.id, actor, offset=upload.offset)
     yield job_done("finish", upload)
+    yield from unpin(upload)
+    for final in (yield from finals_in_vain(upload, state)):
+        yield from _end(author, final, Transfer.TERMINATED, actor)
     if state is Transfer.LOST:
         # The bytes that are left stay for the operator as long as the row.
         yield lose_version(upload)

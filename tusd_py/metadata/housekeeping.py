@@ -63,6 +63,7 @@ class Housekeeping:
                       AND (state IN ('terminated', 'expired', 'refused', 'lost')
                            OR (state = 'stored' AND kind <> 'partial' AND dirty_boot IS NULL))
                       AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = u.id)
+                      AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = u.id)
                     ORDER BY expires_at LIMIT :limit)
                 RETURNING id
                 """,
@@ -73,14 +74,17 @@ class Housekeeping:
         return await self._database.transact(script)
 
     async def refs_to_purge(self, upload_id: UploadId) -> list[str]:
-        """Every name that holds bytes of an upload that ended, and of no version."""
+        """Every name that holds bytes of an upload that ended, and that no plan and no version needs."""
         rows = await self._database.read(
             Query(
                 """
-                SELECT ref FROM uploads WHERE id = :id AND state IN ('terminated', 'expired', 'refused')
+                SELECT ref FROM uploads
+                WHERE id = :id AND state IN ('terminated', 'expired', 'refused')
+                  AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = :id)
                 UNION
                 SELECT p.ref FROM parts p JOIN uploads u ON u.id = p.upload_id
                 WHERE p.upload_id = :id AND u.state IN ('terminated', 'expired', 'refused')
+                  AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = :id)
                 """,
                 {"id": upload_id},
             )
@@ -92,11 +96,15 @@ class Housekeeping:
         rows = await self._database.read(
             Query(
                 """
-                SELECT ref FROM uploads
-                WHERE key = :key AND state NOT IN ('terminated', 'expired', 'refused')
+                SELECT ref FROM uploads u
+                WHERE key = :key
+                  AND (state NOT IN ('terminated', 'expired', 'refused')
+                       OR EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = u.id))
                 UNION
                 SELECT p.ref FROM parts p JOIN uploads u ON u.id = p.upload_id
-                WHERE u.key = :key AND u.state NOT IN ('terminated', 'expired', 'refused')
+                WHERE u.key = :key
+                  AND (u.state NOT IN ('terminated', 'expired', 'refused')
+                       OR EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = u.id))
                 UNION
                 SELECT ref FROM versions WHERE key = :key
                 """,

@@ -15,6 +15,10 @@ FOREVER = 4 * 10**18
 """Microseconds; stands for "no limit" where SQL wants a number."""
 
 
+FINISH_DELAY = 10_000_000
+"""Microseconds until somebody else finishes an upload whose worker, which does it at once, died."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewUpload:
     """What is known when an upload is created."""

@@ -8,10 +8,12 @@ Belongs here: what the rest of the house calls. Not here: the statements (creati
 ending.py), who waits for whom (leases.py), sweeping (housekeeping.py).
 """
 
+from collections.abc import Sequence
+
 from protocol.upload import Step, Upload, UploadId
 from storage_backends.base import Segment, Stored
 
-from . import creating, ending, writing
+from . import creating, ending, plans, writing
 from .database import Database, Query, Row
 from .upload_row import Author, NewUpload, Seen, overtaken, to_upload
 from .writing import Advance
@@ -58,6 +60,27 @@ class UploadRows:
         return await self._database.transact(
             lambda: creating.create_whole(self._author, new, stored, synced=synced, actor=actor)
         )
+
+    async def create_final(
+        self, new: NewUpload, partials: Sequence[UploadId], *, limit: int, actor: str
+    ) -> Upload:
+        """Insert a final upload, which pins its partials until it is stored.
+
+        Raises UploadNotFound, UploadGone, InvalidConcat, and MaxSizeExceeded above `limit` bytes (0 is none).
+        """
+        return await self._database.transact(
+            lambda: creating.create_final(self._author, new, partials, limit=limit, actor=actor)
+        )
+
+    async def plan(self, final_id: UploadId) -> list[UploadId]:
+        """The partials of a final upload in order; [] once it is stored."""
+        rows = await self._database.read(Query(plans.PLAN, {"id": final_id}))
+        return [UploadId(row["partial_id"]) for row in rows]
+
+    async def planned_length(self, final_id: UploadId) -> int | None:
+        """What a final upload will have; None while the length of a partial is not known."""
+        rows = await self._database.read(Query(plans.PROGRESS, {"id": final_id}))
+        return None if rows[0]["unknown"] or rows[0]["length"] is None else int(rows[0]["length"])
 
     async def store_whole(self, seen: Upload, stored: Stored, *, synced: bool, actor: str) -> Upload | None:
         """The short cut: an upload nobody began and nobody holds gets all its bytes in one commit.

@@ -12,10 +12,7 @@ from storage_backends.refs import segment_ref
 from .database import Buried, Query, Script
 from .events import ENTERED, EventKind, record
 from .jobs import enqueue
-from .upload_row import EXPIRES, FOREVER, NOT_BURIED, Author, overtaken, to_upload
-
-FINISH_DELAY = 10_000_000
-"""Microseconds until somebody else finishes an upload whose worker, which does it at once, died."""
+from .upload_row import EXPIRES, FINISH_DELAY, FOREVER, NOT_BURIED, Author, overtaken, to_upload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

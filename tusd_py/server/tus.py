@@ -6,21 +6,25 @@ X-HTTP-Method-Override acts before routing, authorization and limits.
 Belongs here: that way. Not here: headers (protocol/tus), what is done (uploads/), bytes (intake.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
 from protocol.errors import MethodNotAllowed, NotFound
 from protocol.headers import Headers
-from protocol.tus.create import answer_created, parse_create
+from protocol.tus.concat import upload_of_url
+from protocol.tus.create import Creation, answer_created, parse_create
 from protocol.tus.head import answer_head
 from protocol.tus.options import answer_options
 from protocol.tus.patch import answer_patched, parse_append
 from protocol.tus.terminate import answer_terminated
 from protocol.tus.version import check_version, effective_method
 from protocol.upload import UploadId, parse_upload_id
+from tusd_py.access.identity import Identity
 from tusd_py.uploads.append import Appended, append
+from tusd_py.uploads.concatenate import concatenate
 from tusd_py.uploads.context import Context
 from tusd_py.uploads.create import create
 from tusd_py.uploads.download import version_of_upload
@@ -105,6 +109,8 @@ class TusFace:
     async def _post(self, request: web.Request, headers: Headers) -> web.StreamResponse:
         creation = parse_create(headers, self.context.rules.features)
         identity = await self.identify(request)
+        if creation.concat is not None and creation.concat.urls is not None:
+            return await self._post_final(request, identity, creation, creation.concat.urls)
         async with self._source(request) as source:
             created = await create(self.context, identity, creation, source)
             if created.ending in JUDGEMENTS:
@@ -113,6 +119,20 @@ class TusFace:
             location = self.url_of(request, created.upload.id)
             answer = answer_created(created.upload, location, with_body=creation.body.present)
             return _closing(response_of(answer), created)
+
+    async def _post_final(
+        self, request: web.Request, identity: Identity, creation: Creation, urls: Sequence[str]
+    ) -> web.StreamResponse:
+        hosts = self._own_hosts(request)
+        partials = [upload_of_url(url, base_path=self.base_path, hosts=hosts) for url in urls]
+        created = await concatenate(self.context, identity, creation, partials)
+        location = self.url_of(request, created.upload.id)
+        return response_of(answer_created(created.upload, location, with_body=False))
+
+    def _own_hosts(self, request: web.Request) -> set[str]:
+        """What we are called: in the Locations that we give, and by this client."""
+        urls = (self.url_of(request, UploadId("")), f"//{request.host}")
+        return {(urlsplit(url).hostname or "").lower() for url in urls}
 
     async def _head(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
         identity = await self.identify(request)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from protocol.errors import OffsetConflict, UploadRejected
+from protocol.errors import ModifyFinal, OffsetConflict, UploadRejected
 from protocol.tus.patch import Append, check_append
-from protocol.upload import OPEN, Step, Transfer, Upload, UploadId
+from protocol.upload import OPEN, Kind, Step, Transfer, Upload, UploadId
 from storage_backends.base import StorageError
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
@@ -46,6 +46,9 @@ async def append(
 ) -> Appended:
     """Append what the source gives. Raises the ProtocolErrors of `check_append` before any byte is read."""
     upload = await find_upload(context, identity, Action.APPEND, upload_id)
+    if upload.kind is Kind.FINAL:
+        # "The Server MUST respond with the 403 Forbidden status to PATCH requests against a final upload."
+        raise ModifyFinal
     if upload.state not in OPEN:
         return _append_nothing(context, request, upload)
     if request.offset < upload.offset:

@@ -23,7 +23,7 @@ async def create(context: Context, identity: Identity, creation: Creation, sourc
     """Create it and take what body there is. Raises StorageFull below the floor, UploadRejected."""
     authorize(identity, Action.CREATE, None)
     await context.backend.ensure_room(creation.length or 0)
-    new = await context.callbacks.before_create(identity, _new_upload(context, identity, creation))
+    new = await context.callbacks.before_create(identity, new_upload(context, identity, creation))
     content = await _whole_content(context, creation, source)
     if content is not None:
         return await _create_whole(context, identity, new, content)
@@ -34,7 +34,8 @@ async def create(context: Context, identity: Identity, creation: Creation, sourc
     return await _take_body(context, identity, upload, creation, source)
 
 
-def _new_upload(context: Context, identity: Identity, creation: Creation) -> NewUpload:
+def new_upload(context: Context, identity: Identity, creation: Creation) -> NewUpload:
+    """What is asked for, with ids and a key of its own."""
     now = context.clock()
     upload_id, file_id = context.random_id(), context.random_id()
     return NewUpload(
@@ -46,8 +47,8 @@ def _new_upload(context: Context, identity: Identity, creation: Creation) -> New
         filetype=creation.metadata.filetype,
         length=creation.length,
         dialect=Dialect.TUS,
-        kind=Kind.WHOLE,
-        concat="",
+        kind=_kind(creation),
+        concat=creation.concat.raw if creation.concat is not None else "",
         key=make_key(
             context.rules.key_template,
             tenant=identity.tenant,
@@ -58,6 +59,12 @@ def _new_upload(context: Context, identity: Identity, creation: Creation) -> New
         ),
         file_id=file_id,
     )
+
+
+def _kind(creation: Creation) -> Kind:
+    if creation.concat is None:
+        return Kind.WHOLE
+    return Kind.PARTIAL if creation.concat.urls is None else Kind.FINAL
 
 
 async def _whole_content(context: Context, creation: Creation, source: Source) -> bytes | None:

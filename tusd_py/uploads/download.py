@@ -4,7 +4,7 @@ Belongs here: which version, and whether. Not here: ranges and headers (server/f
 """
 
 from protocol.errors import Forbidden, NotFound, ProtocolError, UploadGone, UploadNotFinished, UploadNotFound
-from protocol.upload import ALL_BYTES_DURABLE, UNFINISHED, UploadId, visible
+from protocol.upload import ALL_BYTES_DURABLE, UNFINISHED, Kind, UploadId, visible
 from tusd_py.access.authorize import Action, authorize
 from tusd_py.access.identity import Identity
 from tusd_py.access.may_read import may_read
@@ -45,6 +45,8 @@ async def _why_not(context: Context, identity: Identity, upload_id: UploadId) ->
     authorize(identity, Action.DOWNLOAD, seen.upload)
     if not visible(seen.upload, seen.now):
         return UploadGone()
+    if seen.upload.kind is Kind.PARTIAL:
+        return UploadNotFound()  # it is a piece of a file, never one
     if seen.upload.state in UNFINISHED | ALL_BYTES_DURABLE:
         return UploadNotFinished()
     return UploadNotFound()

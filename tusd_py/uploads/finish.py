@@ -6,11 +6,12 @@ request's process died. Belongs here: that step. Not here: when it is tried (app
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import structlog
 
-from protocol.errors import UploadGone
-from protocol.upload import Step, Transfer, Upload
+from protocol.errors import UploadGone, UploadRejected
+from protocol.upload import Kind, Step, Transfer, Upload
 from storage_backends.base import Segment, StorageMissing, Stored
 
 from .context import Context
@@ -32,20 +33,53 @@ async def finish(context: Context, upload: Upload) -> Upload:
 
 
 async def _finish(context: Context, upload: Upload) -> Upload:
-    segments = await context.rows.segments(upload.id)
     try:
-        stored = await context.backend.finish(segments, context.new_attempt(upload.key))
+        made = await (_of_partials if upload.kind is Kind.FINAL else _of_segments)(context, upload)
     except StorageMissing:
         if await _lost(context, upload):
             raise UploadGone from None
         return upload
-    finished = await _store(context, upload, segments, stored)
-    if finished is None:
+    except UploadRejected:
+        await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
+        raise
+    finished = None if made is None else await _store(context, upload, made)
+    if made is None or finished is None:
         return upload
-    context.meter.finished(context.clock() - upload.created_at / 1e6, stored.length)
-    # Nothing names the segments any more. If this process dies first, the sweep finds them.
-    await context.backend.delete([segment.ref for segment in segments if segment.ref != stored.ref])
+    context.meter.finished(context.clock() - upload.created_at / 1e6, made.stored.length)
+    # Nothing names these any more. If this process dies first, the sweep finds them.
+    await context.backend.delete(made.leftovers)
     return finished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """A sealed object that no row names yet, or that is the segment it was received in."""
+
+    stored: Stored
+    leftovers: Sequence[str] = ()
+    is_new: bool = True
+
+
+async def _of_segments(context: Context, upload: Upload) -> _Made:
+    segments = await context.rows.segments(upload.id)
+    stored = await context.backend.finish(segments, context.new_attempt(upload.key))
+    leftovers = [segment.ref for segment in segments if segment.ref != stored.ref]
+    is_new = all(segment.ref != stored.ref for segment in segments)
+    return _Made(stored=stored, leftovers=leftovers, is_new=is_new)
+
+
+async def _of_partials(context: Context, final: Upload) -> _Made | None:
+    """Always a copy, as partials may be used again. None when the plan is done: somebody was quicker."""
+    segments: list[Segment] = []
+    offset = 0
+    for partial in await context.rows.plan(final.id):
+        for segment in await context.rows.segments(partial):
+            segments.append(replace(segment, offset=offset))
+            offset += segment.length
+    if not segments or offset != final.length:
+        return None
+    await context.callbacks.before_finish(final)
+    return _Made(stored=await context.backend.assemble(segments, context.new_attempt(final.key)))
 
 
 async def _lost(context: Context, upload: Upload) -> bool:
@@ -57,21 +91,19 @@ async def _lost(context: Context, upload: Upload) -> bool:
     return True
 
 
-async def _store(
-    context: Context, upload: Upload, segments: Sequence[Segment], stored: Stored
-) -> Upload | None:
-    if any(segment.ref == stored.ref for segment in segments):
-        return await context.rows.store(upload, stored, actor=SYSTEM)
-    async with naming(context.backend, stored.ref):
-        finished = await context.rows.store(upload, stored, actor=SYSTEM)
+async def _store(context: Context, upload: Upload, made: _Made) -> Upload | None:
+    if not made.is_new:
+        return await context.rows.store(upload, made.stored, actor=SYSTEM)
+    async with naming(context.backend, made.stored.ref):
+        finished = await context.rows.store(upload, made.stored, actor=SYSTEM)
     if finished is None:
-        await give_back(context.backend, stored.ref)
+        await give_back(context.backend, made.stored.ref)
     return finished
 
 
 async def finish_by_id(context: Context, upload: Upload | None) -> None:
     """What the finish job does."""
     if upload is not None and upload.state is Transfer.COMPLETING:
-        # Lost or ended otherwise: nothing is left to be done.
-        with suppress(UploadGone):
+        # Lost, refused or ended otherwise: nothing is left to be done.
+        with suppress(UploadGone, UploadRejected):
             await finish(context, upload)

@@ -1,6 +1,8 @@
 """HEAD: the offset that the next PATCH will be accepted at."""
 
-from protocol.upload import OPEN, Upload, UploadId
+from dataclasses import replace
+
+from protocol.upload import OPEN, Transfer, Upload, UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 
@@ -11,6 +13,9 @@ from .lookup import find_upload
 async def current_offset(context: Context, identity: Identity, upload_id: UploadId) -> Upload:
     """The upload, after whoever writes to it has saved and let go. Raises UploadLocked if that takes long."""
     upload = await find_upload(context, identity, Action.OFFSET, upload_id)
+    if upload.state is Transfer.WAITING:
+        # "as soon as the length can be easily calculated", which is when every partial has one.
+        return replace(upload, length=await context.rows.planned_length(upload_id))
     if upload.holder is None or upload.state not in OPEN:
         return upload
     await context.leases.settle(upload, patience=context.rules.head_patience)

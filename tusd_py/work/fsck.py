@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from protocol.upload import GONE, OPEN, Step, Transfer, Upload
+from protocol.upload import GONE, OPEN, Kind, Step, Transfer, Upload
 from storage_backends.base import StorageBackend, StorageMissing
 from storage_backends.refs import parse_ref
 from tusd_py.metadata.files import FileRows, Version
@@ -101,6 +101,8 @@ class Fsck:
         """What is missing below the line. Stored uploads are looked at as versions, where they have one."""
         if upload.state in GONE or upload.offset == 0:
             return None
+        if upload.kind is Kind.FINAL and upload.state is not Transfer.STORED:
+            return None  # its bytes are its partials' until then
         if upload.state not in OPEN | {Transfer.COMPLETING, Transfer.STORED}:
             return None
         for segment in await self.rows.segments(upload.id):

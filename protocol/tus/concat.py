@@ -1,0 +1,63 @@
+"""Upload-Concat: partial uploads, and the final ones made of them (tus 1.0.0, Concatenation).
+
+Belongs here: the header, and which upload a URL in it names. Not here: making the final (tusd_py/uploads).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from protocol.errors import InvalidConcat, UploadNotFound
+from protocol.headers import Headers
+from protocol.integers import shown
+from protocol.upload import UploadId, parse_upload_id
+
+from .features import Features
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concat:
+    """What a creation says of its part in a concatenation."""
+
+    raw: str
+    """Echoed by HEAD byte for byte."""
+    urls: tuple[str, ...] | None
+    """The partials of a final upload in order, as sent; None for a partial one."""
+
+
+def parse_concat(headers: Headers, features: Features) -> Concat | None:
+    """None when it was not sent. Raises InvalidConcat, also where the extension is off.
+
+    Without that refusal a client would take a whole upload for a partial one.
+    """
+    raw = headers.one("Upload-Concat")
+    if raw is None:
+        return None
+    if not features.concatenation:
+        raise InvalidConcat("Upload-Concat was sent, but this server does not offer concatenation")
+    if raw == "partial":
+        return Concat(raw=raw, urls=None)
+    kind, _, listed = raw.partition(";")
+    urls = tuple(listed.split())
+    if kind != "final" or not urls:
+        raise InvalidConcat(f"Upload-Concat is {shown(raw)}, wanted partial, or final; and a list of URLs")
+    return Concat(raw=raw, urls=urls)
+
+
+def upload_of_url(url: str, *, base_path: str, hosts: Collection[str]) -> UploadId:
+    """Which of our uploads a URL names. Absolute or relative; scheme and port may be a proxy's.
+
+    Nothing is ever fetched. Raises UploadNotFound for whatever is not below `base_path` of one of `hosts`
+    (lower-case names without port).
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        raise UploadNotFound from None
+    if host is not None and host.lower() not in hosts:
+        raise UploadNotFound
+    path = unquote(parts.path)
+    if not path.startswith(base_path) or parts.query or parts.fragment:
+        raise UploadNotFound
+    return parse_upload_id(path.removeprefix(base_path))

@@ -1,0 +1,275 @@
+"""Final uploads: planned, pinned, assembled, and what becomes of their partials."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from protocol.errors import (
+    InvalidConcat,
+    MaxSizeExceeded,
+    ModifyFinal,
+    UploadGone,
+    UploadNotFound,
+    UploadRejected,
+)
+from protocol.headers import Headers
+from protocol.tus.concat import upload_of_url
+from protocol.tus.create import Creation, parse_create
+from protocol.tus.head import answer_head
+from protocol.upload import Transfer, Upload, UploadId
+from tusd_py.access.identity import ANONYMOUS
+from tusd_py.metadata.database import Query
+from tusd_py.uploads.append import append
+from tusd_py.uploads.concatenate import concatenate
+from tusd_py.uploads.context import Callbacks
+from tusd_py.uploads.create import create
+from tusd_py.uploads.finish import finish
+from tusd_py.uploads.offset import current_offset
+from tusd_py.uploads.terminate import terminate
+from tusd_py.work.purge import purge
+from tusd_py.work.reaper import reap
+from tusd_py.work.sweep import sweep
+
+from .house import DAY, RULES, Clock, housekeeping_of, row
+from .test_uploads import STRANGER, Home, Script, appending, content, files, home, sent
+
+JOBS = Query("SELECT subject FROM jobs WHERE consumer = 'finish'")
+FEATURES = replace(RULES.features, concatenation=True)
+
+
+def parsed(*headers: tuple[str, str]) -> Creation:
+    return parse_create(Headers(headers), FEATURES)
+
+
+async def partial(house: Home, length: int | None, body: bytes = b"") -> Upload:
+    """A partial upload with the first bytes of its content."""
+    size = ("Upload-Defer-Length", "1") if length is None else ("Upload-Length", str(length))
+    made = await create(house.context, ANONYMOUS, parsed(("Upload-Concat", "partial"), size), Script())
+    if not body:
+        return made.upload
+    return (await sent(house, made.upload, 0, body)).upload
+
+
+async def final(house: Home, *partials: Upload) -> Upload:
+    urls = " ".join(f"/files/{upload.id}" for upload in partials)
+    creation = parsed(("Upload-Concat", f"final;{urls}"))
+    made = await concatenate(house.context, ANONYMOUS, creation, [upload.id for upload in partials])
+    return made.upload
+
+
+async def stored(house: Home, upload: Upload) -> Upload:
+    """What the finish job makes of it, if somebody readied it."""
+    jobs = await house.worker.database.read(JOBS)
+    if any(job["subject"] == upload.id for job in jobs):
+        await finish(house.context, await row(house.worker, upload.id))
+    return await row(house.worker, upload.id)
+
+
+async def test_finished_partials_become_one_file_at_once(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        parts = [await partial(house, 3, body) for body in (b"abc", b"def", b"ghi")]
+        whole = await final(house, parts[2], parts[0], parts[1])
+        assert (whole.state, whole.length, whole.offset) == (Transfer.STORED, 9, 9)
+        assert await content(house, whole.id) == b"ghiabcdef"
+
+
+async def test_a_partial_may_be_used_twice_and_again(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        part, empty = await partial(house, 3, b"abc"), await partial(house, 0)
+        for times in (1, 2, 3):
+            whole = await final(house, *[part] * times, empty)
+            assert await content(house, whole.id) == b"abc" * times
+        assert len(files(house)) == 5
+
+
+async def test_a_final_of_unfinished_partials_waits_for_the_last(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        done, begun, unknown = (
+            await partial(house, 3, b"abc"),
+            await partial(house, 6, b"def"),
+            await partial(house, None),
+        )
+        whole = await final(house, done, begun, unknown)
+        assert whole.state is Transfer.WAITING
+        seen = await current_offset(house.context, ANONYMOUS, whole.id)
+        assert "Upload-Offset" not in answer_head(seen).headers
+        assert "Upload-Length" not in answer_head(seen).headers
+        last = appending(0, length=2)
+        await append(house.context, ANONYMOUS, unknown.id, last, Script(b"z"))
+        seen = await current_offset(house.context, ANONYMOUS, whole.id)
+        assert answer_head(seen).headers["Upload-Length"] == "11"
+        await sent(house, begun, 3, b"ghi")
+        assert (await row(house.worker, whole.id)).state is Transfer.WAITING
+        await sent(house, unknown, 1, b"!")
+        assert (await stored(house, whole)).state is Transfer.STORED
+        assert await content(house, whole.id) == b"abcdefghiz!"
+
+
+async def test_of_two_last_partials_at_once_one_readies_the_final(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        for _ in range(5):
+            parts = [await partial(house, 200, b"x" * 100) for _ in range(4)]
+            whole = await final(house, *parts)
+            await asyncio.gather(*(sent(house, part, 100, b"y" * 100) for part in parts))
+            assert (await stored(house, whole)).state is Transfer.STORED
+            assert await content(house, whole.id) == (b"x" * 100 + b"y" * 100) * 4
+
+
+async def test_a_deleted_partial_is_gone_but_the_final_still_gets_its_bytes(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        done, begun = await partial(house, 3, b"abc"), await partial(house, 6, b"def")
+        whole = await final(house, done, begun)
+        await terminate(house.context, ANONYMOUS, done.id)
+        with pytest.raises(UploadGone):
+            await current_offset(house.context, ANONYMOUS, done.id)
+        housekeeping = housekeeping_of(house.worker)
+        await purge(house.backend, housekeeping, done.id)
+        assert await sweep(house.backend, housekeeping, house.worker.workers) == []
+        await sent(house, begun, 3, b"ghi")
+        await stored(house, whole)
+        assert await content(house, whole.id) == b"abcdefghi"
+        await purge(house.backend, housekeeping, done.id)
+        assert len(files(house)) == 2, "the partial that is left, and the final"
+
+
+async def test_a_final_whose_partial_can_never_be_complete_ends(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        done, begun = await partial(house, 3, b"abc"), await partial(house, 6, b"def")
+        whole = await final(house, done, begun)
+        await terminate(house.context, ANONYMOUS, begun.id)
+        assert (await row(house.worker, whole.id)).state is Transfer.TERMINATED
+        assert (await row(house.worker, done.id)).state is Transfer.STORED
+
+
+async def test_deleting_a_final_leaves_its_partials(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        parts = [await partial(house, 3, b"abc"), await partial(house, 6, b"def")]
+        waiting = await final(house, *parts)
+        await terminate(house.context, ANONYMOUS, waiting.id)
+        await sent(house, parts[1], 3, b"ghi")
+        whole = await final(house, *parts)
+        assert await content(house, whole.id) == b"abcdefghi"
+
+
+async def test_stored_partials_expire_unless_a_final_waits_for_them(tmp_path: Path) -> None:
+    clock = Clock()
+    async with home(tmp_path, clock=clock) as house:
+        pinned, free = await partial(house, 3, b"abc"), await partial(house, 3, b"abc")
+        clock.ahead = DAY // 2
+        begun = await partial(house, 6, b"def")
+        whole = await final(house, pinned, begun)
+        clock.ahead = DAY + 1_000_000
+        await reap(house.context, housekeeping_of(house.worker))
+        assert (await row(house.worker, free.id)).state is Transfer.EXPIRED
+        await sent(house, begun, 3, b"ghi")
+        await stored(house, whole)
+        assert await content(house, whole.id) == b"abcdefghi"
+
+
+async def test_nothing_but_visible_partials_of_ones_own_can_be_named(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        part, whole = await partial(house, 3, b"abc"), await final(house, await partial(house, 1, b"x"))
+        plain = (await create(house.context, ANONYMOUS, parsed(("Upload-Length", "5")), Script())).upload
+        gone = await partial(house, 3, b"abc")
+        await terminate(house.context, ANONYMOUS, gone.id)
+        for named, refusal in ((plain, InvalidConcat), (whole, InvalidConcat), (gone, UploadGone)):
+            with pytest.raises(refusal):
+                await final(house, part, named)
+        creation = parsed(("Upload-Concat", f"final;/files/{part.id}"))
+        with pytest.raises(UploadNotFound):
+            await concatenate(house.context, STRANGER, creation, [part.id])
+        with pytest.raises(UploadNotFound):
+            await concatenate(house.context, ANONYMOUS, creation, [UploadId("0" * 32)])
+
+
+async def test_a_final_can_not_be_written_to(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        for whole in (
+            await final(house, await partial(house, 3, b"abc")),
+            await final(house, await partial(house, 6, b"abc")),
+        ):
+            for offset in (0, 3, 99):
+                with pytest.raises(ModifyFinal):
+                    await append(house.context, ANONYMOUS, whole.id, appending(offset), Script(b"x"))
+
+
+async def test_the_maximum_holds_for_the_sum(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        parts = [await partial(house, 30, b"x" * 30) for _ in range(4)]
+        rules = replace(RULES, features=replace(FEATURES, max_size=100))
+        small = replace(house, context=replace(house.context, rules=rules))
+        with pytest.raises(MaxSizeExceeded):
+            await final(small, *parts)
+        assert (await final(small, *parts[:3])).state is Transfer.STORED
+
+
+async def test_a_callback_may_refuse_what_was_assembled(tmp_path: Path) -> None:
+    async def refuse(upload: Upload) -> None:
+        if upload.concat.startswith("final"):
+            raise UploadRejected("no")
+
+    async with home(tmp_path, callbacks=Callbacks(before_finish=refuse)) as house:
+        part = await partial(house, 3, b"abc")
+        with pytest.raises(UploadRejected):
+            await final(house, part)
+        assert (await row(house.worker, part.id)).state is Transfer.STORED
+
+
+HOSTS = frozenset({"files.example.org", "127.0.0.1"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/files/{id}",
+        "https://files.example.org/files/{id}",
+        "http://FILES.example.org:8080/files/{id}",
+        "http://127.0.0.1:1080/files/{id}",
+        "//files.example.org/files/{id}",
+        "/files/%61{rest}",
+    ],
+)
+def test_a_url_names_an_upload_of_ours_by_its_path(url: str) -> None:
+    name = "a" * 32
+    named = upload_of_url(url.format(id=name, rest=name[1:]), base_path="/files/", hosts=HOSTS)
+    assert named == name
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "{id}",
+        "/other/{id}",
+        "/files/../files/{id}",
+        "/files/{id}/",
+        "/files/{id}?x=1",
+        "/files/%2561{rest}",
+        "https://evil.example.org/files/{id}",
+        "https://files.example.org.evil.org/files/{id}",
+        "https://user@evil.org/files/{id}",
+        "http://[::1/files/{id}",
+        "file:///files/x{id}",
+    ],
+)
+def test_what_is_not_ours_is_not_found_and_never_fetched(url: str) -> None:
+    name = "a" * 32
+    with pytest.raises(UploadNotFound):
+        upload_of_url(url.format(id=name, rest=name[1:]), base_path="/files/", hosts=HOSTS)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "final", "final;", "final; ", "Partial", "partial;x", "foo", "FINAL;/a"]
+)
+def test_what_is_no_upload_concat_is_refused(value: str) -> None:
+    with pytest.raises(InvalidConcat):
+        parsed(("Upload-Concat", value), ("Upload-Length", "5"))
+
+
+@pytest.mark.parametrize(
+    "header", [("Upload-Length", "5"), ("Upload-Defer-Length", "1"), ("Transfer-Encoding", "chunked")]
+)
+def test_a_final_has_no_length_and_no_body_of_its_own(header: tuple[str, str]) -> None:
+    with pytest.raises(InvalidConcat):
+        parsed(("Upload-Concat", "final;/files/a"), header)

@@ -1,0 +1,127 @@
+"""Plans of final uploads: which partials they are made of.
+
+A plan pins its partials: their bytes stay until the final is stored or ended, even when a client deletes
+them. The commit that stores the last open partial readies the final, so none waits for a worker that died.
+
+Locks are taken from partials to finals, and partials in the order of their ids.
+Belongs here: rows of `concat`. Not here: copying bytes (uploads/finish.py).
+"""
+
+from collections.abc import Sequence
+
+from protocol.errors import InvalidConcat, MaxSizeExceeded, UploadGone, UploadNotFound
+from protocol.upload import Kind, Transfer, Upload, UploadId, visible
+
+from .database import Query, Script
+from .events import EventKind, record
+from .jobs import enqueue
+from .upload_row import Author, to_upload
+
+_LOCK = "SELECT *, {now} AS seen_at FROM uploads WHERE id = :id {for_update}"
+
+_PIN = "INSERT INTO concat (final_id, seq, partial_id) VALUES (:final, :seq, :partial)"
+
+_WAITING_FOR = """
+    SELECT DISTINCT u.id
+    FROM concat c JOIN uploads u ON u.id = c.final_id
+    WHERE c.partial_id = :id AND u.state = 'waiting'
+    ORDER BY u.id
+"""
+
+# A partial that was complete when its client deleted it still serves: its bytes are pinned.
+_PROGRESS = """
+    SELECT CAST(sum(u.length) AS BIGINT) AS length,
+           sum(CASE WHEN u.length IS NULL THEN 1 ELSE 0 END) AS unknown,
+           sum(CASE WHEN u.state = 'stored' THEN 0
+                    WHEN u.state = 'terminated' AND u."offset" = u.length THEN 0
+                    ELSE 1 END) AS missing
+    FROM concat c JOIN uploads u ON u.id = c.partial_id
+    WHERE c.final_id = :id
+"""
+
+_READY = """
+    UPDATE uploads
+    SET state = 'completing', length = :length, "offset" = :length, synced_offset = :length,
+        expires_at = {now} + CAST(:retention AS BIGINT), updated_at = {now}
+    WHERE id = :id AND state = 'waiting'
+"""
+
+_UNPIN = "DELETE FROM concat WHERE final_id = :id RETURNING partial_id"
+
+_GONE = "SELECT id FROM uploads WHERE id = :id AND state IN ('terminated', 'expired', 'refused')"
+
+
+def lock_partials(partials: Sequence[UploadId]) -> Script[dict[UploadId, Upload]]:
+    """The partials of a new final. Raises UploadNotFound, UploadGone, InvalidConcat."""
+    locked: dict[UploadId, Upload] = {}
+    for upload_id in sorted(set(partials)):
+        rows = yield Query(_LOCK, {"id": upload_id})
+        if not rows:
+            raise UploadNotFound
+        upload = to_upload(rows[0])
+        if not visible(upload, rows[0]["seen_at"]):
+            raise UploadGone
+        if upload.kind is not Kind.PARTIAL:
+            raise InvalidConcat(f"Upload-Concat names {upload_id}, which is not a partial upload")
+        locked[upload_id] = upload
+    return locked
+
+
+def length_of(partials: Sequence[Upload], *, limit: int) -> int | None:
+    """The sum; None while one is not known. Raises MaxSizeExceeded above `limit`, where that is not 0."""
+    known = sum(partial.length or 0 for partial in partials)
+    if limit and known > limit:
+        raise MaxSizeExceeded(
+            f"maximum size exceeded: {known} bytes, wanted at most {limit}",
+            headers={"Tus-Max-Size": str(limit)},
+        )
+    return None if any(partial.length is None for partial in partials) else known
+
+
+def pin(final: Upload, partials: Sequence[UploadId]) -> Script[None]:
+    """The plan of a new final."""
+    for seq, partial in enumerate(partials):
+        yield Query(_PIN, {"final": final.id, "seq": seq, "partial": partial})
+
+
+def ready_finals(author: Author, partial: Upload, actor: str) -> Script[None]:
+    """Part of the transaction that stores a partial: whoever waited for it last may be finished now."""
+    for found in (yield Query(_WAITING_FOR, {"id": partial.id})):
+        # Locked before it is counted: of two partials stored at once, the second sees the first.
+        yield Query(_LOCK, {"id": found["id"]})
+        progress = (yield Query(_PROGRESS, {"id": found["id"]}))[0]
+        if progress["missing"]:
+            continue
+        retention = author.lifetime.retention
+        params = {"id": found["id"], "length": progress["length"], "retention": retention}
+        yield Query(_READY, params)
+        yield record(EventKind.COMPLETING, found["id"], actor, offset=progress["length"])
+        yield enqueue("finish", found["id"], 0)
+
+
+def finals_in_vain(partial: Upload, state: Transfer) -> Script[list[Upload]]:
+    """Finals that wait for a partial which ended in `state` before it was complete: they never will be."""
+    if partial.kind is not Kind.PARTIAL or (state is Transfer.TERMINATED and partial.is_complete):
+        return []
+    finals = []
+    for found in (yield Query(_WAITING_FOR, {"id": partial.id})):
+        rows = yield Query(_LOCK, {"id": found["id"]})
+        finals += [to_upload(row) for row in rows]
+    return finals
+
+
+def unpin(final: Upload) -> Script[None]:
+    """The final is stored or ended: partials that were deleted meanwhile lose their bytes now."""
+    if final.kind is not Kind.FINAL:
+        return
+    pinned = yield Query(_UNPIN, {"id": final.id})
+    for partial in sorted({row["partial_id"] for row in pinned}):
+        if (yield Query(_GONE, {"id": partial})):
+            yield enqueue("purge", partial, 0)
+
+
+PLAN = "SELECT partial_id FROM concat WHERE final_id = :id ORDER BY seq"
+"""The partials of a final in order."""
+
+PROGRESS = _PROGRESS
+"""How far the partials of a final are."""
