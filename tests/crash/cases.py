@@ -15,7 +15,7 @@ from tests.clients.foreign import node_reason
 from tests.harness.server import Server
 from tests.services.postgres import PostgresServer
 
-from . import frozen, hostile, kills, latency, power, shutdown, trace
+from . import contention, frozen, hostile, kills, latency, power, shutdown, trace
 from .report import Outcome
 
 Run = Callable[[Server, Outcome, int], Awaitable[Outcome]]
@@ -71,6 +71,16 @@ CASES: Sequence[Case] = (
         slice_run=partial(frozen.overtaken, frozen_for=4.0),
         workers=2,
     ),
+    Case(
+        name="worker frozen and overtaken, Postgres",
+        run=partial(frozen.overtaken, frozen_for=20.0),
+        long=20,
+        slice=1,
+        slice_run=partial(frozen.overtaken, frozen_for=4.0),
+        workers=2,
+        postgres=True,
+    ),
+    Case(name="two processes saturate SQLite", run=contention.saturate, long=10, slice=0),
     Case(name="worker frozen in the database lock", run=frozen.frozen_in_lock, long=20, slice=1, workers=2),
     Case(name="SIGTERM, 50 PATCHes", run=shutdown.terminate_in_flight, long=20, slice=1),
     Case(
