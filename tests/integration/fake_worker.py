@@ -1,10 +1,11 @@
 """A worker that serves nothing of ours: it shows what the supervisor does with workers.
 
 It answers every connection with its pid, and does what the file named by FAKE_WORKER says:
-"" serves, "freeze" stops inside SQLite's write lock, "fail" exits at once, "refuse" exits with 2,
-"deaf" ignores SIGTERM.
+"" serves, "freeze" stops inside SQLite's write lock, "freeze early" before it could say that it holds it,
+"fail" exits at once, "refuse" exits with 2, "deaf" ignores SIGTERM.
 """
 
+import fcntl
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from tusd_py import worker
 from tusd_py.config.settings import Settings
-from tusd_py.metadata.write_lock import WriteLock
+from tusd_py.metadata.write_lock import WriteLock, lock_path
 
 
 def serve(settings: Settings, sockets: list[socket.socket], ready: Callable[[], None], index: int) -> int:
@@ -31,6 +32,12 @@ def serve(settings: Settings, sockets: list[socket.socket], ready: Callable[[], 
     signal.signal(signal.SIGTERM, (lambda *_: None) if order == "deaf" else (lambda *_: stopping.set()))
     ready()
     threading.Thread(target=answer, args=(sockets[0],), daemon=True).start()
+    if order == "freeze early" and index == 1:
+        (folder / "order").unlink()
+        with lock_path(folder / "tusd.db").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            while True:
+                time.sleep(60)
     if order == "freeze" and index == 1:
         (folder / "order").unlink()
         with WriteLock(folder / "tusd.db").held():

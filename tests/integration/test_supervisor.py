@@ -171,8 +171,9 @@ async def test_a_killed_worker_is_replaced_and_no_connection_is_refused(
         assert await running.ended() == 0
 
 
-async def test_a_worker_frozen_in_the_write_lock_is_killed(tmp_path: Path) -> None:
-    async with supervising(tmp_path, "freeze") as running:
+@pytest.mark.parametrize("order", ["freeze", "freeze early"])
+async def test_a_worker_frozen_in_the_write_lock_is_killed(tmp_path: Path, order: str) -> None:
+    async with supervising(tmp_path, order) as running:
         await ready(running)
         frozen = next(pid for index, pid in running.starts() if index == 1)
         assert await until(lambda: not is_alive(frozen), "the frozen worker is killed", 15) > 1

@@ -28,7 +28,11 @@ class Holder(NamedTuple):
 
     pid: int
     held_since_ns: int
-    """On CLOCK_MONOTONIC, which all processes of a host share and which stands still while it sleeps."""
+    """On CLOCK_MONOTONIC, which all processes of a host share and which stands still while it sleeps.
+
+    0 while the holder has not written it: between taking the lock and saying so there is an instant in which
+    a process can be frozen too.
+    """
 
 
 def lock_path(database: Path) -> Path:
@@ -68,8 +72,8 @@ class WriteLock:
 def holder(path: Path) -> Holder | None:
     """Who holds the lock file at `path` now; None when nobody does.
 
-    The mark of a process that was killed is only believed while somebody holds the lock, and may then be
-    older than the one who does: a supervisor ends a child only after two looks that say the same.
+    A mark is believed only if the kernel names the same process, where the kernel can be asked: one that was
+    killed leaves its mark behind for whoever is next.
     """
     try:
         lock = os.open(path, os.O_RDONLY)
@@ -79,11 +83,27 @@ def holder(path: Path) -> Holder | None:
         if _is_free(lock):
             return None
         mark = os.pread(lock, _MARK.size, 0)
+        pid = _pid_by_kernel(os.fstat(lock).st_ino)
     finally:
         os.close(lock)
-    if len(mark) < _MARK.size or mark == _NOBODY:
+    marked = None if len(mark) < _MARK.size or mark == _NOBODY else Holder(*_MARK.unpack(mark))
+    if pid is None or (marked is not None and marked.pid == pid):
+        return marked
+    return Holder(pid=pid, held_since_ns=0)
+
+
+def _pid_by_kernel(inode: int) -> int | None:
+    """The process that took the lock, by /proc/locks (proc_locks(5)); None where there is none."""
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
         return None
-    return Holder(*_MARK.unpack(mark))
+    for line in lines:
+        # "1: FLOCK  ADVISORY  WRITE 708 00:13:17182 0 EOF"; one that waits has "->" as its second word.
+        words = line.split()
+        if words[1:2] == ["FLOCK"] and words[3:4] == ["WRITE"] and words[5].rpartition(":")[2] == str(inode):
+            return int(words[4])
+    return None
 
 
 def _is_free(lock: int) -> bool:

@@ -23,6 +23,10 @@ log = structlog.get_logger("tusd_py.supervisor")
 LONGEST_HOLD = 3.0
 """Seconds. A batch takes milliseconds; a busy disk makes that a second."""
 
+LONGEST_SILENCE = 2.5
+"""Seconds in which every look finds the same holder that has not even said since when it holds the lock. That
+takes microseconds, so looks that keep finding it mean that it was frozen there."""
+
 _LOOK_EVERY = 0.5
 _NS = 1_000_000_000
 
@@ -30,9 +34,12 @@ _NS = 1_000_000_000
 async def watch_write_lock(lock: Path, child_by_pid: Callable[[int], Child | None]) -> None:
     """Look for ever. Only children of ours are killed, and only after two looks that say the same."""
     before: Holder | None = None
+    first_seen = 0.0
     while True:
         now = await asyncio.to_thread(_look, lock)
-        if now is not None and now == before and _held_for(now) > LONGEST_HOLD:
+        if now != before:
+            first_seen = time.monotonic()
+        elif now is not None and _is_frozen(now, seen_for=time.monotonic() - first_seen):
             _kill(now, child_by_pid(now.pid))
         before = now
         await asyncio.sleep(_LOOK_EVERY)
@@ -45,13 +52,19 @@ def _look(lock: Path) -> Holder | None:
     return None
 
 
+def _is_frozen(found: Holder, *, seen_for: float) -> bool:
+    if found.held_since_ns == 0:
+        return seen_for > LONGEST_SILENCE
+    return _held_for(found) > LONGEST_HOLD
+
+
 def _held_for(found: Holder) -> float:
     return (time.monotonic_ns() - found.held_since_ns) / _NS
 
 
 def _kill(found: Holder, child: Child | None) -> None:
     if child is None:
-        log.warning("write_lock.held", pid=found.pid, seconds=round(_held_for(found), 1))
+        log.warning("write_lock.held", pid=found.pid)
         return
-    log.error("worker.frozen", pid=found.pid, seconds=round(_held_for(found), 1))
+    log.error("worker.frozen", pid=found.pid)
     child.signal(signal.SIGKILL)

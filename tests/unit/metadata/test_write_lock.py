@@ -1,5 +1,6 @@
 """The lock that writers of SQLite take in turn."""
 
+import fcntl
 import os
 import threading
 import time
@@ -33,6 +34,16 @@ def test_the_holder_is_named_only_while_it_holds(database: Path) -> None:
 
 def test_the_mark_of_a_dead_holder_is_not_believed(database: Path) -> None:
     lock_path(database).write_bytes((12345).to_bytes(8, "little") * 2)
+    assert holder(lock_path(database)) is None
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux says who holds a lock")
+@pytest.mark.parametrize("mark", [b"", bytes(16), (12345).to_bytes(8, "little") * 2])
+def test_a_holder_that_has_not_said_so_yet_is_named_by_the_kernel(database: Path, mark: bytes) -> None:
+    lock_path(database).write_bytes(mark)
+    with lock_path(database).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert holder(lock_path(database)) == (os.getpid(), 0)
     assert holder(lock_path(database)) is None
 
 
