@@ -39,6 +39,8 @@ class Variant:
     """Of a plain stream; one that ends exactly with a chunk makes tus-js-client 4.3.1 wait for ever."""
     during_creation: bool = False
     override_patch: bool = False
+    parallel: int = 1
+    """Into how many partial uploads the file is cut."""
     cuts: int = 0
     """How often the connection is destroyed in mid-body."""
     aborts: int = 0
@@ -60,6 +62,9 @@ VARIANTS = (
         chunk_size=2 * MIB,
     ),
     Variant(name="POST instead of PATCH", override_patch=True, chunk_size=4 * MIB),
+    Variant(name="three side by side", parallel=3),
+    Variant(name="three side by side, in chunks", parallel=3, chunk_size=MIB),
+    Variant(name="three side by side, connection cut", parallel=3, cuts=3),
     Variant(name="connection cut", cuts=3),
     Variant(name="connection cut, in chunks", cuts=3, chunk_size=4 * MIB),
     Variant(name="given up and resumed", aborts=3),
@@ -97,6 +102,7 @@ async def tus_js_client(
         "deferred": variant.deferred,
         "duringCreation": variant.during_creation,
         "overridePatch": variant.override_patch,
+        "parallel": variant.parallel,
         "cuts": list(breaks) if variant.cuts else [],
         "aborts": list(breaks) if variant.aborts else [],
     }

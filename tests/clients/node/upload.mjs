@@ -2,7 +2,7 @@
 // The outcome is one JSON line on standard output; the exit code is 0 when the upload is done.
 //
 // job: endpoint, path, state (file that remembers upload URLs), chunkSize (0: whole), stream (a plain
-// stream instead of a file), deferred, duringCreation, overridePatch, cuts and aborts (numbers of bytes
+// stream instead of a file), deferred, duringCreation, overridePatch, parallel, cuts and aborts (numbers of bytes
 // written to the network, in all, at which the connection is destroyed, or at which the program gives
 // up and resumes from its memory).
 import { createReadStream } from 'node:fs'
@@ -57,6 +57,7 @@ class BreakingAgent extends Agent {
 
 const lengthOptions = async () => {
   if (job.deferred) return { uploadLengthDeferred: true }
+  if (job.parallel > 1) return {} // it wants to find out for itself
   return { uploadSize: (await stat(job.path)).size }
 }
 
@@ -67,6 +68,7 @@ const attempt = async (previous) => {
     chunkSize: job.chunkSize || Infinity,
     uploadDataDuringCreation: job.duringCreation,
     overridePatchMethod: job.overridePatch,
+    parallelUploads: job.parallel,
     metadata: { filename: 'content.bin', filetype: 'application/octet-stream', empty: '' },
     retryDelays: [20, 50, 100, 200, 500, 1000, 1000, 1000, 1000, 1000],
     urlStorage: new FileUrlStorage(job.state),
@@ -78,7 +80,11 @@ const attempt = async (previous) => {
     const upload = new Upload(source(), {
       ...options,
       onUploadUrlAvailable: () => { outcome.url = upload.url },
-      onSuccess: () => resolve('done'),
+      onSuccess: () => {
+        // Of a parallel upload, only the end tells the URL of the whole.
+        outcome.url = upload.url
+        resolve('done')
+      },
       onError: reject,
     })
     abort = () => upload.abort().then(() => resolve('aborted'), reject)
