@@ -91,7 +91,16 @@ async def _tab(client: TusClient, tracked: Tracked, moved: list[int], number: in
         if start == stop:
             return
         answer = await _patch_or_cut(client, tracked, Plan.whole(start, stop))
-        moved[number] += answer is not None and answer.status == 204
+        moved[number] += await _has_moved(client, tracked, start, answer)
+
+
+async def _has_moved(client: TusClient, tracked: Tracked, start: int, answer: Answer | None) -> bool:
+    """Whether a PATCH at `start` moved the offset; one that was interrupted saved what had come."""
+    if answer is None or answer.status not in (204, 423):
+        return False
+    if answer.status == 423 and b"ERR_UPLOAD_INTERRUPTED" not in answer.body:
+        return False
+    return answer.status == 204 or await client.offset(tracked) > start
 
 
 async def _patch_or_cut(client: TusClient, tracked: Tracked, plan: Plan) -> Answer | None:
