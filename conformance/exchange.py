@@ -33,11 +33,11 @@ class Response:
 
     @property
     def succeeded(self) -> bool:
-        return 200 <= self.status < 300  # noqa: PLR2004 -- RFC 9110, 15: the class of the status
+        return 200 <= self.status < 300
 
     @property
     def refused(self) -> bool:
-        return 400 <= self.status < 500  # noqa: PLR2004 -- RFC 9110, 15: the class of the status
+        return 400 <= self.status < 500
 
     @property
     def text(self) -> str:

@@ -176,7 +176,7 @@ class Probe:
                 return None
             del self.exchanges[-1]
             await asyncio.sleep(_POLL)
-        return response.body if response.status == 200 else None  # noqa: PLR2004 -- OK, not 204
+        return response.body if response.status == 200 else None
 
     # --- the end
 

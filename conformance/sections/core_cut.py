@@ -97,7 +97,7 @@ async def a_body_past_the_length_is_refused(probe: Probe) -> None:
         upload = await probe.create(8)
         want_refusal(await probe.patch(upload, 0, body))
         found = await probe.offset(upload)
-        if found is None or found > 8:  # noqa: PLR2004 -- the length above
+        if found is None or found > 8:
             raise Failed(f"wanted an offset of at most 8, the length; found {found}")
 
 
@@ -151,7 +151,7 @@ async def _finish(probe: Probe, upload: Resource) -> None:
     at = await probe.offset(upload)
     if at is None:
         raise Failed("wanted an offset after two writers met, found none")
-    if at < 10:  # noqa: PLR2004 -- the length
+    if at < 10:
         want_status(await probe.patch(upload, at, b"hello worl"[at:]), 204)
     await want_content(probe, upload, b"hello worl")
 

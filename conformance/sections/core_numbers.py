@@ -63,7 +63,7 @@ async def leading_zeros_are_treated_alike(probe: Probe) -> None:
 )
 async def large_lengths_keep_every_digit(probe: Probe) -> None:
     response = await probe.ask("POST", probe.base, TUS, f"Upload-Length: {_PAST_DOUBLE}")
-    if response.status == 507:  # noqa: PLR2004 -- Insufficient Storage
+    if response.status == 507:
         raise Unclear("the server has no room for so large an upload")
     if not response.succeeded:
         want_status(response, 400, 413)

@@ -26,7 +26,7 @@ async def creation_is_announced(probe: Probe) -> None:
     response = await probe.ask("POST", probe.base, TUS, "Upload-Length: 5")
     if probe.announces("creation"):
         want_status(response, 201)
-    elif response.status == 201:  # noqa: PLR2004 -- Created
+    elif response.status == 201:
         raise Failed("an upload was created, but creation is not in Tus-Extension")
     else:
         raise NotOffered("creation is not in Tus-Extension")

@@ -29,7 +29,7 @@ async def deferring_is_announced(probe: Probe) -> None:
     response = await probe.ask("POST", probe.base, TUS, DEFERRED)
     if probe.announces("creation-defer-length"):
         want_status(response, 201)
-    elif response.status == 201:  # noqa: PLR2004 -- Created
+    elif response.status == 201:
         raise Failed("a length was deferred, but creation-defer-length is not in Tus-Extension")
     else:
         raise NotOffered("creation-defer-length is not in Tus-Extension")

@@ -25,7 +25,7 @@ async def termination_is_announced(probe: Probe) -> None:
     response = await probe.delete(upload)
     if probe.announces("termination"):
         want_success(response)
-    elif response.status == 204:  # noqa: PLR2004 -- No Content
+    elif response.status == 204:
         raise Failed("an upload was terminated, but termination is not in Tus-Extension")
     else:
         raise NotOffered("termination is not in Tus-Extension")
@@ -89,7 +89,7 @@ async def a_terminated_upload_does_not_come_back(probe: Probe) -> None:
         deleted = await probe.delete(upload)
         await connection.write(b" worl")
         await asyncio.sleep(_GIVEN_TIME)
-    if deleted.status == 423:  # noqa: PLR2004 -- Locked
+    if deleted.status == 423:
         return
     want_status(deleted, 204)
     await want_gone(probe, upload)
@@ -119,7 +119,7 @@ async def a_final_survives_its_partials(probe: Probe) -> None:
     partial = await probe.uploaded(b"hello", "Upload-Concat: partial")
     made = await probe.ask("POST", probe.base, TUS, f"Upload-Concat: final;{partial.url}")
     final = probe.created(made)
-    if await probe.settles(final, 5) != 5:  # noqa: PLR2004 -- len(hello)
+    if await probe.settles(final, 5) != 5:
         raise Unclear("the final upload was not finished in time")
     want_status(await probe.delete(partial), 204, 403, 409, 423)
     want_success(await probe.head(final))

@@ -25,7 +25,7 @@ async def trailers_are_announced(probe: Probe) -> None:
         return
     upload = await probe.create(11)
     response = await probe.patch(upload, 0, Chunked((b"hello wOrld",), (RIGHT,)), ANNOUNCED)
-    if response.status == 460:  # noqa: PLR2004 -- Checksum Mismatch
+    if response.status == 460:
         raise Failed("a checksum in a trailer was verified, but checksum-trailer is not in Tus-Extension")
     raise NotOffered("checksum-trailer is not in Tus-Extension")
 

@@ -42,7 +42,7 @@ async def bytes_in_the_post_are_announced(probe: Probe) -> None:
         if not probe.announces("creation"):
             raise Failed("creation-with-upload is announced, but not creation")
         return
-    if response.status == 201 and await probe.offset(probe.created(response)) == 5:  # noqa: PLR2004 -- len(hello)
+    if response.status == 201 and await probe.offset(probe.created(response)) == 5:
         raise Failed("bytes in a POST were stored, but creation-with-upload is not in Tus-Extension")
     raise NotOffered("creation-with-upload is not in Tus-Extension")
 
@@ -140,7 +140,7 @@ async def a_refusal_does_not_invite_the_body(probe: Probe) -> None:
         (TUS, NAMED, OCTETS, "Upload-Length: ten"),
     ):
         response = await _expecting(probe, *lines)
-        if 100 in response.interim:  # noqa: PLR2004 -- Continue
+        if 100 in response.interim:
             raise Failed("100 Continue came before the refusal")
         want_refusal(response)
 
