@@ -14,17 +14,16 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import structlog
-
 from protocol.errors import ServerShutdown, UploadGone, UploadLocked
 from protocol.upload import OPEN, Upload, UploadId, visible
 
 from .liveness import Liveness
+from .log import get_logger
 from .metadata.database import DatabaseError
 from .metadata.uploads import UploadRows
 from .wakeups import Hint, HintKind, Wakeups
 
-log = structlog.get_logger("tusd_py.leases")
+log = get_logger("tusd_py.leases")
 
 ANSWER_WITHIN = 0.6
 """Seconds that a live writer has to say that it heard."""

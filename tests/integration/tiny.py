@@ -4,7 +4,8 @@ Belongs here: starting it, and talking to it byte by byte. Not here: uploads.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -127,3 +128,8 @@ async def ask(tiny: Tiny, head: str, body: bytes = b"") -> Answer:
     async with await Connection.open(tiny.address) as connection:
         await connection.send(tiny.raw(head, body))
         return await connection.answer(head.split(maxsplit=1)[0])
+
+
+def events(records: Iterable[logging.LogRecord]) -> list[str]:
+    """The names of our events among what was logged; what a library said stands there as its sentence."""
+    return [str(record.msg["event"] if isinstance(record.msg, dict) else record.msg) for record in records]

@@ -7,10 +7,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-import structlog
-
 from protocol.upload import UploadId
 from tusd_py.config.settings import Settings
+from tusd_py.log import get_logger
 from tusd_py.metadata.database import Buried
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.jobs import JobRows
@@ -27,7 +26,7 @@ from tusd_py.work.syncer import adopt_unsynced, sync_written
 
 from .member import Member
 
-log = structlog.get_logger("tusd_py")
+log = get_logger("tusd_py")
 
 ADOPT_EVERY = 15.0
 """Seconds between looks for bytes that a dead worker did not sync."""

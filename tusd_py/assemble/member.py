@@ -7,18 +7,17 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from tusd_py.errors import Refused
 from tusd_py.leases import Leases
 from tusd_py.liveness import Liveness, boot_id, new_worker_id
+from tusd_py.log import get_logger
 from tusd_py.metadata.database import DatabaseError
 from tusd_py.metadata.host import Host
 from tusd_py.metadata.workers import WorkerRows
 from tusd_py.wakeups import Wakeups
 from tusd_py.work.burial import TTL, bury_dead, renew
 
-log = structlog.get_logger("tusd_py")
+log = get_logger("tusd_py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

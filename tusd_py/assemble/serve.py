@@ -16,7 +16,7 @@ import structlog
 
 from tusd_py.config.settings import Settings
 from tusd_py.errors import Refused
-from tusd_py.log import configure
+from tusd_py.log import configure, get_logger
 from tusd_py.metadata.write_lock import lock_path
 from tusd_py.server.health import Readiness
 from tusd_py.server.identify import listens_locally
@@ -33,7 +33,7 @@ from .parts import sqlite_path
 from .service import Service, open_service
 from .tools import bring_up_to_date
 
-log = structlog.get_logger("tusd_py")
+log = get_logger("tusd_py")
 
 BURIED = 70
 """Exit status of a worker that the others gave up; the supervisor starts another."""

@@ -13,13 +13,12 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from storage_backends.base import StorageBackend, StorageError
 from storage_backends.refs import parse_ref
 from tusd_py.config.settings import Settings
 from tusd_py.errors import Refused
 from tusd_py.leases import Leases
+from tusd_py.log import get_logger
 from tusd_py.metadata.database import Database, Query
 from tusd_py.metadata.facts import IDENTITY, FactRows, claim_identity
 from tusd_py.metadata.files import FileRows
@@ -38,7 +37,7 @@ from .folder import open_service_folder
 from .member import Member, join
 from .parts import make_backend, make_database, make_lifetime, make_rules, service_folder
 
-log = structlog.get_logger("tusd_py")
+log = get_logger("tusd_py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

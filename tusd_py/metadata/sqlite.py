@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import cast
 
 import aiosqlite
-import structlog
 
 from tusd_py.errors import Refused
+from tusd_py.log import get_logger
 
 from .database import DatabaseError, OutcomeUnknown, Query, Row, Script, T, Work
 from .facts import HEARTBEAT, claim_host
@@ -26,7 +26,7 @@ from .local_disk import refuse_shared_filesystem
 from .migrations import bring_up_to_date
 from .sqlite_writer import Order, Writer, as_row, as_sqlite
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _FILE_MODE = 0o600  # upload ids in it let their finder write
 _FOLDER_MODE = 0o750

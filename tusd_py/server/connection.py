@@ -12,16 +12,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from protocol.errors import BadHeader, InternalError, ProtocolError
 from protocol.tus.answers import answer_error
+from tusd_py.log import get_logger
 
 from .responses import SERVER_NAME, response_of
 
-log = structlog.get_logger("tusd_py.server")
+log = get_logger("tusd_py.server")
 
 LINGER = 2.0
 """Seconds for which an unread body is thrown away after a refusal: closing at once would make the

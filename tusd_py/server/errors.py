@@ -28,13 +28,14 @@ from protocol.errors import (
 from protocol.tus.answers import answer_error
 from protocol.tus.version import VERSION
 from tusd_py.config.settings import Settings
+from tusd_py.log import get_logger
 
 from .cors import CorsPolicy
 from .guard import check_origin, check_request, is_below_base, request_id
 from .location import client_address
 from .responses import SERVER_NAME, response_of
 
-log = structlog.get_logger("tusd_py.server")
+log = get_logger("tusd_py.server")
 
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/health"})
 """Asked every few seconds by machines: neither logged nor counted."""

@@ -5,16 +5,16 @@ Belongs here: the answer to a GET of stored bytes. Not here: who may read them (
 
 from contextlib import aclosing
 
-import structlog
 from aiohttp import hdrs, web
 
 from protocol.dates import http_date
 from protocol.disposition import attachment
 from protocol.ranges import parse_range
 from storage_backends.base import StorageBackend, StorageError
+from tusd_py.log import get_logger
 from tusd_py.metadata.files import Version
 
-log = structlog.get_logger("tusd_py.files")
+log = get_logger("tusd_py.files")
 
 SAFE_HEADERS = {
     # Whatever was uploaded must not run in the origin of this service.

@@ -8,10 +8,11 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import structlog
 from aiohttp import web
 
-log = structlog.get_logger("tusd_py.server")
+from tusd_py.log import get_logger
+
+log = get_logger("tusd_py.server")
 
 PATIENCE = 2.0
 """Seconds for one check; orchestrators ask with time-outs of a few seconds."""

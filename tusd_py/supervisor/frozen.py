@@ -12,13 +12,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import structlog
-
+from tusd_py.log import get_logger
 from tusd_py.metadata.write_lock import Holder, holder
 
 from .child import Child
 
-log = structlog.get_logger("tusd_py.supervisor")
+log = get_logger("tusd_py.supervisor")
 
 LONGEST_HOLD = 3.0
 """Seconds. A batch takes milliseconds; a busy disk makes that a second."""

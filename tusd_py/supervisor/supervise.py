@@ -17,9 +17,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-import structlog
-
 from tusd_py.config.settings import Settings
+from tusd_py.log import get_logger
 from tusd_py.server.metrics import MULTIPROCESS, forget_worker, text_of_all
 from tusd_py.server.metrics_listener import serving_metrics
 from tusd_py.server.sockets import open_sockets
@@ -29,7 +28,7 @@ from .frozen import watch_write_lock
 from .handover import encode
 from .notify import READY, STOPPING, notify
 
-log = structlog.get_logger("tusd_py.supervisor")
+log = get_logger("tusd_py.supervisor")
 
 WORKER_COMMAND = (sys.executable, "-m", "tusd_py.worker")
 

@@ -7,8 +7,6 @@ Not here: headers (protocol/tus/patch.py), sockets (server/intake.py), answers (
 import asyncio
 from dataclasses import dataclass
 
-import structlog
-
 from protocol.errors import ModifyFinal, OffsetConflict, UploadRejected
 from protocol.tus.patch import Append, check_append
 from protocol.upload import OPEN, Kind, Step, Transfer, Upload, UploadId
@@ -16,6 +14,7 @@ from storage_backends.base import StorageError
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 from tusd_py.leases import NotOpen
+from tusd_py.log import get_logger
 from tusd_py.metadata.database import DatabaseError
 
 from .body import write_body
@@ -27,7 +26,7 @@ from .proof import check_whole
 from .receive import Ending, Source
 from .unnamed import give_back, naming
 
-log = structlog.get_logger("tusd_py.uploads")
+log = get_logger("tusd_py.uploads")
 
 FINISH_WITHIN = 2.0
 """Seconds that an answer waits for the file to be there, as clients like to fetch it at once."""

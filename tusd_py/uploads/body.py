@@ -4,14 +4,13 @@ Belongs here: opening the file, receiving, and what is kept. Not here: who gets 
 create.py), the loop itself (receive.py).
 """
 
-import structlog
-
 from protocol.errors import UploadGone, UploadRejected
 from protocol.tus.checksum import Checksum
 from protocol.upload import Step
 from storage_backends.base import StorageBroken, StorageMissing
 from tusd_py.access.identity import Identity
 from tusd_py.leases import Lease
+from tusd_py.log import get_logger
 from tusd_py.metadata.upload_row import current_segment
 
 from .context import Context
@@ -20,7 +19,7 @@ from .line import Line, Overtaken
 from .proof import proof_of
 from .receive import JUDGEMENTS, Ending, Pace, Source, receive
 
-log = structlog.get_logger("tusd_py.uploads")
+log = get_logger("tusd_py.uploads")
 
 
 async def write_body(

@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-import structlog
-
 from protocol.errors import UploadGone, UploadRejected
 from protocol.upload import Kind, Step, Transfer, Upload
 from storage_backends.base import Segment, StorageMissing, Stored
+from tusd_py.log import get_logger
 
 from .context import Context
 from .unnamed import give_back, naming
 
-log = structlog.get_logger("tusd_py.uploads")
+log = get_logger("tusd_py.uploads")
 
 SYSTEM = "system"
 """The actor of what nobody asked for."""

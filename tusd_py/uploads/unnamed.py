@@ -7,12 +7,11 @@ made (create.py, append.py, finish.py); what a dead worker left of them (work/sw
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import structlog
-
 from storage_backends.base import StorageBackend, StorageError
+from tusd_py.log import get_logger
 from tusd_py.metadata.database import DatabaseError, OutcomeUnknown
 
-log = structlog.get_logger("tusd_py.uploads")
+log = get_logger("tusd_py.uploads")
 
 
 @asynccontextmanager

@@ -3,13 +3,12 @@
 Belongs here: one round of each. Not here: locks (liveness.py), rows (metadata/workers.py).
 """
 
-import structlog
-
 from tusd_py.liveness import Liveness
+from tusd_py.log import get_logger
 from tusd_py.metadata.workers import WorkerRows
 from tusd_py.wakeups import Wakeups
 
-log = structlog.get_logger("tusd_py.work")
+log = get_logger("tusd_py.work")
 
 TTL = 30_000_000
 """Microseconds for which a worker that does not renew counts as alive."""

@@ -8,11 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import structlog
-
+from tusd_py.log import get_logger
 from tusd_py.metadata.database import Buried, DatabaseError
 
-log = structlog.get_logger("tusd_py.work")
+log = get_logger("tusd_py.work")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

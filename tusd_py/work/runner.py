@@ -8,12 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
-import structlog
-
+from tusd_py.log import get_logger
 from tusd_py.metadata.database import DatabaseError
 from tusd_py.metadata.jobs import Claim, JobRows
 
-log = structlog.get_logger("tusd_py.work")
+log = get_logger("tusd_py.work")
 
 Consumer = Callable[[str], Awaitable[None]]
 """Does the job for one subject; raises to have it tried again."""

@@ -7,14 +7,13 @@ names here was given up, however long a frozen process may sleep.
 Belongs here: finding and removing such bytes. Not here: rows without bytes (fsck, `lost`).
 """
 
-import structlog
-
 from storage_backends.base import StorageBackend
 from storage_backends.refs import RefName, parse_ref
+from tusd_py.log import get_logger
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.workers import WorkerRows
 
-log = structlog.get_logger("tusd_py.work")
+log = get_logger("tusd_py.work")
 
 
 async def sweep(backend: StorageBackend, housekeeping: Housekeeping, workers: WorkerRows) -> list[str]:

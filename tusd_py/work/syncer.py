@@ -4,15 +4,14 @@ Belongs here: raising `synced_offset`, and declaring lost what never reached the
 itself (storage_backends).
 """
 
-import structlog
-
 from protocol.upload import Step, UploadId
 from storage_backends.base import StorageBackend
+from tusd_py.log import get_logger
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.uploads.context import Context
 from tusd_py.uploads.finish import SYSTEM
 
-log = structlog.get_logger("tusd_py.work")
+log = get_logger("tusd_py.work")
 
 BATCH = 500
 ORPHANED = 30_000_000
