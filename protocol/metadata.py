@@ -54,6 +54,18 @@ class Metadata:
         return next((self.values[key] for key in keys if self.values.get(key)), None)
 
 
+def format_metadata(values: Mapping[str, str | bytes]) -> str:
+    """The header for these values. Raises InvalidMetadata for a key that cannot be one."""
+    return ",".join(_element(key, value) for key, value in values.items())
+
+
+def _element(key: str, value: str | bytes) -> str:
+    if not _KEY.fullmatch(key):
+        raise InvalidMetadata(f"the metadata key {shown(key)}, wanted 1 to 64 of !-~ without comma")
+    content = value.encode() if isinstance(value, str) else value
+    return f"{key} {b64encode(content).decode('ascii')}".rstrip(" ")
+
+
 def parse_metadata(raw: str | None, *, limit: int) -> Metadata:
     """Raises InvalidMetadata, also for a header of more than `limit` bytes.
 

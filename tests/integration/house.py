@@ -25,7 +25,8 @@ from tusd_py.metadata.sqlite import SqliteDatabase
 from tusd_py.metadata.upload_row import FOREVER, Author, Lifetime, NewUpload
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.workers import WorkerRows
-from tusd_py.uploads.context import Callbacks, Context, Rules
+from tusd_py.uploads.callbacks import Callbacks
+from tusd_py.uploads.context import Context, Rules
 from tusd_py.wakeups import Wakeups
 
 DAY = 24 * 3600 * 1_000_000

@@ -22,8 +22,8 @@ from protocol.upload import Transfer, Upload, UploadId
 from tusd_py.access.identity import ANONYMOUS
 from tusd_py.metadata.database import Query
 from tusd_py.uploads.append import append
+from tusd_py.uploads.callbacks import Callbacks
 from tusd_py.uploads.concatenate import concatenate
-from tusd_py.uploads.context import Callbacks
 from tusd_py.uploads.create import create
 from tusd_py.uploads.finish import finish
 from tusd_py.uploads.offset import current_offset
@@ -210,7 +210,7 @@ async def test_a_callback_may_refuse_what_was_assembled(tmp_path: Path) -> None:
         if upload.concat.startswith("final"):
             raise UploadRejected("no")
 
-    async with home(tmp_path, callbacks=Callbacks(before_finish=refuse)) as house:
+    async with home(tmp_path, callbacks=Callbacks(pre_finish=refuse)) as house:
         part = await partial(house, 3, b"abc")
         with pytest.raises(UploadRejected):
             await final(house, part)

@@ -30,7 +30,8 @@ from tusd_py.metadata.database import Query
 from tusd_py.metadata.writing import Advance
 from tusd_py.uploads.append import Appended, append
 from tusd_py.uploads.body import write_body
-from tusd_py.uploads.context import Callbacks, Context
+from tusd_py.uploads.callbacks import Callbacks
+from tusd_py.uploads.context import Context
 from tusd_py.uploads.create import create
 from tusd_py.uploads.digests import ALGORITHMS, new_digest
 from tusd_py.uploads.download import version_of_upload
@@ -345,8 +346,7 @@ async def test_a_callback_may_refuse_before_anything_is_made(tmp_path: Path) -> 
     async def refuse(_identity: Identity, _new: object) -> None:
         raise UploadRejected("not today")
 
-    callbacks = Callbacks(before_create=refuse)  # type: ignore[arg-type]  # it never returns
-    async with home(tmp_path, callbacks=callbacks) as house:
+    async with home(tmp_path, callbacks=Callbacks(pre_create=refuse)) as house:
         with pytest.raises(UploadRejected):
             await made(house, 10)
         assert await housekeeping_of(house.worker).page("", 10) == []
@@ -356,7 +356,7 @@ async def test_a_callback_may_refuse_what_is_complete(tmp_path: Path) -> None:
     async def refuse(_upload: Upload) -> None:
         raise UploadRejected("no")
 
-    async with home(tmp_path, callbacks=Callbacks(before_finish=refuse)) as house:
+    async with home(tmp_path, callbacks=Callbacks(pre_finish=refuse)) as house:
         for body in (None, 10):
             upload = await made(house, 10)
             request = appending(0, body=body)
@@ -480,7 +480,7 @@ async def test_a_callback_may_refuse_what_comes_whole_with_its_post(tmp_path: Pa
         asked.append(upload)
         raise UploadRejected("no")
 
-    async with home(tmp_path, callbacks=Callbacks(before_finish=refuse)) as house:
+    async with home(tmp_path, callbacks=Callbacks(pre_finish=refuse)) as house:
         for length, body in ((10, b"0123456789"), (0, b"")):
             with pytest.raises(UploadRejected):
                 await create(house.context, ANONYMOUS, creating(length, body=length), Script(body))

@@ -143,12 +143,7 @@ async def _drain(settings: Settings, service: Service, runner: TusRunner, readin
     notify(STOPPING, os.environ)
     readiness.draining = True
     runner.stop_listening()
-    try:
-        async with asyncio.timeout(settings.timeouts.shutdown / 2):
-            await service.context.leases.close()
-    except TimeoutError:
-        # What is not saved was not acknowledged; the next start goes on from the line.
-        log.warning("service.stopped_with_writers")
+    await service.drain(settings.timeouts.shutdown / 2)
 
 
 def _stop_on_signals(stopping: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 Belongs here: the order of starting and stopping. Not here: HTTP (serve.py), making parts (parts.py).
 """
 
+import asyncio
 import os
 import secrets
 import tempfile
@@ -27,7 +28,8 @@ from tusd_py.metadata.jobs import JobRows
 from tusd_py.metadata.upload_row import Author
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.workers import WorkerRows
-from tusd_py.uploads.context import Callbacks, Context, Meter
+from tusd_py.uploads.callbacks import Callbacks
+from tusd_py.uploads.context import Context, Meter
 from tusd_py.work.rounds import Round, once
 from tusd_py.work.runner import JobRunner
 from tusd_py.work.syncer import lose_unsynced, sync_written
@@ -55,6 +57,15 @@ class Service:
     async def storage_answers(self) -> None:
         """For /readyz; raises StorageError."""
         await self.context.backend.ensure_room(0)
+
+    async def drain(self, patience: float) -> None:
+        """Every writer saves what it has and answers, within `patience` seconds; nothing new begins."""
+        try:
+            async with asyncio.timeout(patience):
+                await self.context.leases.close()
+        except TimeoutError:
+            # What is not saved was not acknowledged; the next start goes on from the line.
+            log.warning("service.stopped_with_writers")
 
 
 @asynccontextmanager
@@ -89,6 +100,7 @@ async def open_service(
         # Entered in the order of starting; left the other way round: writers save first, and are synced.
         sync = Round(name="sync", every=0, action=lambda: sync_written(backend, housekeeping))
         stack.push_async_callback(once, sync)
+        stack.push_async_callback(context.announcements.close)
         stack.push_async_callback(context.finishes.close)
         await stack.enter_async_context(working(jobs, [*rounds, counting(jobs, job_rows, meter)], given_up))
         stack.push_async_callback(context.leases.close)

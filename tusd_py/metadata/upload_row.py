@@ -4,8 +4,11 @@ Belongs here: reading rows, the conditions of every compare-and-set. Not here: t
 writing.py, ending.py).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
 
+from protocol.metadata import format_metadata, parse_metadata
 from protocol.upload import Dialect, Kind, Transfer, Upload, UploadId
 from storage_backends.base import Segment
 
@@ -35,6 +38,12 @@ class NewUpload:
     concat: str
     key: str
     file_id: str
+
+    def with_metadata(self, values: Mapping[str, str | bytes]) -> Self:
+        """The same upload, described by these values instead. Raises InvalidMetadata for a bad key."""
+        raw = format_metadata(values)
+        described = parse_metadata(raw, limit=len(raw))
+        return replace(self, metadata=raw, filename=described.filename, filetype=described.filetype)
 
     def as_created(self, *, at: int) -> Upload:
         """The upload that it would be; `at` is in microseconds since the epoch."""

@@ -72,14 +72,18 @@ class Seam:
         async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.path in QUIET_PATHS:
                 return await self._answer(request, handler)
-            began = time.monotonic()
-            with structlog.contextvars.bound_contextvars(request_id=request_id(request)):
-                self._meter.requested(request.method)
-                response = await self._answer(request, handler)
-                self._record(request, response, time.monotonic() - began)
-                return response
+            return await self.around(request, handler)
 
         return outermost
+
+    async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """One request: counted, checked, answered and logged."""
+        began = time.monotonic()
+        with structlog.contextvars.bound_contextvars(request_id=request_id(request)):
+            self._meter.requested(request.method)
+            response = await self._answer(request, handler)
+            self._record(request, response, time.monotonic() - began)
+            return response
 
     async def finish(self, request: web.Request, response: web.StreamResponse) -> None:
         """The last touch, just before the head of any response goes out (on_response_prepare)."""

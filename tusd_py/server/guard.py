@@ -47,8 +47,8 @@ def check_origin(request: web.BaseRequest, settings: Settings) -> None:
 
 def is_below_base(request: web.BaseRequest, settings: Settings) -> bool:
     """The request is for the tus face: the base path itself, with or without its slash, or below."""
-    base = settings.server.base_path
-    return request.path.startswith(base) or request.path == base.rstrip("/")
+    base, path = settings.server.base_path, request.rel_url.raw_path
+    return path.startswith(base) or path == base.rstrip("/")
 
 
 def host_is_known(request: web.BaseRequest, settings: Settings) -> bool:

@@ -18,8 +18,9 @@ from tusd_py.log import get_logger
 from tusd_py.metadata.database import DatabaseError
 
 from .body import write_body
+from .callbacks import ask_to_finish
 from .context import Context
-from .finish import SYSTEM, finish
+from .finish import SYSTEM, announce_finished, finish
 from .line import Overtaken
 from .lookup import find_upload
 from .proof import check_whole
@@ -96,7 +97,7 @@ async def _append_whole(
         return None
     check_whole(content, request.checksum)
     try:
-        await context.callbacks.before_finish(upload)
+        await ask_to_finish(context.callbacks, upload)
     except UploadRejected:
         await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
         raise
@@ -109,7 +110,7 @@ async def _append_whole(
         await give_back(context.backend, stored.ref)
         raise Overtaken
     context.meter.received(length)
-    context.meter.finished(context.clock() - upload.created_at / 1e6, length)
+    announce_finished(context, moved)
     return moved
 
 

@@ -1,26 +1,23 @@
 """What every operation works with.
 
-Belongs here: the collaborators of the service, and the seams where an embedding program joins in.
-Not here: how they are made (assemble.py).
+Belongs here: the collaborators of the service. Not here: how they are made (assemble/).
 """
 
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from protocol.tus.features import Features
-from protocol.upload import Upload
 from storage_backends.base import StorageBackend
 from storage_backends.refs import attempt_ref
-from tusd_py.access.identity import Identity
 from tusd_py.access.may_read import ReadPolicy
 from tusd_py.leases import Leases
 from tusd_py.metadata.files import FileRows
-from tusd_py.metadata.upload_row import NewUpload
 from tusd_py.metadata.uploads import UploadRows
 
+from .callbacks import Announcements, Callbacks
 from .finishes import Finishes
 
 
@@ -51,24 +48,6 @@ class Meter(Protocol):
     def committed(self, seconds: float) -> None:
         """How long making bytes durable and moving the line took."""
         ...
-
-
-async def _allow_new(_identity: Identity, new: NewUpload) -> NewUpload:
-    return new
-
-
-async def _allow(_upload: Upload) -> None:
-    return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Callbacks:
-    """Asked before the commit that creates or completes. They raise UploadRejected to say no."""
-
-    before_create: Callable[[Identity, NewUpload], Awaitable[NewUpload]] = _allow_new
-    """May change what the upload will be called; runs before anything is made."""
-    before_finish: Callable[[Upload], Awaitable[None]] = _allow
-    """All bytes are durable; a refusal ends the upload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +85,8 @@ class Context:
     attempts: Iterator[int] = field(default_factory=itertools.count)
     finishes: Finishes = field(default_factory=Finishes)
     """To be closed before the storage is."""
+    announcements: Announcements = field(default_factory=Announcements)
+    """To be closed after the finishes, which make some."""
 
     def new_attempt(self, key: str) -> str:
         """A name for bytes that no row names yet."""

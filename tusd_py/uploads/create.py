@@ -5,15 +5,17 @@ Belongs here: what is made and in which order. Not here: headers (protocol/tus/c
 
 from protocol.tus.create import Creation
 from protocol.upload import Dialect, Kind, Step, Upload, UploadId
-from tusd_py.access.authorize import Action, authorize
+from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 from tusd_py.metadata.upload_row import NewUpload
 
 from .append import Appended, finish_soon
 from .body import write_body
+from .callbacks import ask_to_create, ask_to_finish
 from .context import Context
-from .finish import SYSTEM
+from .finish import SYSTEM, announce_finished
 from .keys import make_key
+from .permit import permit
 from .proof import check_whole
 from .receive import JUDGEMENTS, Ending, Source
 from .unnamed import naming
@@ -21,9 +23,9 @@ from .unnamed import naming
 
 async def create(context: Context, identity: Identity, creation: Creation, source: Source) -> Appended:
     """Create it and take what body there is. Raises StorageFull below the floor, UploadRejected."""
-    authorize(identity, Action.CREATE, None)
+    await permit(context, identity, Action.CREATE, None)
     await context.backend.ensure_room(creation.length or 0)
-    new = await context.callbacks.before_create(identity, new_upload(context, identity, creation))
+    new = await ask_to_create(context.callbacks, identity, new_upload(context, identity, creation))
     content = await _whole_content(context, creation, source)
     if content is not None:
         return await _create_whole(context, identity, new, content)
@@ -86,7 +88,7 @@ async def _whole_content(context: Context, creation: Creation, source: Source) -
 
 async def _create_whole(context: Context, identity: Identity, new: NewUpload, content: bytes) -> Appended:
     """One file, one commit. Nobody can know the id before the answer, so no lease is needed."""
-    await context.callbacks.before_finish(new.as_created(at=int(context.clock() * 1e6)))
+    await ask_to_finish(context.callbacks, new.as_created(at=int(context.clock() * 1e6)))
     stored = await context.backend.put(new.id, context.new_attempt(new.key), [content], sealed=True)
     async with naming(context.backend, stored.ref):
         upload = await context.rows.create_whole(
@@ -94,7 +96,7 @@ async def _create_whole(context: Context, identity: Identity, new: NewUpload, co
         )
     context.meter.created()
     context.meter.received(len(content))
-    context.meter.finished(context.clock() - upload.created_at / 1e6, len(content))
+    announce_finished(context, upload)
     return Appended(upload=upload, ending=Ending.COMPLETE)
 
 

@@ -5,12 +5,13 @@ Belongs here: which version, and whether. Not here: ranges and headers (server/f
 
 from protocol.errors import Forbidden, NotFound, ProtocolError, UploadGone, UploadNotFinished, UploadNotFound
 from protocol.upload import ALL_BYTES_DURABLE, UNFINISHED, Kind, UploadId, visible
-from tusd_py.access.authorize import Action, authorize
+from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 from tusd_py.access.may_read import may_read
 from tusd_py.metadata.files import Version
 
 from .context import Context
+from .permit import permit
 
 
 async def version_of_upload(context: Context, identity: Identity, upload_id: UploadId) -> Version:
@@ -18,7 +19,7 @@ async def version_of_upload(context: Context, identity: Identity, upload_id: Upl
     version = await context.files.of_upload(upload_id)
     if version is None:
         raise await _why_not(context, identity, upload_id)
-    return _readable(context, identity, version)
+    return await _readable(context, identity, version)
 
 
 async def current_version(context: Context, identity: Identity, file_id: str) -> Version:
@@ -26,11 +27,11 @@ async def current_version(context: Context, identity: Identity, file_id: str) ->
     version = await context.files.current(file_id)
     if version is None:
         raise NotFound
-    return _readable(context, identity, version)
+    return await _readable(context, identity, version)
 
 
-def _readable(context: Context, identity: Identity, version: Version) -> Version:
-    authorize(identity, Action.DOWNLOAD, version)
+async def _readable(context: Context, identity: Identity, version: Version) -> Version:
+    await permit(context, identity, Action.DOWNLOAD, version)
     if version.is_lost:
         raise UploadGone
     if not may_read(version, context.rules.read_policy):
@@ -42,7 +43,7 @@ async def _why_not(context: Context, identity: Identity, upload_id: UploadId) ->
     seen = await context.rows.find(upload_id)
     if seen is None:
         return UploadNotFound()
-    authorize(identity, Action.DOWNLOAD, seen.upload)
+    await permit(context, identity, Action.DOWNLOAD, seen.upload)
     if not visible(seen.upload, seen.now):
         return UploadGone()
     if seen.upload.kind is Kind.PARTIAL:

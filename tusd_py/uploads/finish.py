@@ -13,6 +13,7 @@ from protocol.upload import Kind, Step, Transfer, Upload
 from storage_backends.base import Segment, StorageMissing, Stored
 from tusd_py.log import get_logger
 
+from .callbacks import ask_to_finish
 from .context import Context
 from .unnamed import give_back, naming
 
@@ -44,7 +45,7 @@ async def _finish(context: Context, upload: Upload) -> Upload:
     finished = None if made is None else await _store(context, upload, made)
     if made is None or finished is None:
         return upload
-    context.meter.finished(context.clock() - upload.created_at / 1e6, made.stored.length)
+    announce_finished(context, finished)
     # Nothing names these any more. If this process dies first, the sweep finds them.
     await context.backend.delete(made.leftovers)
     return finished
@@ -77,7 +78,7 @@ async def _of_partials(context: Context, final: Upload) -> _Made | None:
             offset += segment.length
     if not segments or offset != final.length:
         return None
-    await context.callbacks.before_finish(final)
+    await ask_to_finish(context.callbacks, final)
     return _Made(stored=await context.backend.assemble(segments, context.new_attempt(final.key)))
 
 
@@ -98,6 +99,12 @@ async def _store(context: Context, upload: Upload, made: _Made) -> Upload | None
     if finished is None:
         await give_back(context.backend, made.stored.ref)
     return finished
+
+
+def announce_finished(context: Context, stored: Upload) -> None:
+    """After the commit, never before it."""
+    context.meter.finished(context.clock() - stored.created_at / 1e6, stored.length or 0)
+    context.announcements.finished(context.callbacks, stored)
 
 
 async def finish_by_id(context: Context, upload: Upload | None) -> None:

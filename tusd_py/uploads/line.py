@@ -12,6 +12,7 @@ from tusd_py.leases import Lease
 from tusd_py.metadata.database import OutcomeUnknown
 from tusd_py.metadata.writing import Advance
 
+from .callbacks import ask_to_finish
 from .context import Context
 
 
@@ -67,7 +68,7 @@ class Line:
         checkpoint = await self._writer.checkpoint()
         is_complete = checkpoint.offset == self.length
         if is_complete:
-            await self._context.callbacks.before_finish(self.upload)
+            await ask_to_finish(self._context.callbacks, self.upload)
         # The file is given back before the lease: whoever writes next may open it at once.
         await self._writer.close(checkpoint.offset)
         # An empty upload is complete without a byte.

@@ -6,10 +6,11 @@ every verb. Not here: what is done with it.
 
 from protocol.errors import UploadGone, UploadNotFound
 from protocol.upload import Upload, UploadId, visible
-from tusd_py.access.authorize import Action, authorize
+from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 
 from .context import Context
+from .permit import permit
 
 
 async def find_upload(context: Context, identity: Identity, action: Action, upload_id: UploadId) -> Upload:
@@ -17,7 +18,7 @@ async def find_upload(context: Context, identity: Identity, action: Action, uplo
     seen = await context.rows.find(upload_id)
     if seen is None:
         raise UploadNotFound
-    authorize(identity, action, seen.upload)
+    await permit(context, identity, action, seen.upload)
     if not visible(seen.upload, seen.now):
         raise UploadGone
     return seen.upload
