@@ -215,6 +215,13 @@ class OriginRefused(ProtocolError):
     status, code = 403, "ERR_ORIGIN_NOT_ALLOWED"
 
 
+class Unauthorized(ProtocolError):
+    """who is asking is not known"""
+
+    # RFC 9110, 15.5.2: whoever raises it adds WWW-Authenticate with what would be accepted.
+    status, code = 401, "ERR_UNAUTHORIZED"
+
+
 class Forbidden(ProtocolError):
     """not allowed"""
 

@@ -5,7 +5,6 @@ Belongs here: which routes there are. Not here: what they do (server/), who runs
 
 from aiohttp import web
 
-from protocol.upload import UploadId
 from tusd_py.access.identity import Identity
 from tusd_py.config.settings import Settings
 from tusd_py.server.errors import install
@@ -13,12 +12,10 @@ from tusd_py.server.expect import expect_handler
 from tusd_py.server.file_face import FileFace
 from tusd_py.server.health import Readiness, add_health
 from tusd_py.server.identify import Identify, identify_anonymous
-from tusd_py.server.intake import BodyDeadlines
-from tusd_py.server.location import upload_url
 from tusd_py.server.metrics import Metrics
 from tusd_py.server.page import add_page
-from tusd_py.server.tus import TusFace
 
+from .faces import make_tus_face
 from .service import Service
 
 
@@ -42,21 +39,7 @@ def make_app(settings: Settings, service: Service, metrics: Metrics, readiness: 
 
 
 def _add_tus(app: web.Application, settings: Settings, service: Service, identify: Identify) -> None:
-    def url_of(request: web.Request, upload_id: UploadId) -> str:
-        return upload_url(request, settings, upload_id)
-
-    timeouts = settings.timeouts
-    face = TusFace(
-        context=service.context,
-        base_path=settings.server.base_path,
-        deadlines=BodyDeadlines(
-            idle=timeouts.network, rate=timeouts.minimum_rate, window=timeouts.minimum_rate_window
-        ),
-        identify=identify,
-        url_of=url_of,
-        serves_downloads=not settings.uploads.disable_download,
-        kick_jobs=service.jobs.kick,
-    )
+    face = make_tus_face(settings, service, identify)
     base = settings.server.base_path
     # One route for every method: X-HTTP-Method-Override decides later which one is meant.
     app.router.add_route("*", base + "{name:.*}", face.handle, expect_handler=expect_handler)

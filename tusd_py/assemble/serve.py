@@ -28,6 +28,7 @@ from tusd_py.supervisor.notify import READY, STOPPING, notify
 from tusd_py.version import version
 
 from .app import make_app
+from .doubts import warn_of
 from .greeting import greet
 from .parts import sqlite_path
 from .service import Service, open_service
@@ -125,7 +126,9 @@ async def _serve(
     readiness = Readiness()
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(open_service(settings, metrics, given_up=bury))
-        _warn(settings)
+        warn_of(settings)
+        if settings.access.auth == "" and listens_locally(settings):
+            log.warning("auth.off", meaning="every visitor from this machine is the admin")
         app = make_app(settings, service, metrics, readiness)
         runner = TusRunner(app, settings=settings, opened=metrics.opened, closed=metrics.closed)
         await runner.setup()
@@ -165,14 +168,3 @@ def _stop_or_exit_on_signals(stopping: asyncio.Event) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-
-
-def _warn(settings: Settings) -> None:
-    """What an operator must know at every start."""
-    log.warning("scan.off", meaning="no scanner is configured: files are served without a verdict")
-    if settings.storage.durability == "process":
-        log.warning("durability.process", meaning="acknowledged bytes survive kill -9, but not a power cut")
-    if settings.storage.backend == "memory":
-        log.warning("storage.memory", meaning="everything is forgotten at exit")
-    if settings.access.auth == "" and listens_locally(settings):
-        log.warning("auth.off", meaning="every visitor from this machine is the admin")

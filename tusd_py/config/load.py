@@ -46,7 +46,21 @@ def load(*, config_path: Path | None, environ: Mapping[str, str], flags: Mapping
 
     Raises ConfigErrors with every fault that could be found.
     """
-    path = _file_to_read(config_path, environ)
+    return _load(_file_to_read(config_path, environ), environ, flags)
+
+
+def load_settings(
+    overrides: Mapping[str, object] | None = None, *, config_path: str | Path | None = None
+) -> Settings:
+    """For programs that embed us: a file if one is named, and values by their dotted names above it.
+
+    `load_settings({"storage.upload_dir": "/srv/uploads", "uploads.max_size": "20GiB"})`. Neither the
+    environment nor the usual places of a file are looked at. Raises ConfigErrors.
+    """
+    return _load(None if config_path is None else Path(config_path), {}, overrides or {}).settings
+
+
+def _load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Loaded:
     layers = [read_file(path)] if path is not None else []
     layers += [read_environment(environ), _read_flags(flags)]
     problems = [problem for layer in layers for problem in layer.problems]

@@ -4,6 +4,7 @@ Belongs here: how aiohttp is started and stopped. Not here: routes (assemble.py)
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Sequence
 
@@ -16,7 +17,7 @@ from tusd_py.errors import Refused
 
 from .connection import LINGER, ConnectionRules, TusServer
 from .location import trusted_networks
-from .sockets import name_of, watch_dead_peers
+from .sockets import Listening, name_of, open_sockets, watch_dead_peers
 from .tls import tls_context
 
 # aiohttp stops reading at twice this; what it holds when a client is cut off is at most 128 KiB, which a
@@ -44,7 +45,7 @@ def refuse_python_parser(module: str = HttpRequestParser.__module__) -> None:
 
 
 class TusRunner(web.AppRunner):
-    """Owns the HTTP server: `setup`, `listen`, and in the end `cleanup`."""
+    """Owns the HTTP server: `start`, or `setup` and `listen`, and in the end `cleanup`."""
 
     def __init__(
         self,
@@ -70,11 +71,21 @@ class TusRunner(web.AppRunner):
         self._ssl = tls_context(settings.server)
         self._listeners: list[asyncio.Server] = []
         self._names: list[str] = []
+        self._opened_here: Listening | None = None
 
     @property
     def names(self) -> list[str]:
         """Where we listen, for people: "http://127.0.0.1:8080"."""
         return list(self._names)
+
+    async def start(self) -> None:
+        """Set up, and listen where the settings say, or on what systemd passed. Raises Refused."""
+        await self.setup()
+        listening = open_sockets(
+            self._settings.server, backlog=self._settings.limits.backlog, environ=os.environ
+        )
+        self._opened_here = listening
+        await self.listen(listening.sockets)
 
     async def listen(self, sockets: Sequence[socket.socket]) -> None:
         """Accept on these. They may be shared with other processes; closing ours leaves theirs open."""
@@ -103,6 +114,9 @@ class TusRunner(web.AppRunner):
         """Stop listening, let handlers end, close connections, clean the application up."""
         self.stop_listening()
         await super().cleanup()
+        if self._opened_here is not None:
+            self._opened_here.close()
+            self._opened_here = None
 
     # The only underscore of aiohttp that we override: the abstract method by which its runners make
     # their server. There is no public way to give one a connection class of its own.

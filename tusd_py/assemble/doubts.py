@@ -1,0 +1,15 @@
+"""What an operator must know at every start, however the service is started."""
+
+from tusd_py.config.settings import Settings
+from tusd_py.log import get_logger
+
+log = get_logger("tusd_py")
+
+
+def warn_of(settings: Settings) -> None:
+    """Log what these settings do not protect from."""
+    log.warning("scan.off", meaning="no scanner is configured: files are served without a verdict")
+    if settings.storage.durability == "process":
+        log.warning("durability.process", meaning="acknowledged bytes survive kill -9, but not a power cut")
+    if settings.storage.backend == "memory":
+        log.warning("storage.memory", meaning="everything is forgotten at exit")
