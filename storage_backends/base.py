@@ -8,10 +8,12 @@ one compare-and-set in the database, made by the caller after the checkpoint.
 Belongs here: the seam and its values. Not here: HTTP, rows, leases, clocks.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
+
+T = TypeVar("T")
 
 Block = bytes | bytearray | memoryview
 
@@ -171,24 +173,19 @@ class Writer(Protocol):
         ...
 
 
+WriteNow = Callable[[Block], None]
+"""Appends a block, in the calling thread."""
+
+
 @runtime_checkable
-class HasDescriptor(Protocol):
-    """A writer whose file a worker thread may write to by itself (the socket source, `server/intake.py`).
+class LendsThread(Protocol):
+    """A writer that lets others work in its disk thread, and write there what they have at hand."""
 
-    That thread must have stopped before any other method of the writer is called, `close` above all.
-    """
+    async def run(self, operation: Callable[[WriteNow], T]) -> T:
+        """Run `operation(write)` as this writer's one disk operation; its result, or what it raised.
 
-    def fileno(self) -> int:
-        """The open file."""
-        ...
-
-    @property
-    def position(self) -> int:
-        """Where in that file the next byte goes (differs from `offset` in a later segment)."""
-        ...
-
-    def wrote(self, count: int) -> None:
-        """`count` bytes were written at `position` by the thread."""
+        `write` raises as `Writer.write` does. Cancelling does not stop the operation; `close` waits for it.
+        """
         ...
 
 

@@ -104,9 +104,7 @@ class FilesystemBackend:
         preallocation = Preallocation(
             window=self._preallocate, end=None if length is None else length - segment.offset
         )
-        opened = await claimed(
-            self._executor, partial(self._open_segment, segment, preallocation), _close_opened
-        )
+        opened = await claimed(self._executor, partial(self._open_segment, segment), _close_opened)
         return FilesystemWriter(
             upload_id,
             segment,
@@ -117,14 +115,13 @@ class FilesystemBackend:
             lane=Lane(self._executor),
         )
 
-    def _open_segment(self, segment: Segment, preallocation: Preallocation) -> Opened:
+    def _open_segment(self, segment: Segment) -> Opened:
         opened = self._open_to_write(segment)
         try:
             _check_to_write(segment, opened.file)
         except StorageError:
             _close_opened(opened)
             raise
-        preallocation.stay_ahead(opened.file, segment.length)
         return opened
 
     def _open_to_write(self, segment: Segment) -> Opened:

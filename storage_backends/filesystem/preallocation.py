@@ -44,10 +44,6 @@ class Preallocation:
             return
         self._until = begin + wanted
 
-    def stay_ahead(self, descriptor: int, position: int) -> None:
-        """Nothing is written now, but somebody may soon, without asking (`HasDescriptor`)."""
-        self.reach(descriptor, position, self._window // 2)
-
 
 def _give_back(descriptor: int, begin: int) -> None:
     # Some filesystems keep what they could get of a failed reservation; others may need it now.

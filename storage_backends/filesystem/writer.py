@@ -4,6 +4,7 @@ Belongs here: the order of writing and syncing one file. Not here: opening it (b
 """
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -14,10 +15,11 @@ from storage_backends.base import (
     Segment,
     StorageBroken,
     StorageError,
+    WriteNow,
 )
 
 from .dirty import DirtyLedger
-from .lane import Lane, to_the_end
+from .lane import Lane, T, to_the_end
 from .oserrors import told_as_write_error
 from .preallocation import Preallocation
 
@@ -64,18 +66,11 @@ class FilesystemWriter:
     def offset(self) -> int:
         return self._start + self._position
 
-    @property
-    def position(self) -> int:
-        return self._position
-
-    def fileno(self) -> int:
-        return self._usable()
-
-    def wrote(self, count: int) -> None:
-        self._position += count
-
     async def write(self, block: Block) -> None:
         await self._lane.run(lambda: self._write(block))
+
+    async def run(self, operation: Callable[[WriteNow], T]) -> T:
+        return await self._lane.run(lambda: operation(self._write))
 
     async def checkpoint(self) -> Checkpoint:
         await self._lane.idle()
@@ -131,7 +126,6 @@ class FilesystemWriter:
             raise
         self._covered = self._position
         self._let_go_of_folder()
-        self._preallocation.stay_ahead(file, self._position)
 
     def _checkpoint_in_cache(self) -> Checkpoint:
         if self._position != self._covered:

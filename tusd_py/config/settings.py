@@ -36,6 +36,9 @@ class Server:
     """Processes that serve. With more than one, a supervisor restarts those that die."""
     event_loop: Literal["auto", "uvloop", "asyncio"] = "auto"
     """"auto" takes uvloop where it is installed, "uvloop" insists on it, "asyncio" does without."""
+    socket_receive: bool = True
+    """Large plain bodies are read from the socket by a thread, for about half the CPU. Off, every body goes
+    through the event loop."""
     tls_certificate: str = ""
     """Path of a PEM certificate chain; switches to HTTPS together with tls_key."""
     tls_key: str = ""

@@ -44,6 +44,8 @@ class ConnectionRules:
     """Connections open at once."""
     longest_field: int
     """Bytes."""
+    may_be_taken_over: bool = False
+    """Large bodies may be read from the socket itself; see takeover.py."""
 
 
 class TusConnection(web.RequestHandler):
@@ -76,6 +78,11 @@ class TusConnection(web.RequestHandler):
         self._timer: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
         super().__init__(server, loop=asyncio.get_running_loop(), **kwargs)
+
+    @property
+    def may_be_taken_over(self) -> bool:
+        """A thread may read this connection's socket for a while."""
+        return self._rules.may_be_taken_over
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._server.open_connections >= self._rules.most:

@@ -78,10 +78,7 @@ class StreamSource:
     ) -> None:
         if self._watch is not None:
             self._watch.cancel()
-        if self._reader is not None:
-            self._reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reader
+        await self._stop_reader()
 
     # --- for the service
 
@@ -132,10 +129,21 @@ class StreamSource:
     async def _start(self) -> None:
         if self._reader is not None:
             return
-        await self._begin()
+        if self._watch is None:
+            await self._begin()
+            self._watch_rate()
         self._reader = self._loop.create_task(self._drain())
         self._reader.add_done_callback(self._reader_ended)
-        self._watch_rate()
+
+    async def _stop_reader(self) -> None:
+        """What it has read is in our blocks; what it has not is in aiohttp's stream."""
+        reader, self._reader = self._reader, None
+        if reader is None:
+            return
+        reader.remove_done_callback(self._reader_ended)
+        reader.cancel()
+        with suppress(asyncio.CancelledError):
+            await reader
 
     async def _wait(self) -> None:
         self._woken.clear()

@@ -17,6 +17,7 @@ from tusd_py.errors import Refused
 
 from .connection import LINGER, ConnectionRules, TusServer
 from .location import trusted_networks
+from .selftest import can_be_taken_over
 from .sockets import Listening, name_of, open_sockets, watch_dead_peers
 from .tls import tls_context
 
@@ -129,6 +130,7 @@ class TusRunner(web.AppRunner):
                 header_timeout=self._settings.timeouts.header,
                 most=limits.connections,
                 longest_field=limits.header_field,
+                may_be_taken_over=self._settings.server.socket_receive and await can_be_taken_over(),
             ),
             opened=self._opened,
             closed=self._closed,

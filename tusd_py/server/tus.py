@@ -32,6 +32,7 @@ from tusd_py.uploads.offset import current_offset
 from tusd_py.uploads.receive import JUDGEMENTS, Ending
 from tusd_py.uploads.terminate import terminate
 
+from .bulk import source_of
 from .expect import send_continue
 from .files import send_version
 from .identify import Identify
@@ -164,7 +165,7 @@ class TusFace:
         async def begin() -> None:
             await send_continue(request)
 
-        return StreamSource(request.content, self.deadlines, begin)
+        return source_of(request, self.deadlines, begin)
 
 
 def _closing(response: web.Response, appended: Appended) -> web.Response:

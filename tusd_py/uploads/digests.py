@@ -12,23 +12,24 @@ from typing import Protocol
 import crc32c
 
 from protocol.tus.checksum import DIGEST_SIZES
+from storage_backends.base import Block
 
 
 class Digest(Protocol):
     """A hash under way. `update` lets go of the interpreter lock for all but tiny blocks."""
 
-    def update(self, block: bytes, /) -> None: ...
+    def update(self, block: Block, /) -> None: ...
     def digest(self) -> bytes: ...
 
 
 class _Crc:
     """A cyclic redundancy check; its digest is the number, most significant byte first."""
 
-    def __init__(self, advance: Callable[[bytes, int], int]) -> None:
+    def __init__(self, advance: Callable[[Block, int], int]) -> None:
         self._advance = advance
         self._value = 0
 
-    def update(self, block: bytes, /) -> None:
+    def update(self, block: Block, /) -> None:
         self._value = self._advance(block, self._value)
 
     def digest(self) -> bytes:

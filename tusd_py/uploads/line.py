@@ -5,9 +5,10 @@ be told. Belongs here: that order. Not here: where bytes come from (receive.py),
 """
 
 import time
+from collections.abc import Callable
 
 from protocol.upload import Upload
-from storage_backends.base import Block, Checkpoint, Writer
+from storage_backends.base import Block, Checkpoint, LendsThread, T, WriteNow, Writer
 from tusd_py.leases import Lease
 from tusd_py.metadata.database import OutcomeUnknown
 from tusd_py.metadata.writing import Advance
@@ -52,6 +53,19 @@ class Line:
         before = self._writer.offset
         try:
             await self._writer.write(block)
+        finally:
+            self._context.meter.received(self._writer.offset - before)
+
+    @property
+    def thread(self) -> LendsThread | None:
+        """The writer's own, where it lends it; to be used through `pour`."""
+        return self._writer if isinstance(self._writer, LendsThread) else None
+
+    async def pour(self, thread: LendsThread, operation: Callable[[WriteNow], T]) -> T:
+        """What `operation` returned after it wrote in that thread. Raises StorageFull, StorageBroken."""
+        before = self._writer.offset
+        try:
+            return await thread.run(operation)
         finally:
             self._context.meter.received(self._writer.offset - before)
 

@@ -8,6 +8,7 @@ import asyncio
 
 from protocol.errors import ChecksumMismatch
 from protocol.tus.checksum import Checksum
+from storage_backends.base import Block
 
 from .digests import matches, new_digest
 
@@ -21,7 +22,11 @@ class Proof:
 
     async def add(self, block: bytes) -> None:
         """In a thread: it takes as long as writing does, and lets go of the interpreter lock."""
-        await asyncio.to_thread(self._digest.update, block)
+        await asyncio.to_thread(self.update, block)
+
+    def update(self, block: Block) -> None:
+        """The same, in the calling thread; one at a time."""
+        self._digest.update(block)
 
     def holds(self) -> bool:
         """To be asked when the body is complete."""

@@ -5,11 +5,12 @@ Belongs here: the loop and its endings. Not here: sockets (server/intake.py), an
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from storage_backends.base import StorageFull
+from storage_backends.base import StorageFull, WriteNow
 from tusd_py.leases import Stop
 
 from .line import Line
@@ -66,6 +67,23 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class PouringSource(Source, Protocol):
+    """A source that can write by itself in the thread of a writer, when much is there at once."""
+
+    async def pour(self, pour: "Pour", most: int, tee: WriteNow | None) -> int:
+        """Write up to `most` bytes, each block shown to `tee` before; how many. 0 when `read` is the better
+        way now.
+
+        Raises what writing raised; bytes that came and could not be written are lost.
+        """
+        ...
+
+
+Pour = Callable[[Callable[[WriteNow], int]], Awaitable[int]]
+"""Runs an operation in the writer's thread."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """How often the line moves during a body."""
@@ -83,27 +101,40 @@ async def receive(
     body is proven. What is not committed when this returns is the caller's to finish or to drop.
     Raises Overtaken, StorageError, DatabaseError.
     """
-    left = room
+    stop_at = None if room is None else line.written + room
+    pouring = _pouring(source, line, proof)
     due = _Due(line, pace)
     while True:
+        left = None if stop_at is None else stop_at - line.written
         try:
-            block = await source.read()
+            if not await pouring(pace.every_bytes if left is None else min(left, pace.every_bytes)):
+                block = await source.read()
+                if not block:
+                    return Ending.COMPLETE if proof is None or proof.holds() else Ending.MISMATCH
+                if left is not None and len(block) > left:
+                    return Ending.TOO_LONG
+                await _write(line, block, proof)
         except SourceEnded as ended:
             return ended.ending
-        if not block:
-            return Ending.COMPLETE if proof is None or proof.holds() else Ending.MISMATCH
-        if left is not None and len(block) > left:
-            return Ending.TOO_LONG
-        try:
-            await _write(line, block, proof)
         except StorageFull:
             return Ending.FULL
-        if left is not None:
-            left -= len(block)
         # A full upload waits for the end of the body: more bytes would be a mistake that undoes it.
         if proof is None and due.now() and line.written != line.length:
             await line.advance()
             due.restart()
+
+
+def _pouring(source: Source, line: Line, proof: Proof | None) -> Callable[[int], Awaitable[int]]:
+    """Takes up to so many bytes the short way; how many it took, 0 where there is none."""
+    thread = line.thread
+    if thread is None or not isinstance(source, PouringSource):
+        return _pour_nothing
+    tee = None if proof is None else proof.update
+    return lambda most: source.pour(lambda operation: line.pour(thread, operation), most, tee)
+
+
+async def _pour_nothing(_most: int) -> int:
+    return 0
 
 
 async def _write(line: Line, block: bytes, proof: Proof | None) -> None:

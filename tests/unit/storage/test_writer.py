@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 
 from storage_backends.base import (
     Durability,
-    HasDescriptor,
+    LendsThread,
     Segment,
     StorageBroken,
     StorageError,
     StorageFull,
+    WriteNow,
 )
 
 from .places import MIB, HeldPool, filesystem, open_descriptors, turns
@@ -186,15 +188,16 @@ async def test_short_writes_go_on_until_all_is_written(
 
 async def test_space_is_reserved_ahead_and_given_back(tmp_path: Path) -> None:
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
-        writer = await backend.writer(UPLOAD, NEW, 10 * MIB)
-        assert os.fstat(writer.fileno()).st_size == 4 * MIB
-        await writer.write(bytes(4 * MIB + 1))
-        assert os.fstat(writer.fileno()).st_size == 8 * MIB
+        writer, file = await backend.writer(UPLOAD, NEW, 10 * MIB), tmp_path / "a/b"
+        await writer.write(b"x")
+        assert file.stat().st_size == 4 * MIB
         await writer.write(bytes(4 * MIB))
-        assert os.fstat(writer.fileno()).st_size == 10 * MIB
+        assert file.stat().st_size == 8 * MIB
+        await writer.write(bytes(4 * MIB))
+        assert file.stat().st_size == 10 * MIB
         checkpoint = await writer.checkpoint()
         await writer.close(checkpoint.offset)
-        assert (tmp_path / "a/b").stat().st_size == 8 * MIB + 1
+        assert file.stat().st_size == 8 * MIB + 1
 
 
 @pytest.mark.parametrize("length", [None, 0, MIB - 1])
@@ -202,7 +205,7 @@ async def test_nothing_is_reserved_for_small_or_unknown_lengths(tmp_path: Path, 
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
         writer = await backend.writer(UPLOAD, NEW, length)
         await writer.write(b"abc")
-        assert os.fstat(writer.fileno()).st_size == 3
+        assert (tmp_path / "a/b").stat().st_size == 3
         await writer.close(0)
 
 
@@ -210,7 +213,8 @@ async def test_a_later_segment_reserves_only_what_remains_of_the_upload(tmp_path
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
         segment = Segment(ref="a/b~e2", offset=8 * MIB, length=0)
         writer = await backend.writer(UPLOAD, segment, 10 * MIB)
-        assert os.fstat(writer.fileno()).st_size == 2 * MIB
+        await writer.write(b"x")
+        assert (tmp_path / "a/b~e2").stat().st_size == 2 * MIB
         await writer.close(8 * MIB)
 
 
@@ -237,23 +241,48 @@ async def test_what_a_failed_reservation_took_is_given_back(
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
         writer = await backend.writer(UPLOAD, NEW, 10 * MIB)
         await writer.write(b"abc")
-        assert os.fstat(writer.fileno()).st_size == 3
+        assert (tmp_path / "a/b").stat().st_size == 3
         await writer.close(0)
 
 
-async def test_a_thread_may_write_to_the_descriptor_by_itself(tmp_path: Path) -> None:
+async def test_somebody_else_may_write_in_the_writers_thread(tmp_path: Path) -> None:
+    def twice(write: WriteNow) -> str:
+        write(b"by the ")
+        write(b"thread")
+        return threading.current_thread().name
+
     async with filesystem(tmp_path) as backend:
         writer = await backend.writer(UPLOAD, Segment(ref="a/b~e2", offset=100, length=0), None)
-        assert isinstance(writer, HasDescriptor)
+        assert isinstance(writer, LendsThread)
         await writer.write(b"by the task, ")
-        count = await asyncio.to_thread(os.pwrite, writer.fileno(), b"by the thread", writer.position)
-        writer.wrote(count)
+        assert await writer.run(twice) != threading.current_thread().name
         assert writer.offset == 126
         assert (await writer.checkpoint()).offset == 126
         await writer.close(126)
         assert (tmp_path / "a/b~e2").read_bytes() == b"by the task, by the thread"
         with pytest.raises(StorageError):
-            writer.fileno()
+            await writer.run(twice)
+
+
+async def test_closing_waits_for_whoever_works_in_the_writers_thread(tmp_path: Path) -> None:
+    began, may_end = threading.Event(), threading.Event()
+
+    def slowly(write: WriteNow) -> None:
+        write(b"in time")
+        began.set()
+        assert may_end.wait(10)
+
+    async with filesystem(tmp_path) as backend:
+        writer = await backend.writer(UPLOAD, NEW, None)
+        working = asyncio.create_task(writer.run(slowly))
+        await asyncio.to_thread(began.wait, 10)
+        working.cancel()
+        closing = asyncio.create_task(writer.close(7))
+        await asyncio.sleep(0)
+        assert not closing.done()
+        may_end.set()
+        await closing
+        assert (tmp_path / "a/b").read_bytes() == b"in time"
 
 
 async def test_no_descriptor_is_left_open(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Whether connections of the installed aiohttp and event loop can be taken over: tried at every start.
+
+takeover.py relies on what no library promised. So two requests go through a real connection, one behind the
+other, and their bodies have to arrive whole; otherwise every body goes the long way. It takes some 10 ms.
+"""
+
+import asyncio
+import socket
+from contextlib import suppress
+from functools import partial
+
+from aiohttp import web
+
+from tusd_py.config.units import MIB
+from tusd_py.log import get_logger
+
+from .takeover import take_over
+
+log = get_logger("tusd_py.server")
+
+PATIENCE = 5.0
+"""Seconds for the whole test."""
+
+_BODY = bytes(range(256)) * (2 * MIB // 256)
+_HEAD = b"PATCH / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+
+
+async def can_be_taken_over() -> bool:
+    """True if it works; what is wrong is logged."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            said = await _ask_twice()
+    except (OSError, RuntimeError, TimeoutError, web.HTTPException) as failed:
+        log.warning("takeover.unavailable", error=str(failed) or type(failed).__name__)
+        return False
+    if said != [True, True]:
+        log.warning("takeover.unavailable", error="bodies did not arrive whole", whole=said)
+        return False
+    return True
+
+
+async def _ask_twice() -> list[bool]:
+    """Of two pipelined requests: did the body arrive as it was sent."""
+    loop = asyncio.get_running_loop()
+    whole: list[bool] = []
+    answered = asyncio.Event()
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        whole.append(await _body(request) == _BODY)
+        if len(whole) == 2:  # noqa: PLR2004 - both
+            answered.set()
+        return web.Response()
+
+    server = web.Server(handle, access_log=None, auto_decompress=False)
+    ours, theirs = socket.socketpair()
+    with theirs:
+        transport, _ = await loop.connect_accepted_socket(server, ours)
+        try:
+            theirs.setblocking(False)
+            sending = asyncio.create_task(loop.sock_sendall(theirs, (_HEAD % len(_BODY) + _BODY) * 2))
+            await answered.wait()
+            await sending
+        finally:
+            transport.close()
+            await server.shutdown(0)
+            with suppress(OSError):
+                ours.close()
+    return whole
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    """The first bytes from the stream, most from the socket, the last from the stream again."""
+    received = bytearray(await request.content.readany())
+    takeover = take_over(request)
+    if takeover is None:
+        return b""
+    takeover.hold()
+    while block := request.content.read_nowait():
+        received += block
+    takeover.hold()
+    try:
+        most = len(_BODY) - len(received) - 1
+        burst = partial(takeover.burst, received.extend, most, None, lambda: False)
+        count = await asyncio.get_running_loop().run_in_executor(None, burst)
+        if not takeover.account(count):
+            return b""
+        takeover.release()
+        return bytes(received + await request.content.read())
+    finally:
+        takeover.close()
