@@ -25,6 +25,7 @@ from protocol.upload import Step, Transfer, Upload, UploadId
 from storage_backends.base import Durability
 from storage_backends.filesystem import FilesystemBackend
 from tusd_py.access.identity import ANONYMOUS, Identity
+from tusd_py.digests import ALGORITHMS, new_digest
 from tusd_py.leases import Stop
 from tusd_py.metadata.database import Query
 from tusd_py.metadata.writing import Advance
@@ -33,7 +34,6 @@ from tusd_py.uploads.body import write_body
 from tusd_py.uploads.callbacks import Callbacks
 from tusd_py.uploads.context import Context
 from tusd_py.uploads.create import create
-from tusd_py.uploads.digests import ALGORITHMS, new_digest
 from tusd_py.uploads.download import version_of_upload
 from tusd_py.uploads.finish import finish
 from tusd_py.uploads.line import Overtaken

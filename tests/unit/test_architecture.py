@@ -23,7 +23,7 @@ STAIRS = (
     ("protocol",),
     ("protocol.tus",),
     ("storage_backends",),
-    ("tusd_py.errors", "tusd_py.masking", "tusd_py.version", "tusd_py.neighbours"),
+    ("tusd_py.errors", "tusd_py.masking", "tusd_py.version", "tusd_py.neighbours", "tusd_py.digests"),
     ("tusd_py.metadata", "tusd_py.access", "tusd_py.config", "tusd_py.log"),
     ("tusd_py.leases", "tusd_py.liveness", "tusd_py.wakeups"),
     ("tusd_py.uploads", "tusd_py.work", "tusd_py.scanning"),

@@ -13,11 +13,11 @@ from protocol.upload import Verdict
 from storage_backends.base import Durability, StorageBackend
 from tusd_py.access.may_read import ReadPolicy
 from tusd_py.config.settings import Settings
+from tusd_py.digests import ALGORITHMS
 from tusd_py.errors import Refused
 from tusd_py.metadata.database import Database
 from tusd_py.metadata.upload_row import FOREVER, Lifetime
 from tusd_py.uploads.context import Rules
-from tusd_py.uploads.digests import ALGORITHMS
 
 SERVICE_FOLDER = ".tusd"
 REMEMBERED = 24 * 3600

@@ -9,8 +9,7 @@ import asyncio
 from protocol.errors import ChecksumMismatch
 from protocol.tus.checksum import Checksum
 from storage_backends.base import Block
-
-from .digests import matches, new_digest
+from tusd_py.digests import matches, new_digest
 
 
 class Proof:
