@@ -21,7 +21,8 @@ from .statements import NOW, for_sqlite
 from .write_lock import WriteLock
 
 BATCH = 256
-"""Scripts in one commit: bounds how long the lock is held, which other processes wait for."""
+"""Scripts in one commit, after which no more join: bounds how long the lock is held, which other processes
+wait for."""
 
 # Somebody from outside (a backup, an operator's shell) may hold SQLite's own lock. Less than the 3 s after
 # which the supervisor takes a worker for frozen that holds ours.
@@ -54,7 +55,8 @@ class Writer:
         self._synchronous = synchronous
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._orders: SimpleQueue[Order | None] = SimpleQueue()
+        self._gathered: list[Order] = []
+        self._orders: SimpleQueue[Sequence[Order] | None] = SimpleQueue()
         self._begin_or_withdraw = Lock()
         self._connection: sqlite3.Connection | None = None
         self._write_lock = WriteLock(path)
@@ -68,7 +70,10 @@ class Writer:
     def submit(self, work: Work[Any]) -> Order:
         """Queue a script; its future ends with the commit."""
         order = Order(work=work, future=self._loop.create_future())
-        self._orders.put(order)
+        if not self._gathered:
+            # What one turn of the loop brings goes together: one thread woken, one commit.
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(order)
         return order
 
     def withdraw(self, order: Order) -> bool:
@@ -79,18 +84,24 @@ class Writer:
 
     async def close(self) -> None:
         """Finish what was submitted, and end the thread."""
+        self._hand_over()
         self._orders.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _hand_over(self) -> None:
+        if self._gathered:
+            self._orders.put(self._gathered)
+            self._gathered = []
 
     # --- the thread
 
     def _serve(self) -> None:
         first = self._orders.get()
         while first is not None:
-            orders = [first]
+            orders = list(first)
             try:
                 with self._write_lock.held():
-                    orders += self._waiting(BATCH - 1)
+                    self._join_waiting(orders)
                     self._commit([order for order in orders if self._begin(order)])
             except (OSError, sqlite3.Error) as problem:
                 _fail(orders, problem, DatabaseError)
@@ -98,16 +109,14 @@ class Writer:
             first = self._orders.get()
         self._close()
 
-    def _waiting(self, limit: int) -> list[Order]:
-        orders: list[Order] = []
+    def _join_waiting(self, orders: list[Order]) -> None:
         with suppress(Empty):
-            while len(orders) < limit:
-                order = self._orders.get_nowait()
-                if order is None:
+            while len(orders) < BATCH:
+                more = self._orders.get_nowait()
+                if more is None:
                     self._orders.put(None)
                     break
-                orders.append(order)
-        return orders
+                orders += more
 
     def _begin(self, order: Order) -> bool:
         with self._begin_or_withdraw:
