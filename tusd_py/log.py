@@ -11,6 +11,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, TextIO
 
@@ -35,6 +36,11 @@ _TRACES = ("exception", "stack_info")
 _FIRST = ("timestamp", "level", "event", "logger")
 
 
+current_request: ContextVar[str] = ContextVar("current_request", default="")
+"""The id of the request that is being answered; events carry it. structlog's own way costs ten times as much,
+for every request, logged or not."""
+
+
 class _Event(dict[str, Any]):
     """An event on its way through `logging`; as text for the formatters of an application that embeds us."""
 
@@ -49,6 +55,12 @@ def _as_logging_call(
     """The last of our processors: what to call the standard library's logger with."""
     passed = {name: event.pop(name) for name in _UNFORMATTED if name in event}
     return (_Event(event),), passed
+
+
+def _name_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    if (request := current_request.get()) and "request_id" not in event:
+        event["request_id"] = request
+    return event
 
 
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -131,6 +143,7 @@ def _in_order(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
 _CHAIN: list[Processor] = [
     structlog.stdlib.filter_by_level,
     structlog.contextvars.merge_contextvars,
+    _name_request,
     structlog.stdlib.PositionalArgumentsFormatter(),
     mask_secrets,
     _as_logging_call,

@@ -23,7 +23,9 @@ STAIRS = (
     ("protocol",),
     ("protocol.tus",),
     ("storage_backends",),
-    ("tusd_py.errors", "tusd_py.masking", "tusd_py.version", "tusd_py.neighbours", "tusd_py.digests"),
+    ("tusd_py.errors", "tusd_py.masking", "tusd_py.version", "tusd_py.neighbours"),
+    ("tusd_py.digests", "tusd_py.randomness"),
+    ("tusd_py.client",),  # other people's programs use it: see below what it may know
     ("tusd_py.metadata", "tusd_py.access", "tusd_py.config", "tusd_py.log"),
     ("tusd_py.leases", "tusd_py.liveness", "tusd_py.wakeups"),
     ("tusd_py.uploads", "tusd_py.work", "tusd_py.scanning"),
@@ -39,7 +41,7 @@ PACKAGES = ("conformance", "protocol", "storage_backends", "tusd_py")
 
 # Libraries are translated at the one edge that calls them.
 AT_HOME = {
-    "aiohttp": ("tusd_py.server", "tusd_py.assemble", "tusd_py"),
+    "aiohttp": ("tusd_py.server", "tusd_py.assemble", "tusd_py.client", "tusd_py"),
     "aiosqlite": ("tusd_py.metadata",),
     "asyncpg": ("tusd_py.metadata",),
     "sqlite3": ("tusd_py.metadata",),
@@ -179,6 +181,15 @@ def test_the_conformance_suite_stands_alone() -> None:
     names = {dotted.partition(".")[0] for source in of_suite for dotted, _ in source.imported()}
     assert of_suite
     assert names <= sys.stdlib_module_names | {"conformance"}
+
+
+def test_the_client_knows_the_protocol_and_nothing_of_our_server() -> None:
+    known = {there for here, there, _ in crossings() if here == "tusd_py.client"}
+    assert known <= {"protocol", "protocol.tus", "tusd_py.errors", "tusd_py.digests"}
+
+
+def test_only_the_command_line_uses_the_client() -> None:
+    assert {here for here, there, _ in crossings() if there == "tusd_py.client"} == {"tusd_py.cli"}
 
 
 @pytest.mark.parametrize("source", OF_PROTOCOL, ids=lambda source: source.module)

@@ -5,7 +5,6 @@ Belongs here: the order of starting and stopping. Not here: HTTP (serve.py), mak
 
 import asyncio
 import os
-import secrets
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -28,6 +27,7 @@ from tusd_py.metadata.jobs import JobRows
 from tusd_py.metadata.upload_row import Author
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.workers import WorkerRows
+from tusd_py.randomness import random_hex
 from tusd_py.uploads.callbacks import Callbacks
 from tusd_py.uploads.context import Context, Meter
 from tusd_py.work.rounds import Round, once
@@ -129,7 +129,7 @@ def _make_context(
         meter=meter,
         worker=member.id,
         clock=time.time,
-        random_id=lambda: secrets.token_hex(16),
+        random_id=lambda: random_hex(16),
     )
 
 

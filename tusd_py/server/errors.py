@@ -10,7 +10,6 @@ and what never became a request (connection.py).
 import time
 from typing import Protocol
 
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
@@ -28,7 +27,7 @@ from protocol.errors import (
 from protocol.tus.answers import answer_error
 from protocol.tus.version import VERSION
 from tusd_py.config.settings import Settings
-from tusd_py.log import get_logger
+from tusd_py.log import current_request, get_logger
 
 from .cors import CorsPolicy
 from .guard import check_origin, check_request, is_below_base, request_id
@@ -79,11 +78,14 @@ class Seam:
     async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """One request: counted, checked, answered and logged."""
         began = time.monotonic()
-        with structlog.contextvars.bound_contextvars(request_id=request_id(request)):
+        token = current_request.set(request_id(request))
+        try:
             self._meter.requested(request.method)
             response = await self._answer(request, handler)
             self._record(request, response, time.monotonic() - began)
             return response
+        finally:
+            current_request.reset(token)
 
     async def finish(self, request: web.Request, response: web.StreamResponse) -> None:
         """The last touch, just before the head of any response goes out (on_response_prepare)."""

@@ -5,13 +5,13 @@ Not here: framing and deadlines (connection.py), what each verb wants (protocol/
 """
 
 import re
-import secrets
 
 from aiohttp import web
 from aiohttp.http import HttpVersion10, HttpVersion11
 
 from protocol.errors import BadHeader, ExpectationFailed, HostRefused, OriginRefused, RepeatedHeader
 from tusd_py.config.settings import Settings
+from tusd_py.randomness import random_hex
 
 from .location import is_valid_host, public_origin
 
@@ -65,7 +65,7 @@ def request_id(request: web.BaseRequest) -> str:
         return known
     sent = request.headers.getall("X-Request-ID", [])
     sane = len(sent) == 1 and _SANE_ID.fullmatch(sent[0])
-    made = sent[0] if sane else secrets.token_hex(8)
+    made = sent[0] if sane else random_hex(8)
     request[REQUEST_ID] = made
     return made
 

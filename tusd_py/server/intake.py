@@ -84,14 +84,23 @@ class StreamSource:
 
     async def whole(self, size: int) -> bytes | None:
         """See `Source.whole`."""
-        await self._start()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(MOMENT):
-                while self._held < size and self._ended is None:
-                    await self._wait()
+        if self._reader is None and self._is_here(size):
+            self._hold(self._content.read_nowait())
+            self._end(Ending.COMPLETE)
+        else:
+            await self._start()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(MOMENT):
+                    while self._held < size and self._ended is None:
+                        await self._wait()
         if self._held != size or self._ended not in (None, Ending.COMPLETE):
             return None
         return b"".join(self._blocks)
+
+    def _is_here(self, size: int) -> bool:
+        """The whole body came with its head, as small ones mostly do: nothing has to be waited for."""
+        content = self._content
+        return content.is_eof() and content.exception() is None and content.total_bytes == size > 0
 
     async def read(self) -> bytes:
         """See `Source.read`."""

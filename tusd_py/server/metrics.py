@@ -49,6 +49,8 @@ class Metrics:
 
     def _make_tusd_metrics(self) -> None:
         self.requests = self._counter("tusd_requests_total", "Requests by method", ("method",))
+        # Looked up once: the library takes a lock for every look-up.
+        self._by_method = {method: self.requests.labels(method) for method in (*_METHODS, "other")}
         self.errors = self._counter("tusd_errors_total", "Errors by status and code", ("status", "code"))
         self.bytes_received = self._counter("tusd_bytes_received", "Bytes received for uploads")
         self.uploads_created = self._counter("tusd_uploads_created", "Created uploads")
@@ -76,7 +78,8 @@ class Metrics:
 
     def requested(self, method: str) -> None:
         """A request came in. Methods are what a client sends: unknown ones share a label."""
-        self.requests.labels(method if method in _METHODS else "other").inc()
+        counter = self._by_method.get(method) or self._by_method["other"]
+        counter.inc()
 
     def refused(self, status: int, code: str) -> None:
         """A request was refused, with a code of protocol/errors.py."""
