@@ -42,11 +42,16 @@ from .writer import FilesystemWriter, Opened
 
 T = TypeVar("T")
 
+_Outcome = tuple[list[Synced], dict[Synced, StorageError]]
+
 READ_BLOCK = 256 << 10
 """Bytes given out at once by `read`."""
 
 _BATCH = 512
 """Names listed, or removed, by one disk operation."""
+
+_SYNCS = 64
+"""Files synced by one disk operation."""
 
 _FLOOR_SHARE = 50
 """The free-space floor is never more than one part in this many of the disk (2 %)."""
@@ -272,18 +277,28 @@ class FilesystemBackend:
         folders: set[tuple[str, ...]] = set()
         try:
             while left:
-                try:
-                    if await self._run(partial(self._sync_one, left[-1].ref, folders)):
-                        done.append(left[-1])
-                except StorageError as exc:
-                    failed[left[-1]] = exc
-                left.pop()
+                some_done, some_failed = await self._run(partial(self._sync_some, left[-_SYNCS:], folders))
+                done += some_done
+                failed |= some_failed
+                del left[-_SYNCS:]
         finally:
             if left or failed:
                 self._ledger.put_back([*left, *done, *failed])
         if failed:
             raise StorageBroken("; ".join(map(str, failed.values())))
         return self._ledger.tell(done)
+
+    def _sync_some(self, dirty: Sequence[Synced], folders: set[tuple[str, ...]]) -> _Outcome:
+        """What is done, and what failed; what is gone is neither."""
+        done: list[Synced] = []
+        failed: dict[Synced, StorageError] = {}
+        for one in dirty:
+            try:
+                if self._sync_one(one.ref, folders):
+                    done.append(one)
+            except StorageError as exc:
+                failed[one] = exc
+        return done, failed
 
     def _sync_one(self, ref: str, folders: set[tuple[str, ...]]) -> bool:
         """False when it is gone, deleted or assembled into another."""

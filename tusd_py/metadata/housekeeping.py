@@ -12,6 +12,9 @@ from storage_backends.base import Synced
 from .database import Database, Query, Script
 from .upload_row import to_upload
 
+RAISED_AT_ONCE = 200
+"""Rows changed by one commit of the syncer, which clients' commits wait for."""
+
 _LEFT_DIRTY = """
     SELECT u.id AS id,
            coalesce(p.ref, u.ref) AS ref,
@@ -143,9 +146,10 @@ class Housekeeping:
 
     async def raise_synced(self, synced: Sequence[Synced]) -> None:
         """Record what reached the medium in the background; see `Synced` for when it counts."""
-        if not synced:
-            return
+        for start in range(0, len(synced), RAISED_AT_ONCE):
+            await self._raise_some(synced[start : start + RAISED_AT_ONCE])
 
+    async def _raise_some(self, synced: Sequence[Synced]) -> None:
         def script() -> Script[None]:
             for one in synced:
                 yield Query(
