@@ -7,13 +7,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NODE := tests/clients/node
+PEERS := bench/peers
 DATA ?= data
 HOST ?= 127.0.0.1
 PORT ?= 8080
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check crash packages lock clean
+.PHONY: help setup run test check crash bench packages lock clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,9 +54,25 @@ check: setup ## format, lint, types, and which way imports point
 crash: setup packages ## the crash suite at length, with a table; ARGS='kill --runs 200 --seed 7' for a part
 	$(BIN)/python -m tests.crash $(ARGS)
 
+bench: setup packages $(VENV)/.bench $(PEERS)/.venv/.ready $(if $(shell command -v npm),$(PEERS)/node_modules/.ready) ## figures, beside other servers; ARGS=--quick, or ARGS='large --rounds 5'
+	$(BIN)/python -m bench $(ARGS)
+
+$(VENV)/.bench: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[bench]'
+	@touch $@
+
+$(PEERS)/.venv/.ready: $(PEERS)/requirements.txt
+	$(PYTHON) -m venv $(PEERS)/.venv
+	$(PEERS)/.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(PEERS)/node_modules/.ready: $(PEERS)/package-lock.json
+	npm --prefix $(PEERS) ci --silent --no-audit --no-fund
+	@touch $@
+
 # The tests' programs: the power cuts make filesystems, the traces need strace, Postgres is the real one.
 packages:
-	@tests/fetch-packages strace:strace mkfs.ext4:e2fsprogs curl:curl psql:postgresql
+	@tests/fetch-packages strace:strace mkfs.ext4:e2fsprogs curl:curl psql:postgresql chromium:chromium
 
 lock: ## write requirements.lock anew from what pyproject.toml allows
 	rm -rf $(VENV)-lock
@@ -66,5 +83,5 @@ lock: ## write requirements.lock anew from what pyproject.toml allows
 	rm -rf $(VENV)-lock
 
 clean: ## everything that was made, but not ./data
-	rm -rf $(VENV) $(NODE)/node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NODE)/node_modules $(PEERS)/node_modules $(PEERS)/.venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

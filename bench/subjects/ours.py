@@ -1,0 +1,54 @@
+"""This server, as its users start it: every setting at its default but those that a case is about.
+
+Belongs here: its command. Not here: the cases.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .subject import Subject
+
+_SYNC_INTERVAL = 6.0
+"""The default is to sync every 5 s; then follows what the rows are told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """What a case may choose."""
+
+    durability: str = "process"
+    workers: int = 1
+    database_url: str = ""
+    """Empty is SQLite in the folder of uploads."""
+    logs_requests: bool = True
+
+    def subject(self, name: str, *, missing: str = "") -> Subject:
+        """The program with these settings."""
+        return Subject(
+            name=name,
+            command=self._command,
+            missing=missing,
+            aftermath=_SYNC_INTERVAL if self.durability == "process" else 0.0,
+            # Other users may see a command line, and a URL may hold a password.
+            environ={"TUSD_PY_DATABASE__URL": self.database_url} if self.database_url else {},
+        )
+
+    def _command(self, folder: Path, port: int) -> list[str]:
+        settings = {
+            "server.host": "127.0.0.1",
+            "server.port": str(port),
+            "server.workers": str(self.workers),
+            "storage.upload_dir": str(folder),
+            "storage.durability": self.durability,
+            "log.show_greeting": "false",
+            "log.requests": "true" if self.logs_requests else "false",
+            # Not 9464, where another server of this machine may have its metrics.
+            "metrics.port": "0",
+            # Ten thousand idle connections, and one that asks how it goes.
+            "limits.connections": "20000",
+        }
+        return [
+            *(sys.executable, "-m", "tusd_py", "serve"),
+            *(f"--set={name}={value}" for name, value in settings.items()),
+        ]

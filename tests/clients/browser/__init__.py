@@ -1,0 +1,1 @@
+"""Clients in a real browser: Chromium, with pages of another origin than the server's."""
