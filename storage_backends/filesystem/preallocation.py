@@ -18,11 +18,13 @@ SMALLEST = 1 << 20
 class Preallocation:
     """The reserved stretch of one file. Positions and lengths are bytes of that file."""
 
-    __slots__ = ("_end", "_until", "_window")
+    __slots__ = ("_end", "_next", "_until", "_window")
 
     def __init__(self, *, window: int, end: int | None) -> None:
-        """Reserve `window` bytes at a time, never past `end`; None, an unknown end, reserves nothing."""
+        """Reserve up to `window` bytes at a time, never past `end`; None, an unknown end, reserves nothing."""
         self._window = window
+        # Twice as much each time: a writer that brings little, as thousands of slow ones do, reserves little.
+        self._next = SMALLEST
         self._end = 0 if end is None else end
         self._until = 0
 
@@ -31,7 +33,7 @@ class Preallocation:
         if position + count <= self._until:
             return
         begin = max(position, self._until)
-        wanted = min(self._window, self._end - begin)
+        wanted = min(self._window, max(self._next, position + count - begin), self._end - begin)
         if wanted < SMALLEST:
             return
         try:
@@ -43,6 +45,7 @@ class Preallocation:
                 _give_back(descriptor, begin)
             return
         self._until = begin + wanted
+        self._next = 2 * wanted
 
 
 def _give_back(descriptor: int, begin: int) -> None:

@@ -66,7 +66,8 @@ class Storage:
     """New uploads get 507 while less than this, and less than 2 % of the disk, is free. 0 switches the
     check off."""
     preallocate: Bytes = 64 * MIB
-    """Reserved ahead of the writer, so that a full disk shows early."""
+    """Reserved ahead of a writer at most, so that a full disk shows early; a writer that brings little
+    reserves little."""
     key_template: str = "{user_id}/{yyyy}/{mm}/{dd}/{file_id}"
     """Where an upload's bytes go below upload_dir."""
     sweep_interval: Seconds = HOUR

@@ -190,10 +190,12 @@ async def test_space_is_reserved_ahead_and_given_back(tmp_path: Path) -> None:
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
         writer, file = await backend.writer(UPLOAD, NEW, 10 * MIB), tmp_path / "a/b"
         await writer.write(b"x")
-        assert file.stat().st_size == 4 * MIB
-        await writer.write(bytes(4 * MIB))
-        assert file.stat().st_size == 8 * MIB
-        await writer.write(bytes(4 * MIB))
+        assert file.stat().st_size == MIB
+        await writer.write(bytes(MIB))
+        assert file.stat().st_size == 3 * MIB
+        await writer.write(bytes(2 * MIB))
+        assert file.stat().st_size == 7 * MIB
+        await writer.write(bytes(5 * MIB))
         assert file.stat().st_size == 10 * MIB
         checkpoint = await writer.checkpoint()
         await writer.close(checkpoint.offset)
@@ -214,6 +216,7 @@ async def test_a_later_segment_reserves_only_what_remains_of_the_upload(tmp_path
         segment = Segment(ref="a/b~e2", offset=8 * MIB, length=0)
         writer = await backend.writer(UPLOAD, segment, 10 * MIB)
         await writer.write(b"x")
+        await writer.write(bytes(MIB))
         assert (tmp_path / "a/b~e2").stat().st_size == 2 * MIB
         await writer.close(8 * MIB)
 
