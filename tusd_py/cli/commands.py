@@ -45,6 +45,13 @@ def fsck(options: argparse.Namespace) -> int:
     return run(settings, repair=options.repair, as_json=options.json)
 
 
+def upload(options: argparse.Namespace) -> int:
+    """Send files to a tus server."""
+    from .upload import run  # noqa: PLC0415  # heavy
+
+    return run(options)
+
+
 def check_config(options: argparse.Namespace) -> int:
     """Print what is in force, as TOML with origins."""
     loaded = _load(options)

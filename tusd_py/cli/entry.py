@@ -1,6 +1,6 @@
 """The console script: parse, run, and turn every ending into an exit code.
 
-0 well; 1 a run-time failure; 2 bad usage or configuration; 130 interrupted by ^C.
+0 well; 1 a run-time failure; 2 bad usage or configuration; 130 interrupted by ^C. `upload` has more.
 
 Belongs here: the ending of a command. Not here: the commands (commands.py).
 """
@@ -17,6 +17,7 @@ from . import commands
 from .arguments import normalised
 from .parser import UsageError, make_parser
 from .terminal import complain, refuse, warn
+from .upload_options import with_files_between_options
 from .usage import complain_about, explain
 
 FAILED = 1
@@ -28,6 +29,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check-config": commands.check_config,
     "migrate": commands.migrate,
     "fsck": commands.fsck,
+    "upload": commands.upload,
     "version": commands.print_version,
 }
 
@@ -54,6 +56,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         options, leftover = make_parser().parse_known_args(arguments)
     except UsageError as wrong:
         raise ConfigErrors([explain(str(wrong), arguments)]) from None
+    leftover = with_files_between_options(options, leftover)
     if problems := list(complain_about(leftover, options.command)):
         raise ConfigErrors(problems)
     return options

@@ -12,6 +12,8 @@ from tusd_py.config.load import Given
 
 from .arguments import COMMANDS
 from .tusd_flags import GROUPS, LOCAL_PROXIES, MEANING, WITHOUT_EFFECT
+from .upload_options import EPILOG as UPLOAD_EPILOG
+from .upload_options import add_upload_options
 
 EPILOG = """\
 Every setting can also be given in a TOML file (--config), as an environment variable
@@ -23,11 +25,14 @@ examples:
   tusd-py serve --host 0.0.0.0 --auth none --max-size 5GB
   tusd-py check-config --config /etc/tusd-py/config.toml
 """
+ARGUMENTS = {"upload": " URL FILE..."}
+EPILOGS = {"serve": EPILOG, "upload": UPLOAD_EPILOG}
 SUMMARIES = {
     "serve": "serve uploads (also without naming a command)",
     "check-config": "say what is in force and where it came from, or everything that is wrong",
     "migrate": "bring the database's schema up to date",
     "fsck": "compare rows and bytes",
+    "upload": "send files to a tus server, going on where an earlier command stopped",
     "version": "print the version",
 }
 
@@ -132,11 +137,11 @@ def make_parser() -> argparse.ArgumentParser:
             commands.add_parser(
                 name,
                 help=SUMMARIES[name],
-                usage=f"tusd-py {name} [options]",
+                usage=f"tusd-py {name} [options]{ARGUMENTS.get(name, '')}",
                 description=SUMMARIES[name],
                 allow_abbrev=False,
                 formatter_class=argparse.RawDescriptionHelpFormatter,
-                epilog=EPILOG if name == "serve" else None,
+                epilog=EPILOGS.get(name),
             ),
         )
     return parser
@@ -146,6 +151,9 @@ def _add_options(command: str, parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show tracebacks of unexpected failures")
     if command == "version":
         parser.add_argument("--json", action="store_true", help="as one JSON object")
+        return
+    if command == "upload":
+        add_upload_options(parser)
         return
     if command == "fsck":
         parser.add_argument("--repair", action="store_true", help="put right what can be put right")

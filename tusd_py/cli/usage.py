@@ -9,18 +9,24 @@ from tusd_py.config.problems import Problem, did_you_mean
 
 from .arguments import COMMANDS
 from .tusd_flags import GROUPS, MEANING, WITHOUT_EFFECT, why_unsupported
+from .upload_options import FLAGS as UPLOAD_FLAGS
 
 _OFF = ("false", "0", "no", "off")
-_OTHERS = ("config", "set", "help", "version", "debug", "repair", "json")
+_EVERYWHERE = ("help", "version", "debug", "json")
+_OTHERS = ("config", "set", "repair")
 
 
-def known_flags() -> Iterator[str]:
-    """Every flag we have, without dashes."""
+def known_flags(command: str) -> Iterator[str]:
+    """Every flag that a command has, without dashes."""
+    yield from _EVERYWHERE
+    if command == "upload":
+        yield from UPLOAD_FLAGS
+        return
+    yield from _OTHERS
     for group in GROUPS:
         yield from group.flags
     yield from MEANING
     yield from WITHOUT_EFFECT
-    yield from _OTHERS
 
 
 def complain_about(leftover: Sequence[str], command: str) -> Iterator[Problem]:
@@ -47,7 +53,7 @@ def _unknown_flag(flag: str, command: str) -> Problem:
     name = flag.lstrip("-")
     if why := why_unsupported(name):
         return Problem(what=f"tusd's -{name} is not supported: {why}", name="")
-    close = did_you_mean(name, known_flags())
+    close = did_you_mean(name, known_flags(command))
     return Problem(
         what=f"{flag} is no option of tusd-py {command}",
         name="",

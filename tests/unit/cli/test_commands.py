@@ -36,7 +36,15 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["version"], ["serve", "--help"], ["check-config"], ["--prot"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["version"],
+        ["serve", "--help"],
+        ["upload", "--help"],
+        ["check-config"],
+        ["--prot"],
+    ],
     ids=" ".join,
 )
 def test_what_needs_nothing_heavy_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
