@@ -21,7 +21,7 @@ class Preallocation:
     __slots__ = ("_end", "_next", "_until", "_window")
 
     def __init__(self, *, window: int, end: int | None) -> None:
-        """Reserve up to `window` bytes at a time, never past `end`; None, an unknown end, reserves nothing."""
+        """Reserve up to `window` bytes at a time, never past `end`; an unknown end (None) reserves none."""
         self._window = window
         # Twice as much each time: a writer that brings little, as thousands of slow ones do, reserves little.
         self._next = SMALLEST
