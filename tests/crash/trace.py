@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from tests.harness.content import Content
 from tests.harness.rows import OWN_FOLDER
 from tests.harness.server import Server
-from tests.harness.tus import Framing, Plan, TusClient, cut_somewhere
+from tests.harness.tus import Framing, Plan, Refused, TusClient, cut_somewhere
 from tests.syscalls import SENDS, SYNCS, WRITES, Call, parse, strace_command, why_not
 
 from .report import Outcome
@@ -43,7 +43,12 @@ async def order_of_calls(server: Server, outcome: Outcome, runs: int) -> Outcome
     async with server:
         client = TusClient(address=server.address)
         for _ in range(runs):
-            await _every_way_of_writing(client, dice)
+            try:
+                await _every_way_of_writing(client, dice)
+            except Refused as refused:
+                # The trace may still say why.
+                outcome.broken("status", f"a client could not go on: {refused}")
+                break
             outcome.runs += 1
     found = sorted(parse(log.read_text(errors="replace").splitlines()), key=lambda call: call.ended)
     answers = judge(found, server.data, outcome)
