@@ -4,7 +4,8 @@ Belongs here: the one place that stamps Tus-Resumable on an answer, refusals, an
 Not here: the answer to one verb, which is in that verb's file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from protocol.answer import Answer
 from protocol.dates import http_date
@@ -41,3 +42,16 @@ def expiry_headers(upload: Upload) -> dict[str, str]:
     if upload.expires_at is None or upload.state not in UNFINISHED:
         return {}
     return {"Upload-Expires": http_date(upload.expires_at)}
+
+
+@contextmanager
+def refusals_tell_expiry(upload: Upload) -> Iterator[None]:
+    """Around whatever refuses a PATCH and leaves the upload as it is.
+
+    "The Upload-Expires header MUST be included in every PATCH response": refusals are responses.
+    """
+    try:
+        yield
+    except ProtocolError as refusal:
+        refusal.headers.update(expiry_headers(upload))
+        raise

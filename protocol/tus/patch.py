@@ -7,14 +7,13 @@ from protocol.errors import (
     InvalidOffset,
     InvalidUploadLength,
     OffsetConflict,
-    ProtocolError,
     UploadSizeExceeded,
 )
 from protocol.headers import Headers
 from protocol.integers import parse_non_negative
 from protocol.upload import Upload
 
-from .answers import expiry_headers, tus_answer
+from .answers import expiry_headers, refusals_tell_expiry, tus_answer
 from .body import Body, check_content_type, parse_body
 from .checksum import Checksum, parse_checksum
 from .features import Features
@@ -58,12 +57,8 @@ def check_append(append: Append, upload: Upload, features: Features) -> int | No
     Raises OffsetConflict first, then InvalidUploadLength for a length that may not be declared,
     MaxSizeExceeded, and UploadSizeExceeded. A declared length counts only once the bytes are kept.
     """
-    try:
+    with refusals_tell_expiry(upload):
         return _room(append, upload, features)
-    except ProtocolError as refusal:
-        # "The Upload-Expires header MUST be included in every PATCH response": refusals are responses.
-        refusal.headers.update(expiry_headers(upload))
-        raise
 
 
 def answer_patched(upload: Upload) -> Answer:

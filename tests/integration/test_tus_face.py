@@ -52,3 +52,44 @@ async def test_a_patch_whose_body_stalls_keeps_what_came_and_tells_the_offset(im
     assert time.monotonic() - began < 5
     assert (stalled.status, stalled.headers["upload-offset"]) == (503, "300")
     assert "retry-after" in stalled.headers
+
+
+async def test_a_refused_patch_tells_when_the_upload_expires(shared_server: Server) -> None:
+    created = await ask(shared_server, "POST", "/files/", *POSTED, ("Content-Length", "600"), body=b"x" * 600)
+    target = created.headers["location"].removeprefix(shared_server.address.url)
+    wrong = ("Upload-Checksum", "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+    chunked = (("Transfer-Encoding", "chunked"), b"1f5\r\n" + b"y" * 501 + b"\r\n0\r\n\r\n")
+    for offset, framing, body, status, more in (
+        ("0", ("Content-Length", "1"), b"y", 409, ()),
+        ("601", ("Content-Length", "1"), b"y", 409, ()),
+        ("600", ("Content-Length", "1"), b"y", 460, (wrong,)),
+        ("600", *chunked, 413, ()),
+    ):
+        headers = (*POSTED[:3], ("Upload-Offset", offset), framing, *more)
+        refused = await ask(shared_server, "PATCH", target, *headers, body=body)
+        assert (refused.status, "upload-expires" in refused.headers) == (status, True)
+
+
+async def test_a_refused_creation_does_not_expire(shared_server: Server) -> None:
+    headers = (*POSTED[:3], ("Upload-Length", "1"), ("Transfer-Encoding", "chunked"))
+    refused = await ask(shared_server, "POST", "/files/", *headers, body=b"2\r\nyy\r\n0\r\n\r\n")
+    assert (refused.status, "upload-expires" in refused.headers) == (413, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "checksum", "status"),
+    [
+        (b"0\r\n\r\n", (), 204),
+        (b"1\r\ny\r\n0\r\n\r\n", (), 413),
+        (b"0\r\n\r\n", (("Upload-Checksum", "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA="),), 460),
+    ],
+)
+async def test_a_complete_upload_takes_nothing_more(
+    shared_server: Server, body: bytes, checksum: tuple[tuple[str, str], ...], status: int
+) -> None:
+    created = await ask(
+        shared_server, "POST", "/files/", *POSTED, ("Content-Length", "1000"), body=b"x" * 1000
+    )
+    target = created.headers["location"].removeprefix(shared_server.address.url)
+    headers = (*POSTED[:3], ("Upload-Offset", "1000"), ("Transfer-Encoding", "chunked"), *checksum)
+    assert (await ask(shared_server, "PATCH", target, *headers, body=body)).status == status

@@ -17,6 +17,8 @@ from protocol.errors import (
     UploadInterrupted,
     UploadSizeExceeded,
 )
+from protocol.tus.answers import expiry_headers
+from protocol.tus.features import Features
 from protocol.upload import Upload
 from storage_backends.base import StorageError, StorageFull
 from tusd_py.metadata.database import Conflict, DatabaseError
@@ -40,12 +42,15 @@ _ENDINGS: dict[Ending, type[ProtocolError]] = {
 _OFFSET_TOLD = frozenset({Ending.SHUTDOWN, Ending.FULL, Ending.IDLE, Ending.SLOW})
 
 
-def refusal_of_ending(ending: Ending, upload: Upload) -> ProtocolError:
-    """What a client hears whose body did not end well."""
-    headers = {"Upload-Offset": str(upload.offset)} if ending in _OFFSET_TOLD else {}
-    if ending is Ending.TOO_LONG and upload.length is None:
-        return MaxSizeExceeded()
-    return _ENDINGS[ending](headers=headers)
+def refusal_of_ending(
+    ending: Ending, upload: Upload, *, declared: int | None, features: Features
+) -> ProtocolError:
+    """What a client hears whose body did not end well. `declared` is the Upload-Length of its request."""
+    offset = {"Upload-Offset": str(upload.offset)} if ending in _OFFSET_TOLD else {}
+    expiry = {} if ending is Ending.ENDED else expiry_headers(upload)
+    if ending is Ending.TOO_LONG and upload.length is None and declared is None:
+        return MaxSizeExceeded(headers={"Tus-Max-Size": str(features.max_size), **expiry})
+    return _ENDINGS[ending](headers={**offset, **expiry})
 
 
 def refusal(error: Exception) -> ProtocolError | None:

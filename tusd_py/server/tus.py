@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
-from protocol.errors import MethodNotAllowed, NotFound
+from protocol.errors import MethodNotAllowed, NotFound, ProtocolError
 from protocol.headers import Headers
 from protocol.tus.concat import upload_of_url
 from protocol.tus.create import Creation, answer_created, parse_create
@@ -21,7 +21,7 @@ from protocol.tus.options import answer_options
 from protocol.tus.patch import answer_patched, parse_append
 from protocol.tus.terminate import answer_terminated
 from protocol.tus.version import check_version, effective_method
-from protocol.upload import UploadId, parse_upload_id
+from protocol.upload import Kind, UploadId, parse_upload_id
 from tusd_py.access.identity import Identity
 from tusd_py.uploads.append import Appended, append
 from tusd_py.uploads.concatenate import concatenate
@@ -55,7 +55,7 @@ class TusFace:
     url_of: Callable[[web.Request, UploadId], str]
     serves_downloads: bool
     kick_jobs: Callable[[], None]
-    """There is something to purge."""
+    """There may be something to purge, or to assemble."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Every request under the base path."""
@@ -115,7 +115,7 @@ class TusFace:
         async with self._source(request) as source:
             created = await create(self.context, identity, creation, source)
             if created.ending in JUDGEMENTS:
-                raise refusal_of_ending(created.ending, created.upload)
+                raise self._refusal(created, creation.length)
             # 201 also when the body was cut short: with the URL and the offset, the client can go on.
             location = self.url_of(request, created.upload.id)
             answer = answer_created(created.upload, location, with_body=creation.body.present)
@@ -144,8 +144,10 @@ class TusFace:
         identity = await self.identify(request)
         async with self._source(request) as source:
             appended = await append(self.context, identity, upload_id, wanted, source)
+            if appended.upload.kind is Kind.PARTIAL and appended.upload.is_complete:
+                self.kick_jobs()  # a final upload may have waited for it
             if appended.ending is not Ending.COMPLETE:
-                raise refusal_of_ending(appended.ending, appended.upload)
+                raise self._refusal(appended, wanted.length)
             return response_of(answer_patched(appended.upload))
 
     async def _delete(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
@@ -160,6 +162,10 @@ class TusFace:
         return await send_version(request, self.context.backend, version)
 
     # --- bodies
+
+    def _refusal(self, ended: Appended, declared: int | None) -> ProtocolError:
+        features = self.context.rules.features
+        return refusal_of_ending(ended.ending, ended.upload, declared=declared, features=features)
 
     def _source(self, request: web.Request) -> StreamSource:
         async def begin() -> None:

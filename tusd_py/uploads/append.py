@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass
 
 from protocol.errors import ModifyFinal, OffsetConflict, UploadRejected
+from protocol.tus.answers import refusals_tell_expiry
 from protocol.tus.patch import Append, check_append
 from protocol.upload import OPEN, Kind, Step, Transfer, Upload, UploadId
 from storage_backends.base import StorageError
@@ -24,7 +25,7 @@ from .finish import SYSTEM, announce_finished, finish
 from .line import Overtaken
 from .lookup import find_upload
 from .proof import check_whole
-from .receive import Ending, Source
+from .receive import Ending, Source, SourceEnded
 from .unnamed import give_back, naming
 
 log = get_logger("tusd_py.uploads")
@@ -46,14 +47,10 @@ async def append(
 ) -> Appended:
     """Append what the source gives. Raises the ProtocolErrors of `check_append` before any byte is read."""
     upload = await find_upload(context, identity, Action.APPEND, upload_id)
-    if upload.kind is Kind.FINAL:
-        # "The Server MUST respond with the 403 Forbidden status to PATCH requests against a final upload."
-        raise ModifyFinal
+    with refusals_tell_expiry(upload):
+        _refuse_in_vain(request, upload)
     if upload.state not in OPEN:
-        return _append_nothing(context, request, upload)
-    if request.offset < upload.offset:
-        # Certainly too low, whatever the present writer does: no reason to interrupt it.
-        raise OffsetConflict(sent=request.offset, current=None if upload.holder else upload.offset)
+        return await _append_nothing(context, request, upload, source)
     stored = await _append_whole(context, identity, upload, request, source)
     if stored is not None:
         return Appended(upload=stored, ending=Ending.COMPLETE)
@@ -71,13 +68,30 @@ async def append(
             )
             upload = lease.upload
     except NotOpen as complete:
-        return _append_nothing(context, request, complete.upload)
+        return await _append_nothing(context, request, complete.upload, source)
     return Appended(upload=await finish_soon(context, upload), ending=ending)
 
 
-def _append_nothing(context: Context, request: Append, upload: Upload) -> Appended:
+def _refuse_in_vain(request: Append, upload: Upload) -> None:
+    """What no writer who is at work now can make right. Raises ModifyFinal, OffsetConflict."""
+    if upload.kind is Kind.FINAL:
+        # "The Server MUST respond with the 403 Forbidden status to PATCH requests against a final upload."
+        raise ModifyFinal
+    if upload.state in OPEN and request.offset < upload.offset:
+        # No reason to interrupt it.
+        raise OffsetConflict(sent=request.offset, current=None if upload.holder else upload.offset)
+
+
+async def _append_nothing(context: Context, request: Append, upload: Upload, source: Source) -> Appended:
     """To a complete upload, nothing may be added; an empty PATCH at its end is a client making sure."""
     check_append(request, upload, context.rules.features)
+    try:
+        # A chunked body does not say beforehand that there is nothing in it.
+        if request.body.present and await source.read():
+            return Appended(upload=upload, ending=Ending.TOO_LONG)
+    except SourceEnded as ended:
+        return Appended(upload=upload, ending=ended.ending)
+    check_whole(b"", request.checksum)
     return Appended(upload=upload, ending=Ending.COMPLETE)
 
 
@@ -95,7 +109,8 @@ async def _append_whole(
     content = await source.whole(length)
     if content is None:
         return None
-    check_whole(content, request.checksum)
+    with refusals_tell_expiry(upload):
+        check_whole(content, request.checksum)
     try:
         await ask_to_finish(context.callbacks, upload)
     except UploadRejected:

@@ -3,8 +3,10 @@
 Belongs here: what is made and in which order. Not here: headers (protocol/tus/create.py), answers.
 """
 
+from dataclasses import replace
+
 from protocol.tus.create import Creation
-from protocol.upload import Dialect, Kind, Step, Upload, UploadId
+from protocol.upload import Dialect, Kind, Step, Transfer, Upload, UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 from tusd_py.metadata.upload_row import NewUpload
@@ -117,4 +119,5 @@ async def _take_body(
     if ending in JUDGEMENTS:
         # The client never learned the URL: nothing is left of an upload that contradicts itself.
         await context.rows.end(upload.id, Step.TERMINATE, actor=SYSTEM)
+        upload = replace(upload, state=Transfer.TERMINATED)
     return Appended(upload=await finish_soon(context, upload), ending=ending)
