@@ -13,9 +13,10 @@ from pathlib import Path
 from tests.clients import large
 from tests.clients.foreign import node_reason
 from tests.harness.server import Server
+from tests.histories.run import agree_with_the_model
 from tests.services.postgres import PostgresServer
 
-from . import contention, frozen, hostile, kills, latency, power, shutdown, trace
+from . import concatenation, contention, frozen, hostile, kills, latency, power, shutdown, trace
 from .report import Outcome
 
 Run = Callable[[Server, Outcome, int], Awaitable[Outcome]]
@@ -80,6 +81,18 @@ CASES: Sequence[Case] = (
         workers=2,
         postgres=True,
     ),
+    Case(
+        name="concatenation, killed during assembly",
+        run=partial(
+            concatenation.killed_in_assembly, size=concatenation.Size(partials=100, bytes_each=10 << 20)
+        ),
+        long=20,
+        slice=2,
+        slice_run=partial(
+            concatenation.killed_in_assembly, size=concatenation.Size(partials=24, bytes_each=1 << 20)
+        ),
+    ),
+    Case(name="histories against a model", run=agree_with_the_model, long=1000, slice=60),
     Case(name="two processes saturate SQLite", run=contention.saturate, long=10, slice=0),
     Case(name="worker frozen in the database lock", run=frozen.frozen_in_lock, long=20, slice=1, workers=2),
     Case(name="SIGTERM, 50 PATCHes", run=shutdown.terminate_in_flight, long=20, slice=1),

@@ -18,8 +18,10 @@ from typing import Any
 from protocol.upload import Transfer
 from storage_backends.filesystem.writer import FilesystemWriter
 from tusd_py.metadata import writing
+from tusd_py.metadata.upload_row import EXPIRES
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.writing import Advance
+from tusd_py.uploads import proof
 
 VARIABLE = "PLANTED_BUG"
 
@@ -90,6 +92,17 @@ def no_directory_sync() -> None:
     _replace(os, "fsync", sync_files_only)
 
 
+def no_checksum() -> None:
+    """Whatever a checksum says, the body is right."""
+    _replace(proof, "matches", lambda digest, wanted: True)
+
+
+def no_renewal() -> None:
+    """What arrives does not let an upload live longer."""
+    assert EXPIRES in writing._ADVANCE
+    writing._ADVANCE = writing._ADVANCE.replace(EXPIRES, "expires_at")
+
+
 def _replace(owner: object, name: str, by: Callable[..., Any]) -> None:
     setattr(owner, name, by)
 
@@ -99,4 +112,6 @@ BUGS: Mapping[str, Callable[[], None]] = {
     "no compare-and-set": no_compare_and_set,
     "release before the thread ends": release_before_the_thread_ends,
     "no directory sync": no_directory_sync,
+    "no checksum": no_checksum,
+    "no renewal": no_renewal,
 }

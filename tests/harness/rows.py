@@ -4,6 +4,7 @@ Belongs here: reading rows and listing files. Not here: what they should say (ch
 """
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -58,10 +59,11 @@ def _sqlite_path(server: Server) -> Path:
 
 def files_of(server: Server) -> Iterator[Path]:
     """Every file that should belong to an upload."""
-    for path in server.data.rglob("*"):
-        inside = path.relative_to(server.data).parts
-        if inside[0] != OWN_FOLDER and inside[0] != "lost+found" and path.is_file():
-            yield path
+    # os.walk goes on when the sweep removes a folder meanwhile; Path.rglob raises.
+    for folder, _, names in os.walk(server.data):
+        inside = Path(folder).relative_to(server.data).parts
+        if inside[:1] not in ((OWN_FOLDER,), ("lost+found",)):
+            yield from (Path(folder, name) for name in names)
 
 
 def pieces(server: Server, upload: Row, parts: list[Row]) -> list[Piece]:

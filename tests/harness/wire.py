@@ -104,6 +104,13 @@ class Connection:
             raise NoAnswer(f"{method}: the connection ended before the answer did: {error!r}") from error
         return Answer(status=status, headers=headers, body=body, seconds=time.monotonic() - began)
 
+    async def told_to_continue(self) -> None:
+        """Wait for 100 Continue. Raises NoAnswer when anything else comes, TimeoutError."""
+        async with asyncio.timeout(ANSWER_WITHIN):
+            head = await self._reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 100 "):
+            raise NoAnswer(f"wanted 100 Continue, found {head!r}")
+
     async def _final_head(self) -> tuple[int, dict[str, str]]:
         while True:
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
