@@ -4,6 +4,7 @@ Belongs here: SIGSTOP of one worker. Not here: kills, and power cuts, which free
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -22,6 +23,7 @@ from .report import Outcome
 MIB = 1 << 20
 LOCK_FREE_WITHIN = 4.0
 GIVE_UP_AFTER = 12.0
+ACCEPTED_WITHIN = 10.0
 
 
 async def overtaken(server: Server, outcome: Outcome, runs: int, frozen_for: float) -> Outcome:
@@ -43,7 +45,7 @@ async def _overtake_once(
     tracked = await client.create(content)
     reach = dice.randint(MIB, 20 * MIB)
     hanging = await client.patch_hanging(tracked, Plan(start=0, stop=content.length, reach=reach))
-    holder = worker_of(server, hanging.connection.local_port)
+    holder = await _worker_of(server, hanging.connection.local_port)
     os.kill(holder, signal.SIGSTOP)
     stopped = time.monotonic()
     try:
@@ -149,14 +151,29 @@ def _holds_write_lock(pid: int, data: Path) -> bool:
     return False
 
 
-def worker_of(server: Server, client_port: int) -> int:
-    """The worker that holds the server's end of the connection from `client_port`."""
-    inode = _inode_of(server.address.port, client_port)
-    for pid in server.worker_pids():
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+async def _worker_of(server: Server, client_port: int) -> int:
+    """The worker that holds the server's end of the connection from `client_port`.
+
+    Until one has accepted it, the kernel takes the bytes, and all that was sent may fit there.
+    """
+    holders: list[int] = []
+
+    def accepted() -> bool:
+        inode = _inode_of(server.address.port, client_port)
+        holders.extend(pid for pid in server.worker_pids() if _has_socket(pid, inode))
+        return bool(holders)
+
+    await until(accepted, "a worker takes the connection", ACCEPTED_WITHIN)
+    return holders[0]
+
+
+def _has_socket(pid: int, inode: str) -> bool:
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        # One that was closed meanwhile is not the one we look for.
+        with contextlib.suppress(FileNotFoundError):
             if str(descriptor.readlink()) == f"socket:[{inode}]":
-                return pid
-    raise AssertionError("no worker has taken the connection")
+                return True
+    return False
 
 
 def _inode_of(server_port: int, client_port: int) -> str:
