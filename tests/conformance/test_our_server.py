@@ -18,10 +18,17 @@ from tests.harness.server import ROOT, Server
 MAX_SIZE = 1 << 20
 
 
-@pytest.fixture
-def limited(tmp_path: Path) -> Server:
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Empty for SQLite; Postgres is only started where it is wanted."""
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("postgres_dsn"))
+
+
+@pytest.fixture(params=[1, 2], ids=["1 worker", "2 workers"])
+def limited(request: pytest.FixtureRequest, tmp_path: Path, database_url: str) -> Server:
     """With a largest size, so that the checks for it have something to ask."""
-    return Server(folder=tmp_path, settings={"uploads.max_size": str(MAX_SIZE)})
+    settings = {"uploads.max_size": str(MAX_SIZE)}
+    return Server(folder=tmp_path, database_url=database_url, workers=request.param, settings=settings)
 
 
 async def test_our_server_does_all_that_it_must(limited: Server) -> None:
