@@ -18,10 +18,10 @@ from .case import (
     CPU_PER_GIB,
     PEAK,
     RATE,
+    SERVER_CORES,
     UPLOADS,
     Aim,
     Case,
-    Column,
     Contender,
     Options,
     Reading,
@@ -35,7 +35,6 @@ ON_DISK = "tusd-py, power, disk"
 _PAUSE = 0.002
 _LONGER = 2
 """Large uploads are so many times as long as usual, so that there are enough answers for a p99."""
-_CORES = Column(key="server_cores", heading="server, cores")
 
 Beside = Callable[[Running, Options], Reading]
 
@@ -99,7 +98,7 @@ def _mixed(server: Running, options: Options) -> Reading:
         **latencies(asked),
         RATE.key: megabytes_per_second(large),
         UPLOADS.key: small.uploads / small.seconds,
-        _CORES.key: used.total / small.seconds,
+        SERVER_CORES.key: used.total / small.seconds,
     }
 
 
@@ -123,7 +122,7 @@ MIXED = Case(
         *latency_columns("POST"),
         *latency_columns("PATCH"),
         *latency_columns("HEAD"),
-        _CORES,
+        SERVER_CORES,
         PEAK,
     ),
     contenders=lambda options: _rows(options, _mixed),

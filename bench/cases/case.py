@@ -101,6 +101,7 @@ DATABASE_CPU = Column(key="database_cpu_ms_per_upload", heading="of Postgres", d
 UPLOADS = Column(key="uploads_per_s", heading="uploads/s", digits=0, is_compared=True)
 PEAK = Column(key="peak_mib", heading="peak RSS MiB", digits=0)
 RESIDENT = Column(key="resident_mib", heading="PSS MiB", digits=0)
+SERVER_CORES = Column(key="server_cores", heading="server, cores")
 LOAD_CORES = Column(key="load_cores", heading="load, cores")
 """CPU of the generator over time: near the number of its processes, it is what was measured."""
 

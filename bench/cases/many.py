@@ -15,18 +15,17 @@ from bench.subjects.subject import Running, Subject
 from bench.units import KIB, MIB
 from bench.watch import Watch
 
-from .case import PEAK, RESIDENT, Aim, Case, Column, Contender, Options, Reading
+from .case import PEAK, RESIDENT, SERVER_CORES, Aim, Case, Column, Contender, Options, Reading
 from .readings import fresh
 
 OURS = "tusd-py"
 TWO_WORKERS = "tusd-py, 2 workers"
 _RATE = KIB
 _BEFORE = Column(key="before_mib", heading="PSS before MiB", digits=0)
-_EACH = Column(key="each_kib", heading="KiB each", digits=1)
+EACH = Column(key="each_kib", heading="KiB each", digits=1)
 _OPEN = Column(key="open", heading="still open", digits=0)
 _THREADS = Column(key="threads", heading="threads", digits=0)
 _GROWTH = Column(key="growth_mib", heading="growth MiB", digits=1)
-_CORES = Column(key="server_cores", heading="server, cores")
 
 _MOST_MEMORY = 250
 _MOST_THREADS = 64
@@ -59,7 +58,7 @@ def _idle_reading(server: Running, options: Options) -> Reading:
         _BEFORE.key: before.resident / MIB,
         RESIDENT.key: after.resident / MIB,
         PEAK.key: after.peak / MIB,
-        _EACH.key: (after.resident - before.resident) / KIB / options.idle,
+        EACH.key: (after.resident - before.resident) / KIB / options.idle,
         _OPEN.key: outcome.open,
         _THREADS.key: threads,
     }
@@ -83,14 +82,14 @@ def _slow_reading(server: Running, options: Options) -> Reading:
         _THREADS.key: max(watch.threads),
         RESIDENT.key: max(watch.resident) / MIB,
         _GROWTH.key: watch.growth() / MIB,
-        _CORES.key: used.total / outcome.seconds,
+        SERVER_CORES.key: used.total / outcome.seconds,
     }
 
 
 IDLE = Case(
     name="idle",
     meaning="Keep-alive connections that ask once and then say nothing.",
-    columns=(RESIDENT, _BEFORE, _EACH, PEAK, _OPEN, _THREADS),
+    columns=(RESIDENT, _BEFORE, EACH, PEAK, _OPEN, _THREADS),
     contenders=_idle,
     most_rounds=2,
     aims=(
@@ -102,7 +101,7 @@ IDLE = Case(
 SLOW = Case(
     name="slow",
     meaning="Clients that send 1 KiB a second, and are cut off; what they had sent must be there.",
-    columns=(_THREADS, RESIDENT, _GROWTH, _CORES),
+    columns=(_THREADS, RESIDENT, _GROWTH, SERVER_CORES),
     contenders=_slow,
     most_rounds=2,
     aims=(
