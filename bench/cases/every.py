@@ -6,7 +6,7 @@ Belongs here: the list. Not here: a case.
 from .beside import HEAD, MIXED
 from .case import Case
 from .full import FULL
-from .large import LARGE, LARGE_ON_DISK, PATCHES, TWIN
+from .large import LARGE, LARGE_ON_DISK, MANY_PATCHES, PATCHES, TWIN
 from .many import IDLE, SLOW
 from .power import POWER
 from .small import SMALL_POWER, SMALL_UPLOADS
@@ -16,6 +16,7 @@ CASES: tuple[Case, ...] = (
     LARGE,
     LARGE_ON_DISK,
     PATCHES,
+    MANY_PATCHES,
     POWER,
     SMALL_UPLOADS,
     SMALL_POWER,

@@ -4,6 +4,7 @@ Belongs here: the cases with large bodies and nothing beside them. Not here: the
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.load.loads import LargeLoad
@@ -11,7 +12,7 @@ from bench.subjects import floors
 from bench.subjects.ours import Ours
 from bench.subjects.peers import TUS_NODE, peers, tus_node, tusd
 from bench.subjects.subject import Subject
-from bench.units import MIB
+from bench.units import GIB, KIB, MIB
 
 from .case import (
     CPU_PER_GIB,
@@ -22,6 +23,7 @@ from .case import (
     USER_PER_GIB,
     Aim,
     Case,
+    Column,
     Contender,
     Options,
     Reading,
@@ -36,6 +38,10 @@ WITH_SHA256 = "tusd-py, Upload-Checksum sha256"
 
 _COLUMNS = (CPU_PER_GIB, USER_PER_GIB, SYSTEM_PER_GIB, RATE, PEAK, LOAD_CORES)
 _PATCH = 8 * MIB
+_SMALL_PATCH = 4 * KIB
+_FEW, _MANY = 1_000, 16_000
+IN_FEW, IN_MANY = (f"an upload in {count:,} PATCHes" for count in (_FEW, _MANY))
+CPU_PER_PATCH = Column(key="cpu_ms_per_patch", heading="CPU ms/PATCH", digits=3, is_compared=True)
 _DIGEST_LIMIT = 2.2
 
 
@@ -92,6 +98,28 @@ def _patches(options: Options) -> Sequence[Contender]:
     ]
 
 
+def _many_patches(options: Options) -> Sequence[Contender]:
+    return [_of_patches(IN_FEW, _FEW, options), _of_patches(IN_MANY, _MANY, options)]
+
+
+def _of_patches(name: str, count: int, options: Options) -> Contender:
+    """One upload in that many PATCHes."""
+    length = count * _SMALL_PATCH
+    one = row(
+        Ours().subject(name),
+        options.memory,
+        replace(options, connections=1, length=length),
+        patch=_SMALL_PATCH,
+    )
+
+    def measure() -> Reading:
+        found = one.measure()
+        each = found[CPU_PER_GIB.key] * length / GIB / count
+        return {**found, CPU_PER_PATCH.key: each * 1000}
+
+    return replace(one, measure=measure)
+
+
 def _twin(options: Options) -> Sequence[Contender]:
     here = options.memory
     return [row(floors.c_floor(), here, options), row(floors.floor(), here, options)]
@@ -125,6 +153,15 @@ PATCHES = Case(
     columns=(*_COLUMNS, *latency_columns("PATCH")),
     contenders=_patches,
     reference=floors.FLOOR,
+)
+
+MANY_PATCHES = Case(
+    name="many-patches",
+    meaning="One upload in many PATCHes of 4 KiB: does the last cost more than the first?",
+    columns=(CPU_PER_PATCH, *latency_columns("PATCH"), PEAK),
+    contenders=_many_patches,
+    reference=IN_FEW,
+    aims=(Aim(contender=IN_MANY, column=CPU_PER_PATCH, at_most=1.15, of=IN_FEW),),
 )
 
 TWIN = Case(

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases.case import CPU_PER_GIB, CPU_PER_UPLOAD, DATABASE_CPU, Column
+from bench.cases.large import CPU_PER_PATCH, IN_FEW
 from bench.cases.many import EACH
-from bench.cases.small import WITH_UPLOAD
 from bench.units import KIB
 
-ONE, TWO = "tusd-py", "tusd-py, 2 workers"
+ONE = "tusd-py"
 ON_POSTGRES = "tusd-py, 2 workers, Postgres"
 
 SMALL_TRANSACTIONS = 3
@@ -52,7 +52,7 @@ class Costs:
     upload: float
     """Of a worker for an upload of a few KiB in two requests, POST and PATCH."""
     request: float
-    """Of a worker for one request more: a PATCH that moves the line."""
+    """Of a worker for one request more: a small PATCH to an upload that has begun."""
     gib: float
     """Of a worker for receiving and writing 2^30 bytes."""
     transaction: float
@@ -73,12 +73,10 @@ def read_figures(path: Path) -> Figures:
 
 def costs_of(figures: Figures) -> Costs:
     """Raises NotMeasured."""
-    in_two = figures.median("small", TWO, CPU_PER_UPLOAD)
-    in_one = figures.median("small", TWO + WITH_UPLOAD, CPU_PER_UPLOAD)
     database = figures.median("small", ON_POSTGRES, DATABASE_CPU)
     return Costs(
         upload=figures.median("small", ON_POSTGRES, CPU_PER_UPLOAD) / 1000,
-        request=(in_two - in_one) / 1000,
+        request=figures.median("many-patches", IN_FEW, CPU_PER_PATCH) / 1000,
         gib=figures.median("large", ONE, CPU_PER_GIB),
         transaction=database / 1000 / SMALL_TRANSACTIONS,
         connection=figures.median("idle", ONE, EACH) * KIB,

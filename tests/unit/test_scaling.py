@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from bench.cases.large import IN_FEW
 from bench.scaling.check import points
-from bench.scaling.costs import ON_POSTGRES, ONE, TWO, Costs, NotMeasured, costs_of, read_figures
+from bench.scaling.costs import ON_POSTGRES, ONE, Costs, NotMeasured, costs_of, read_figures
 from bench.scaling.model import Cluster, Workload, capacities, first_wall
 from bench.units import GIB, KIB, MIB
 
@@ -21,8 +22,6 @@ CLUSTER = Cluster(nodes=2, cores=4, postgres_cores=3, network=GIB, store=4 * GIB
 CASES: dict[str, Any] = {
     "small": {
         "readings": {
-            TWO: [{"cpu_ms_per_upload": 1.0}, {"cpu_ms_per_upload": 3.0}, {"cpu_ms_per_upload": 1.4}],
-            f"{TWO}, creation-with-upload": [{"cpu_ms_per_upload": 0.9}],
             ON_POSTGRES: [
                 {
                     "cpu_ms_per_upload": 1.5,
@@ -34,6 +33,11 @@ CASES: dict[str, Any] = {
         }
     },
     "large": {"readings": {ONE: [{"cpu_s_per_gib": 0.8}]}},
+    "many-patches": {
+        "readings": {
+            IN_FEW: [{"cpu_ms_per_patch": 0.1}, {"cpu_ms_per_patch": 0.5}, {"cpu_ms_per_patch": 7.0}]
+        }
+    },
     "patches": {"readings": {ONE: [{"cpu_s_per_gib": 0.9}]}},
     "idle": {"readings": {ONE: [{"each_kib": 10.0}]}},
 }
