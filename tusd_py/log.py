@@ -11,9 +11,11 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -49,10 +51,37 @@ class _Event(dict[str, Any]):
         return " ".join([str(self.get("event", "")), *fields])
 
 
+@dataclass(frozen=True, slots=True)
+class _Outlet:
+    """Where `configure` sent our events. By way of `logging`, each would cost twice as much."""
+
+    handler: logging.StreamHandler[TextIO]
+    render: Processor
+
+    def is_open(self) -> bool:
+        """False once somebody took our handler away: then it is as if nobody had configured."""
+        return self.handler in logging.root.handlers
+
+    def write(self, name: str, level: str, event: EventDict) -> None:
+        first = _stamped(None, "", {"level": level, "event": event.pop("event", ""), "logger": name})
+        line = cast(str, self.render(None, "", _in_order(None, "", {**first, **event})))
+        # As `logging` does it: a full disk under the log, or nobody reading it, stops nobody.
+        with self.handler.lock or nullcontext(), suppress(OSError, ValueError):
+            self.handler.stream.write(line + "\n")
+            self.handler.flush()
+
+
+_outlet: _Outlet | None = None
+_stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+
 def _as_logging_call(
-    _logger: WrappedLogger, _method: str, event: EventDict
+    logger: WrappedLogger, method: str, event: EventDict
 ) -> tuple[tuple[_Event], dict[str, Any]]:
     """The last of our processors: what to call the standard library's logger with."""
+    if _outlet is not None and _outlet.is_open() and not any(name in event for name in _UNFORMATTED):
+        _outlet.write(logger.name, method, event)
+        raise structlog.DropEvent
     passed = {name: event.pop(name) for name in _UNFORMATTED if name in event}
     return (_Event(event),), passed
 
@@ -160,8 +189,11 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 def configure(settings: Log, *, stream: TextIO | None = None) -> None:
     """Send this process's events to `stream` (standard error). May be called again. Never when embedded."""
+    global _outlet  # noqa: PLW0603 - as `logging` itself, one for the process
     out = sys.stderr if stream is None else stream
-    _replace_handlers(_handler(settings, out))
+    handler = _handler(settings, out)
+    _replace_handlers(handler)
+    _outlet = _Outlet(handler, _renderer(settings, out))
     logging.captureWarnings(capture=True)
     structlog.configure(
         processors=_CHAIN,
@@ -184,7 +216,7 @@ def _replace_handlers(handler: logging.Handler) -> None:
     root.addHandler(handler)
 
 
-def _handler(settings: Log, out: TextIO) -> logging.Handler:
+def _handler(settings: Log, out: TextIO) -> logging.StreamHandler[TextIO]:
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -193,7 +225,7 @@ def _handler(settings: Log, out: TextIO) -> logging.Handler:
                 structlog.processors.format_exc_info,
                 _mask_traces,
                 _drop_plumbing,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _stamped,
                 _in_order,
                 _renderer(settings, out),
             ],

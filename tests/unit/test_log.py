@@ -1,5 +1,6 @@
 """Log lines: one a line, no secrets, whatever is thrown at them."""
 
+import errno
 import io
 import json
 import logging
@@ -273,3 +274,16 @@ assert not structlog.is_configured()
     )
     assert outcome.stdout == "HOST tusd_py.x INFO upload.created upload=0f token=*** name=a\\x0ab\n"
     assert outcome.stderr == "upload.lost upload=0f token=***\n"
+
+
+class _Full(io.StringIO):
+    """A log on a disk that is full."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(written: io.StringIO) -> None:
+    configure(Log(format="json"), stream=_Full())
+    get_logger("tusd_py.test").info("said.in.vain")
+    assert not written.getvalue()
