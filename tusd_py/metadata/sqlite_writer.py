@@ -1,7 +1,8 @@
 """The one thread of a process that writes to SQLite.
 
-It takes every script that waits, up to `BATCH`, and runs them under one lock and one COMMIT, each in a
-savepoint of its own; the loop hears of all of them at once. Nothing is answered before the COMMIT returned.
+It takes every script that waits, up to `BATCH`, and runs them under one lock and one COMMIT; the loop hears
+of all of them at once. Nothing is answered before the COMMIT returned. When one of them raises, all are
+undone and run again, each in a savepoint of its own: rare, and savepoints cost as much as many a script.
 
 Belongs here: the thread, its connection, grouping. Not here: locking (write_lock.py), reads (sqlite.py).
 """
@@ -128,9 +129,8 @@ class Writer:
             return
         connection = self._connected()
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            for order in orders:
-                self._run(connection, order)
+            if not self._run_plainly(connection, orders):
+                self._run_apart(connection, orders)
         except sqlite3.Error as problem:
             self._abandon(connection)
             _fail(orders, problem, DatabaseError)
@@ -144,6 +144,25 @@ class Writer:
                 problem,
                 DatabaseError if problem.sqlite_errorcode in _NOT_COMMITTED else OutcomeUnknown,
             )
+
+    def _run_plainly(self, connection: sqlite3.Connection, orders: Sequence[Order]) -> bool:
+        """Run them in one open transaction. False, with nothing done, when one of them raised."""
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for order in orders:
+                order.result = self._drive(connection, order.work())
+        except Exception:  # noqa: BLE001 - it is raised again, and told to whose it is
+            # Which one, and whether it undid everything, shows when they run apart.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            return False
+        return True
+
+    def _run_apart(self, connection: sqlite3.Connection, orders: Sequence[Order]) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        for order in orders:
+            order.result = None
+            self._run(connection, order)
 
     def _run(self, connection: sqlite3.Connection, order: Order) -> None:
         connection.execute("SAVEPOINT script")
