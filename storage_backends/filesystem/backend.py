@@ -21,7 +21,6 @@ from storage_backends.base import (
     Segment,
     StorageBroken,
     StorageError,
-    StorageFull,
     StorageMissing,
     Stored,
     Synced,
@@ -33,9 +32,11 @@ from . import walk
 from .assembly import Piece, copy, pieces
 from .dirty import DirtyLedger
 from .folder import Folders, Made
+from .gathered import Gathered
 from .lane import Lane, claimed, to_the_end
 from .oserrors import told_as_storage_error, told_as_write_error
 from .preallocation import Preallocation
+from .room import Room, look_at
 from .root import make_root, probe, told_to_the_operator
 from .whole import WholeFiles, close_made, is_sealed
 from .writer import FilesystemWriter, Opened
@@ -52,9 +53,6 @@ _BATCH = 512
 
 _SYNCS = 64
 """Files synced by one disk operation."""
-
-_FLOOR_SHARE = 50
-"""The free-space floor is never more than one part in this many of the disk (2 %)."""
 
 
 class FilesystemBackend:
@@ -83,6 +81,8 @@ class FilesystemBackend:
         self._folders = Folders(root, dir_perms=dir_perms, durability=durability)
         self._whole = WholeFiles(self._folders, file_perms=file_perms, durability=durability)
         self._ledger = DirtyLedger()
+        self._gathered = Gathered(executor)
+        self._room: Room | None = None
 
     async def open(self) -> None:
         await self._run(self._open)
@@ -139,7 +139,9 @@ class FilesystemBackend:
         return Opened(file=made.file, unsynced_folder=made.folder)
 
     async def put(self, upload_id: str, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:
-        return await self._run(partial(self._put, upload_id, ref, content, sealed=sealed))
+        put = partial(self._put, upload_id, ref, content, sealed=sealed)
+        # A sync takes long, and several at once share the disk's work; the page cache is quick.
+        return await (self._run(put) if self._durability is Durability.POWER else self._gathered.run(put))
 
     def _put(self, upload_id: str, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:
         stored = self._whole.put(ref, content, sealed=sealed)
@@ -252,19 +254,12 @@ class FilesystemBackend:
     # Room and syncing
 
     async def ensure_room(self, wanted: int) -> None:
-        if self._free_space_floor:
-            await self._run(partial(self._ensure_room, wanted))
-
-    def _ensure_room(self, wanted: int) -> None:
-        root = self._folders.root()
-        try:
-            disk = os.fstatvfs(root)
-        finally:
-            os.close(root)
-        free = disk.f_bavail * disk.f_frsize
-        floor = min(self._free_space_floor, disk.f_blocks * disk.f_frsize // _FLOOR_SHARE)
-        if free - wanted < floor:
-            raise StorageFull(f"{free} bytes are free, wanted {wanted} and a reserve of {floor}")
+        if not self._free_space_floor:
+            return
+        room = self._room
+        if room is None or not room.is_recent() or not room.has(wanted):
+            room = self._room = await self._run(partial(look_at, self._folders.root, self._free_space_floor))
+        room.check(wanted)
 
     def adopt_dirty(self, written: Sequence[Synced]) -> None:
         for one in written:
