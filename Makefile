@@ -8,23 +8,31 @@ VENV := .venv
 BIN := $(VENV)/bin
 NODE := tests/clients/node
 PEERS := bench/peers
+PAGE := tusd_py/server/web/index.html
 DATA ?= data
 HOST ?= 127.0.0.1
 PORT ?= 8080
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check crash bench packages lock clean
+.PHONY: help setup run test check crash bench web screenshots packages lock clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: $(VENV)/.ready $(if $(shell command -v npm),$(NODE)/node_modules/.ready) ## a virtual environment with everything; quick when it is there
+setup: $(VENV)/.ready $(PAGE) $(if $(shell command -v npm),$(NODE)/node_modules/.ready) ## a virtual environment with everything; quick when it is there
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+# The page is built with the machine's Node, or else with one from PyPI.
+$(PAGE): $(VENV)/.ready $(wildcard web/*.*) $(shell find web/src -type f)
+	@$(BIN)/python -c 'import sys; sys.path.insert(0, "web"); import make_page; sys.exit(not make_page.find_node())' \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[node]'
+	$(BIN)/python web/make_page.py
 	@touch $@
 
 $(NODE)/node_modules/.ready: $(NODE)/package-lock.json
@@ -42,6 +50,8 @@ run: setup ## start the server with what is built in, in ./data
 	@echo
 	@exec $(BIN)/tusd-py serve --host $(HOST) --port $(PORT) --upload-dir $(DATA) $(ARGS)
 
+web: setup ## the page, after a change in web/ (see docs/page.md)
+
 test: setup packages ## every test, at most 15 minutes on two cores
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -49,10 +59,14 @@ check: setup ## format, lint, types, and which way imports point
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python web/make_page.py check
 	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
 crash: setup packages ## the crash suite at length, with a table; ARGS='kill --runs 200 --seed 7' for a part
 	$(BIN)/python -m tests.crash $(ARGS)
+
+screenshots: setup packages ## the pictures of the README, taken from the real page
+	$(BIN)/python -m tests.clients.browser.screenshots $(ARGS)
 
 bench: setup packages $(VENV)/.bench $(PEERS)/.venv/.ready $(if $(shell command -v npm),$(PEERS)/node_modules/.ready) ## figures, beside other servers; ARGS=--quick, or ARGS='large --rounds 5'
 	$(BIN)/python -m bench $(ARGS)
@@ -77,11 +91,11 @@ packages:
 lock: ## write requirements.lock anew from what pyproject.toml allows
 	rm -rf $(VENV)-lock
 	$(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,node]'
 	{ echo '# Versions that the tests ran with; made by `make lock`.'; \
 	  $(VENV)-lock/bin/python -m pip freeze --exclude tusd-py; } > requirements.lock
 	rm -rf $(VENV)-lock
 
 clean: ## everything that was made, but not ./data
-	rm -rf $(VENV) $(NODE)/node_modules $(PEERS)/node_modules $(PEERS)/.venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) web/node_modules tusd_py/server/web $(NODE)/node_modules $(PEERS)/node_modules $(PEERS)/.venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

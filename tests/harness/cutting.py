@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts connections, for clients that cannot be told to break off.
+"""A TCP proxy that counts, slows and cuts connections, for clients that cannot be told to break off.
 
 Belongs here: forwarding, and one cut after so many bytes. Not here: what the client does then.
 """
@@ -19,11 +19,14 @@ class CuttingProxy:
     """Forwards to `target`; cuts when all clients together have sent each of `cuts` bytes."""
 
     target: Address
-    cuts: Sequence[int]
+    cuts: Sequence[int] = ()
+    rate: float = 0
+    """Bytes per second of each connection; 0 is as fast as it goes."""
     address: Address = field(default_factory=lambda: Address("127.0.0.1", free_port()))
     done: int = 0
     """How many cuts were made."""
-    _sent: int = 0
+    sent: int = 0
+    """Bytes from all clients together, heads of requests too."""
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -33,15 +36,23 @@ class CuttingProxy:
             yield
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream_reader, upstream_writer = await asyncio.open_connection(self.target.host, self.target.port)
+        try:
+            upstream_reader, upstream_writer = await asyncio.open_connection(
+                self.target.host, self.target.port
+            )
+        except ConnectionError:
+            writer.transport.abort()  # nobody is there, and the client hears it
+            return
         ends = [writer.transport, upstream_writer.transport]
         answering = asyncio.create_task(_copy(upstream_reader, writer))
         try:
             while block := await reader.read(BLOCK):
-                self._sent += len(block)
+                self.sent += len(block)
+                if self.rate:
+                    await asyncio.sleep(len(block) / self.rate)
                 upstream_writer.write(block)
                 await upstream_writer.drain()
-                if self.done < len(self.cuts) and self._sent >= self.cuts[self.done]:
+                if self.done < len(self.cuts) and self.sent >= self.cuts[self.done]:
                     self.done += 1
                     break
         except ConnectionError:

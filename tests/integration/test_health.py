@@ -1,4 +1,4 @@
-"""Health, readiness and the page."""
+"""Health, readiness and the plain page."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from tusd_py.config.settings import Settings
 from tusd_py.server.errors import install
 from tusd_py.server.health import PATIENCE, Readiness, add_health
 from tusd_py.server.metrics import Metrics
-from tusd_py.server.page import add_page
+from tusd_py.server.plain_page import add_plain_page
 from tusd_py.server.runner import TusRunner
 from tusd_py.server.sockets import open_sockets
 
@@ -26,7 +26,7 @@ async def serving(
     app = web.Application()
     install(app, settings, meter=Metrics(version="0"))
     add_health(app, readiness)
-    add_page(app, settings)
+    add_plain_page(app, settings)
     listening = open_sockets(settings.server, backlog=5, environ={})
     runner = TusRunner(app, settings=settings)
     await runner.setup()
@@ -101,7 +101,7 @@ async def test_many_who_ask_cost_one_check() -> None:
     assert asked == 1
 
 
-async def test_the_page_says_where_to_upload_and_runs_nothing() -> None:
+async def test_the_plain_page_says_where_to_upload_and_runs_nothing() -> None:
     settings = settings_with(server={"public_url": 'https://files.org/"><script>'})
     async with serving(Readiness(), settings) as (client, url), client.get(url) as answer:
         text = await answer.text()

@@ -25,6 +25,8 @@ class Server:
     """Path of a Unix socket to listen on instead of host and port."""
     base_path: str = "/files/"
     """Path under which uploads live."""
+    page: bool = True
+    """Serve the upload page at /."""
     public_url: str = ""
     """What clients see before the base path, e.g. "https://uploads.example.org"; makes Location
     independent of any header."""

@@ -16,7 +16,7 @@ from tests.clients.foreign import PROJECT
 from tests.harness.content import Content
 
 CHROMIUM = shutil.which("chromium")
-_QUIET = (
+QUIET = (
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -57,7 +57,7 @@ async def bundle(folder: Path) -> Path:
 async def chromium() -> AsyncIterator[Browser]:
     """Headless."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_QUIET))
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         try:
             yield browser
         finally:

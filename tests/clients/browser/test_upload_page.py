@@ -1,0 +1,278 @@
+"""The built-in page in Chromium: what a person sees, and what arrives."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.harness.checker import download
+from tests.harness.content import Content
+from tests.harness.cutting import CuttingProxy
+from tests.harness.rows import fetch
+from tests.harness.server import Server
+from tests.harness.wire import request
+
+from .journeys import Journey, through_everything
+from .visitor import Visitor, browsing, page_reason, profile, visit, write_files
+
+MIB = 1 << 20
+
+pytestmark = pytest.mark.skipif(page_reason() is not None, reason=page_reason() or "")
+
+
+def _content(folder: Path, name: str, length: int, seed: int) -> tuple[Path, Content]:
+    content = Content(seed=seed, length=length)
+    folder.mkdir(exist_ok=True)
+    return content.write_to(folder / name), content
+
+
+async def _arrived(server: Server, visitor: Visitor, name: str, content: Content) -> bool:
+    """The link that the page shows gives what was sent."""
+    url = await visitor.row(name).get_by_role("link").get_attribute("href") or ""
+    found = await download(server.address, "/files/" + url.rpartition("/files/")[2])
+    return found == (200, content.length, content.sha256())
+
+
+async def test_a_dropped_file_moves_and_arrives_and_nothing_is_complained_of(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
+    proxy = CuttingProxy(target=server.address, rate=16 * MIB)
+    async with proxy.running(), browsing() as context:
+        visitor = await visit(context, proxy.address.url)
+        assert await visitor.accessibility_faults() == []
+        await visitor.drop(path)
+        await expect(visitor.badge("film.mkv", "Uploading")).to_be_visible()
+        await visitor.until_percent("film.mkv", 20)
+        first = await visitor.percent("film.mkv")
+        await visitor.until_percent("film.mkv", first + 20)
+        await expect(visitor.row("film.mkv")).to_contain_text(
+            re.compile(r"of 25\.2 MB · [\d.]+ MB/s · \d+ sec left")
+        )
+        assert await visitor.accessibility_faults() == []
+        await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible(timeout=20_000)
+        assert await _arrived(server, visitor, "film.mkv", content)
+        async with visitor.page.expect_download() as started:
+            await visitor.row("film.mkv").get_by_role("link", name="Download").click()
+        saved = await (await started.value).path()
+        assert hashlib.sha256(saved.read_bytes()).hexdigest() == content.sha256()
+        assert await visitor.accessibility_faults() == []
+        assert await visitor.violations() == []
+        assert (visitor.errors, visitor.foreign) == ([], [])
+
+
+async def test_an_upload_goes_on_through_cuts_a_killed_server_and_a_reload(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    path, content = _content(tmp_path / "in", "big.iso", 64 * MIB, seed)
+    journey = Journey(path=path, content=content, rate=20 * MIB)
+    assert await through_everything(server, journey) == []
+
+
+async def test_a_thousand_small_files_arrive_while_the_page_answers(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    paths = write_files(tmp_path / "in", 1000, 10 * 1024, seed)
+    async with browsing() as context:
+        visitor = await visit(context, server.address.url)
+        await visitor.drop(tmp_path / "in")
+        await expect(
+            visitor.page.get_by_role("heading", name=re.compile(r"of 1000 uploaded"))
+        ).to_be_visible()
+        await visitor.longest_task()  # what reading the folder took
+        await visitor.page.mouse.wheel(0, 20_000)
+        heading = visitor.page.get_by_role("heading", name="1000 files uploaded")
+        await expect(heading).to_be_visible(timeout=60_000)
+        longest = await visitor.longest_task()
+        assert longest <= 200, f"the page answered nobody for {longest:.0f} ms"
+        assert await visitor.page.get_by_role("listitem").count() < 60
+        assert visitor.errors == []
+    rows = await fetch(server, "SELECT sum(length) AS bytes, count(*) AS number FROM versions")
+    assert (rows[0]["bytes"], rows[0]["number"]) == (1000 * 10 * 1024, 1000)
+    stored = {
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in server.data.rglob("*")
+        if path.is_file() and path.stat().st_size == 10 * 1024
+    }
+    assert {hashlib.sha256(path.read_bytes()).hexdigest() for path in paths} <= stored
+
+
+async def test_by_keyboard_alone(server: Server, tmp_path: Path, seed: int) -> None:
+    path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
+    proxy = CuttingProxy(target=server.address, rate=12 * MIB)
+    async with proxy.running(), browsing() as context:
+        visitor = await visit(context, proxy.address.url)
+        keyboard = visitor.page.keyboard
+        await keyboard.press("Tab")
+        async with visitor.page.expect_file_chooser() as asked:
+            await keyboard.press("Enter")
+        await (await asked.value).set_files(path)
+        await expect(visitor.badge("film.mkv", "Uploading")).to_be_visible()
+
+        async def reach(name: str) -> None:
+            for _ in range(20):
+                if await visitor.page.get_by_role("button", name=name).evaluate(
+                    "node => node === document.activeElement"
+                ):
+                    return
+                await keyboard.press("Tab")
+            pytest.fail(f"Tab does not reach {name}")
+
+        await reach("Pause: film.mkv")
+        await keyboard.press("Space")
+        await expect(visitor.badge("film.mkv", "Paused")).to_be_visible()
+        # The button that did it is now the one that undoes it, and still has the focus.
+        await reach("Resume: film.mkv")
+        await keyboard.press("Enter")
+        await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible(timeout=20_000)
+        await reach("Copy link: film.mkv")
+        assert await _arrived(server, visitor, "film.mkv", content)
+
+
+async def test_a_file_that_is_too_large_is_told_so_and_not_sent(tmp_path: Path) -> None:
+    settings = {"uploads.max_size": "1MB"}
+    async with Server(folder=tmp_path, settings=settings) as server, browsing() as context:
+        visitor = await visit(context, server.address.url)
+        await expect(visitor.page.get_by_text("Up to 1 MB per file.")).to_be_visible()
+        paths = [*write_files(tmp_path / "in", 1, 2_500_000, 1), *write_files(tmp_path / "fit", 2, 1000, 2)]
+        await visitor.drop(paths[0], paths[2])
+        await expect(visitor.row("small0000.bin")).to_contain_text("Too large: 2.5 MB, the limit is 1 MB")
+        await expect(visitor.badge("small0001.bin", "Uploaded")).to_be_visible()
+        assert await visitor.accessibility_faults() == []
+        assert len(await fetch(server, "SELECT id FROM uploads")) == 1
+
+
+async def test_small_files_go_on_by_themselves_after_a_reload_and_one_paused_stays_so(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    first, content = _content(tmp_path / "in", "first.bin", 6 * MIB, seed)
+    other, _ = _content(tmp_path / "in", "other.bin", 5 * MIB, seed + 1)
+    proxy = CuttingProxy(target=server.address, rate=MIB)
+    async with proxy.running(), browsing() as context:
+        visitor = await visit(context, proxy.address.url)
+        await visitor.drop(first, other)
+        await visitor.until_percent("first.bin", 20)
+        await visitor.until_percent("other.bin", 20)
+        await visitor.row("other.bin").get_by_role("button", name="Pause").click()
+        await expect(visitor.badge("other.bin", "Paused")).to_be_visible()
+        await visitor.page.reload()
+        assert visitor.dialogs == ["beforeunload"]
+        proxy.rate = 0
+        await expect(visitor.badge("first.bin", "Uploaded")).to_be_visible(timeout=20_000)
+        await expect(visitor.badge("other.bin", "Paused")).to_be_visible()
+        assert await _arrived(server, visitor, "first.bin", content)
+    assert len(await fetch(server, "SELECT id FROM uploads")) == 2
+
+
+async def test_an_upload_goes_on_after_the_browser_was_started_again(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
+    wrong, _ = _content(tmp_path / "in", "other.mkv", 24 * MIB, seed + 1)
+    proxy = CuttingProxy(target=server.address, rate=16 * MIB)
+    async with proxy.running():
+        async with profile(tmp_path / "profile") as context:
+            visitor = await visit(context, proxy.address.url)
+            await visitor.drop(path)
+            await visitor.until_percent("film.mkv", 40)
+        async with profile(tmp_path / "profile") as context:
+            visitor = await visit(context, proxy.address.url)
+            await expect(visitor.page.get_by_role("heading", name="Unfinished uploads")).to_be_visible()
+            await expect(visitor.row("film.mkv")).to_contain_text(re.compile(r"[3-9]\d ?% sent"))
+            assert await visitor.accessibility_faults() == []
+            choose = visitor.page.get_by_role("button", name="Choose the file: film.mkv")
+            await visitor.choose(choose, wrong)
+            await expect(visitor.page.get_by_text("That is another file.")).to_be_visible()
+            before = proxy.sent
+            await visitor.choose(choose, path)
+            await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible(timeout=20_000)
+            assert proxy.sent - before < content.length * 0.7
+            assert await _arrived(server, visitor, "film.mkv", content)
+            await visitor.page.reload()
+            await expect(visitor.page.get_by_role("button", name="Choose files")).to_be_visible()
+            await expect(visitor.page.get_by_role("heading", name="Unfinished uploads")).to_have_count(0)
+    assert len(await fetch(server, "SELECT id FROM uploads")) == 1
+
+
+async def test_another_tab_leaves_what_this_one_sends_alone(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    path, _ = _content(tmp_path / "in", "film.mkv", 6 * MIB, seed)
+    proxy = CuttingProxy(target=server.address, rate=MIB)
+    async with proxy.running(), browsing() as context:
+        visitor = await visit(context, proxy.address.url)
+        await visitor.drop(path)
+        await visitor.until_percent("film.mkv", 5)
+        second = await visit(context, proxy.address.url)
+        await second.page.wait_for_timeout(1_000)  # longer than a tab waits for the others
+        await expect(second.row("film.mkv")).to_have_count(0)
+        proxy.rate = 0
+        await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible(timeout=20_000)
+
+
+async def test_cancelling_can_be_undone_and_otherwise_deletes(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    path, _ = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
+    proxy = CuttingProxy(target=server.address, rate=2 * MIB)
+    async with proxy.running(), browsing() as context:
+        visitor = await visit(context, proxy.address.url)
+        await visitor.drop(path)
+        await visitor.until_percent("film.mkv", 10)
+        cancel = visitor.row("film.mkv").get_by_role("button", name="Cancel")
+        await cancel.click()
+        await expect(visitor.row("film.mkv")).to_have_count(0)
+        await visitor.page.get_by_role("button", name="Undo").click()
+        await visitor.until_percent("film.mkv", 10)
+        await cancel.click()
+        async with visitor.page.expect_request(lambda sent: sent.method == "DELETE") as deleting:
+            await visitor.page.get_by_role("button", name="Close").click()
+        answered = await (await deleting.value).response()
+        assert answered is not None
+        assert answered.status == 204
+        url = (await deleting.value).url
+    answer = await request(
+        server.address, "HEAD", "/files/" + url.rpartition("/")[2], [("Tus-Resumable", "1.0.0")]
+    )
+    assert answer.status == 410
+
+
+async def test_a_folder_keeps_its_paths_and_doubles_are_noticed(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    folder = tmp_path / "holiday"
+    write_files(folder / "day1", 2, 100, seed)
+    (inside,) = write_files(folder / "day2" / "evening", 1, 0, seed)
+    async with browsing(locale="de-DE") as context:
+        visitor = await visit(context, server.address.url)
+        await visitor.drop(folder)
+        await expect(visitor.page.get_by_role("heading", name="3 Dateien hochgeladen")).to_be_visible()
+        await expect(visitor.row("holiday/day2/evening/small0000.bin")).to_be_visible()
+        await expect(visitor.badge("day1/small0001.bin", "Hochgeladen")).to_be_visible()
+        await visitor.page.get_by_role("combobox").select_option("English")
+        await expect(visitor.badge("day1/small0001.bin", "Uploaded")).to_be_visible()
+        assert await visitor.page.evaluate("document.documentElement.lang") == "en"
+    assert inside.stat().st_size == 0
+
+
+async def test_a_server_that_is_away_is_waited_for_with_a_countdown(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
+    proxy = CuttingProxy(target=server.address, rate=16 * MIB)
+    async with proxy.running(), browsing(color_scheme="dark") as context:
+        visitor = await visit(context, proxy.address.url)
+        await visitor.drop(path)
+        await visitor.until_percent("film.mkv", 20)
+        await server.kill9()
+        await expect(visitor.badge("film.mkv", "Waiting")).to_be_visible()
+        await expect(visitor.row("film.mkv")).to_contain_text(
+            re.compile(r"Connection lost · trying again in \d+ sec"), timeout=15_000
+        )
+        assert await visitor.accessibility_faults() == []
+        await server.start()
+        await visitor.row("film.mkv").get_by_role("button", name="Try now").click()
+        await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible(timeout=20_000)
+        assert await _arrived(server, visitor, "film.mkv", content)

@@ -1,0 +1,128 @@
+// What this browser remembers of unfinished uploads, in IndexedDB.
+//
+// A record is written when an upload begins and removed when it ends. Small files are kept whole, so that they
+// go on by themselves; of large ones the browser keeps the name, and the person picks the file again.
+// Every tab has a name, and a record belongs to the tab that sends it: a second tab leaves it alone.
+//
+// Belongs here: records and whose they are. Not here: what is done with them (uploads.ts).
+
+export interface Remembered {
+  key: string
+  name: string
+  /** Folder and name, where a folder was dropped. */
+  path: string
+  size: number
+  type: string
+  lastModified: number
+  /** "" until the server made the upload. */
+  url: string
+  /** Bytes that the server confirmed, as far as we heard. */
+  offset: number
+  paused: boolean
+  /** Milliseconds since 1970. */
+  changed: number
+  tab: string
+  /** The content, where it is small. */
+  file?: File
+}
+
+/** Files up to this many bytes are kept whole. */
+export const KEPT_FILE = 10 * 2 ** 20
+/** And not more than this in all. */
+export const KEPT_TOTAL = 300 * 2 ** 20
+
+const DATABASE = 'tusd-py'
+const RECORDS = 'unfinished'
+const CHANNEL = 'tusd-py-tabs'
+const TAB = 'tusd-py-tab'
+/** Milliseconds that other tabs have to answer. They answer from an event, which no browser slows down. */
+const ROLL_CALL = 250
+
+export interface Memory {
+  readonly tab: string
+  put(records: Remembered[]): void
+  remove(keys: string[]): void
+  /** Those that no open tab is working on. */
+  abandoned(): Promise<Remembered[]>
+}
+
+export async function openMemory(): Promise<Memory> {
+  const [{ tab, others }, database] = await Promise.all([claimTab(), open()])
+  return {
+    tab,
+    put: (records) => write(database, (store) => records.forEach((record) => store.put(record))),
+    remove: (keys) => write(database, (store) => keys.forEach((key) => store.delete(key))),
+    async abandoned() {
+      const records = database ? await allOf(database) : []
+      return records.filter((record) => !others.has(record.tab))
+    },
+  }
+}
+
+/** null where the browser forbids it, as some do in private windows. Then nothing is remembered. */
+function open(): Promise<IDBDatabase | null> {
+  return new Promise((resolve) => {
+    try {
+      const asked = indexedDB.open(DATABASE, 1)
+      asked.onupgradeneeded = () => asked.result.createObjectStore(RECORDS, { keyPath: 'key' })
+      asked.onsuccess = () => resolve(asked.result)
+      asked.onerror = () => resolve(null)
+    } catch {
+      resolve(null)
+    }
+  })
+}
+
+function allOf(database: IDBDatabase): Promise<Remembered[]> {
+  return new Promise((resolve) => {
+    const asked = database.transaction(RECORDS).objectStore(RECORDS).getAll()
+    asked.onsuccess = () => resolve(asked.result as Remembered[])
+    asked.onerror = () => resolve([])
+  })
+}
+
+/** A full or broken database costs the memory of an upload, never the upload. */
+function write(database: IDBDatabase | null, change: (store: IDBObjectStore) => void): void {
+  if (!database) return
+  try {
+    const transaction = database.transaction(RECORDS, 'readwrite')
+    transaction.onerror = (event) => event.preventDefault()
+    change(transaction.objectStore(RECORDS))
+  } catch {
+    return
+  }
+}
+
+/** The name of this tab: it outlives a reload, and a copied tab takes another one. */
+async function claimTab(): Promise<{ tab: string; others: Set<string> }> {
+  let tab = readSession() ?? newId()
+  const others = new Set<string>()
+  if (typeof BroadcastChannel !== 'undefined') {
+    const channel = new BroadcastChannel(CHANNEL)
+    channel.onmessage = ({ data }) => data.here && others.add(data.here)
+    channel.postMessage({ ask: true })
+    await new Promise((resolve) => setTimeout(resolve, ROLL_CALL))
+    if (others.has(tab)) tab = newId()
+    channel.onmessage = ({ data }) => data.ask && channel.postMessage({ here: tab })
+  }
+  try {
+    sessionStorage.setItem(TAB, tab)
+  } catch {
+    // Then this tab is a new one after every reload.
+  }
+  return { tab, others }
+}
+
+function readSession(): string | null {
+  try {
+    return sessionStorage.getItem(TAB)
+  } catch {
+    return null
+  }
+}
+
+/** Not randomUUID: that exists only on https and localhost. */
+export function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

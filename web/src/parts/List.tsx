@@ -1,0 +1,75 @@
+// The list of uploads. Only rows near the window exist, so that thousands cost no more than a screenful.
+
+import { useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { useLanguage } from '../locales'
+import type { Uploads } from '../uploads'
+import { Row } from './Row'
+
+/** Pixels; as in page.css. */
+const ROW = 84
+/** Rows above and below the window. */
+const BEYOND = 6
+
+export function List({ uploads, version }: { uploads: Uploads; version: number }) {
+  const { locale } = useLanguage()
+  const list = useRef<HTMLUListElement>(null)
+  const count = uploads.items.length
+  const [first, last] = useWindow(list, count)
+  const focused = useFocused(list)
+  return (
+    <ul ref={list} className="list" style={{ height: count * ROW }} aria-label={locale.uploads}>
+      {uploads.items.map((item, index) =>
+        // The row with the focus stays, wherever it was scrolled to.
+        (index >= first && index < last) || item.key === focused ? (
+          <Row
+            key={item.key}
+            item={item}
+            uploads={uploads}
+            position={index + 1}
+            count={count}
+            top={index * ROW}
+            version={version}
+          />
+        ) : null,
+      )}
+    </ul>
+  )
+}
+
+/** Which rows are near what the window shows. */
+function useWindow(list: React.RefObject<HTMLUListElement | null>, count: number): [number, number] {
+  const [range, setRange] = useState<[number, number]>([0, 20])
+  useLayoutEffect(() => {
+    const measure = () => {
+      const top = list.current?.getBoundingClientRect().top ?? 0
+      const first = Math.max(0, Math.floor(-top / ROW) - BEYOND)
+      const last = Math.ceil((window.innerHeight - top) / ROW) + BEYOND
+      setRange((before) => (before[0] === first && before[1] === last ? before : [first, last]))
+    }
+    measure()
+    window.addEventListener('scroll', measure, { passive: true })
+    window.addEventListener('resize', measure)
+    return () => {
+      window.removeEventListener('scroll', measure)
+      window.removeEventListener('resize', measure)
+    }
+  }, [list, count])
+  return range
+}
+
+function useFocused(list: React.RefObject<HTMLUListElement | null>): string | undefined {
+  const [key, setKey] = useState<string>()
+  useEffect(() => {
+    const note = () => {
+      const row = document.activeElement?.closest<HTMLElement>('li[data-key]')
+      setKey(row && list.current?.contains(row) ? row.dataset.key : undefined)
+    }
+    document.addEventListener('focusin', note)
+    document.addEventListener('focusout', note)
+    return () => {
+      document.removeEventListener('focusin', note)
+      document.removeEventListener('focusout', note)
+    }
+  }, [list])
+  return key
+}

@@ -1,0 +1,562 @@
+// The uploads of this tab: a queue, a few at a time, each until it is done or refused.
+//
+// An upload that is cut waits and goes on from what the server has; it never gives up by itself. Changes are
+// gathered and told to the page a few times a second, so that a thousand files cost no more than ten.
+//
+// Belongs here: what happens to files. Not here: how it looks (parts/), what is remembered (memory.ts).
+
+import { Upload } from 'tus-js-client'
+import { KEPT_FILE, KEPT_TOTAL, newId, openMemory, type Memory, type Remembered } from './memory'
+import { delayAfter, judge, type Failure } from './retry'
+import { fetchOffset, isReachable, terminate, type ServerConfig } from './server'
+import { Speed } from './speed'
+import type { Picked } from './picking'
+
+export type State = 'queued' | 'uploading' | 'waiting' | 'paused' | 'uploaded' | 'failed'
+
+export type Reason =
+  | { kind: 'too big'; limit: number }
+  | { kind: 'unreadable' }
+  | { kind: 'refused'; status: number; said: string }
+
+export interface Item {
+  readonly key: string
+  readonly name: string
+  readonly path: string
+  readonly size: number
+  readonly type: string
+  readonly lastModified: number
+  file: File
+  state: State
+  url: string
+  /** Bytes that left this machine; the server may have less until it says so. */
+  sent: number
+  /** Bytes that the server confirmed. */
+  confirmed: number
+  speed: Speed
+  /** Failures since the last progress. */
+  failures: number
+  failure?: Failure
+  /** When the next attempt begins, in milliseconds since 1970. */
+  retryAt: number
+  reason?: Reason
+  /** The server no longer had it, so it began from the first byte. */
+  begunAgain: boolean
+}
+
+/** An upload of an earlier visit whose file must be picked again. */
+export interface Unfinished extends Remembered {
+  /** undefined until the server was asked. */
+  checked?: 'there' | 'gone'
+}
+
+/** Shown for a while. */
+export type Notice =
+  | { kind: 'known'; count: number; name: string }
+  | { kind: 'wrong file'; wanted: Remembered }
+  | { kind: 'cancelled'; items: Item[] }
+
+/** Said to screen readers, and only the last of a moment: not each of a thousand files. */
+export type Event =
+  | { kind: 'added'; count: number }
+  | { kind: 'failed'; name: string }
+  | { kind: 'all uploaded'; count: number }
+
+export interface Totals {
+  count: number
+  queued: number
+  uploading: number
+  waiting: number
+  paused: number
+  uploaded: number
+  failed: number
+  /** Bytes of everything that is not failed. */
+  size: number
+  sent: number
+  /** Bytes a second. */
+  speed: number
+  /** Seconds, or undefined while nobody can tell. */
+  left: number | undefined
+}
+
+const AT_ONCE = 4
+/** Sent together with their creation: one request instead of two. */
+const IN_ONE_REQUEST = 256 * 2 ** 10
+const TELL_EVERY = 150 // milliseconds
+const UNDO_WITHIN = 8_000
+const SHOWN_FOR = 6_000
+const PROBE_EVERY = 3_000
+/** Unfinished uploads that are asked for at start; each costs a request. */
+const ASKED_AT_START = 50
+
+export class Uploads {
+  items: Item[] = []
+  unfinished: Unfinished[] = []
+  notices: { id: string; notice: Notice }[] = []
+  event: Event | undefined
+  /** The server can be reached. A browser without any network says "offline" and may still reach its own machine. */
+  online = true
+
+  #memory: Promise<Memory>
+  #attempts = new Map<string, Upload>()
+  #timers = new Map<string, number>()
+  #kept = new Map<string, number>()
+  #keptBytes = 0
+  #listeners = new Set<() => void>()
+  #version = 0
+  #telling = 0
+  #speed = new Speed()
+  #moved = 0
+  #probing = 0
+
+  constructor(readonly config: ServerConfig) {
+    this.#memory = openMemory()
+    void this.#recall()
+    window.addEventListener('online', () => void this.#probe())
+    window.addEventListener('offline', () => void this.#probe())
+    window.addEventListener('pagehide', () => this.#settleCancelled())
+  }
+
+  // --- for the page
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  version = (): number => this.#version
+
+  /** Leaving now would stop something. */
+  get busy(): boolean {
+    return this.items.some(({ state }) => state === 'queued' || state === 'uploading' || state === 'waiting')
+  }
+
+  totals(): Totals {
+    const totals = { count: 0, queued: 0, uploading: 0, waiting: 0, paused: 0, uploaded: 0, failed: 0 }
+    let size = 0
+    let sent = 0
+    let moving = 0
+    for (const item of this.items) {
+      totals.count += 1
+      totals[item.state] += 1
+      if (item.state === 'failed') continue
+      size += item.size
+      sent += item.sent
+      if (item.state === 'queued' || item.state === 'uploading') moving += item.size - item.sent
+    }
+    const speed = totals.uploading ? this.#speed.get() : 0
+    return { ...totals, size, sent, speed, left: speed > 0 && moving > 0 ? moving / speed : undefined }
+  }
+
+  // --- what a person does
+
+  /** Queue files. One that an unfinished upload waits for makes that one go on. */
+  async add(picked: Picked[]): Promise<void> {
+    const known = new Set(this.items.filter(isLive).map(likeness))
+    const fresh: Item[] = []
+    let doubles = 0
+    let double = ''
+    for (const one of picked) {
+      const item = itemOf(one)
+      if (known.has(likeness(item))) {
+        doubles += 1
+        double = item.name
+        continue
+      }
+      known.add(likeness(item))
+      const earlier = this.unfinished.find((record) => likeness(record) === likeness(item))
+      if (earlier) this.#forgetEntry(earlier)
+      fresh.push(earlier ? { ...item, key: earlier.key, url: earlier.url, sent: earlier.offset } : item)
+    }
+    if (doubles) this.#say({ kind: 'known', count: doubles, name: double })
+    await this.#enqueue(fresh)
+    if (fresh.length) this.#announce({ kind: 'added', count: fresh.length })
+  }
+
+  /** Go on with an unfinished upload; `picked` must be the file that it was begun with. */
+  async goOn(entry: Unfinished, picked: Picked): Promise<void> {
+    const { file } = picked
+    // Another content behind the same beginning would be a broken file, so nothing but the same will do.
+    if (file.size !== entry.size || file.lastModified !== entry.lastModified) {
+      this.#say({ kind: 'wrong file', wanted: entry })
+      return
+    }
+    this.#forgetEntry(entry)
+    await this.#enqueue([itemOfRecord(entry, file)])
+  }
+
+  /** Forget an unfinished upload, here and on the server. */
+  discard(entry: Unfinished): void {
+    this.#forgetEntry(entry)
+    void this.#memory.then((memory) => memory.remove([entry.key]))
+    this.#terminate(entry.url)
+    this.#tell()
+  }
+
+  pause(items: Item[]): void {
+    for (const item of items) {
+      if (item.state !== 'queued' && item.state !== 'uploading' && item.state !== 'waiting') continue
+      this.#halt(item)
+      item.state = 'paused'
+      this.#remember([item])
+    }
+    this.#pump()
+  }
+
+  resume(items: Item[]): void {
+    for (const item of items) {
+      if (item.state === 'paused' || item.state === 'waiting' || isRetriable(item)) this.#requeue(item)
+    }
+    this.#pump()
+  }
+
+  /** Take out of the list. What the server has of it goes when the time for an undo is over. */
+  cancel(items: Item[]): void {
+    const gone = new Set(items.filter((item) => item.state !== 'uploaded'))
+    if (!gone.size) return
+    for (const item of gone) this.#halt(item)
+    this.items = this.items.filter((item) => !gone.has(item))
+    this.#say({ kind: 'cancelled', items: [...gone] }, UNDO_WITHIN)
+    this.#pump()
+  }
+
+  undo(id: string): void {
+    const found = this.notices.find((one) => one.id === id)
+    if (found?.notice.kind !== 'cancelled') return
+    this.notices = this.notices.filter((one) => one !== found)
+    this.items = [...this.items, ...found.notice.items]
+    for (const item of found.notice.items) if (item.state !== 'failed' && item.state !== 'paused') this.#requeue(item)
+    this.#pump()
+  }
+
+  /** Take finished ones out of the list; their files stay where they are. */
+  clearUploaded(): void {
+    this.items = this.items.filter((item) => item.state !== 'uploaded')
+    this.#tell()
+  }
+
+  dismiss(id: string): void {
+    const found = this.notices.find((one) => one.id === id)
+    if (!found) return
+    this.notices = this.notices.filter((one) => one !== found)
+    if (found.notice.kind === 'cancelled') this.#settle(found.notice.items)
+    this.#tell()
+  }
+
+  // --- the queue
+
+  async #enqueue(items: Item[]): Promise<void> {
+    // In pieces, so that thousands of files never hold the page up.
+    for (let begin = 0; begin < items.length; begin += 200) {
+      const piece = items.slice(begin, begin + 200)
+      for (const item of piece) this.#check(item)
+      this.items = [...this.items, ...piece]
+      this.#remember(piece.filter((item) => item.state === 'queued'))
+      this.#pump()
+      await new Promise((resolve) => setTimeout(resolve))
+    }
+  }
+
+  #check(item: Item): void {
+    const { maxSize } = this.config
+    if (maxSize && item.size > maxSize) this.#fail(item, { kind: 'too big', limit: maxSize })
+  }
+
+  #pump(): void {
+    if (this.online) {
+      for (const item of this.items) {
+        if (this.#attempts.size >= AT_ONCE) break
+        if (item.state === 'queued') this.#begin(item)
+      }
+    }
+    this.#tell()
+  }
+
+  #requeue(item: Item): void {
+    this.#halt(item)
+    item.state = 'queued'
+    item.failures = 0
+    delete item.failure
+    delete item.reason
+    this.#remember([item])
+  }
+
+  /** Stop what runs for it, keeping what the server has. */
+  #halt(item: Item): void {
+    clearTimeout(this.#timers.get(item.key))
+    this.#timers.delete(item.key)
+    const attempt = this.#attempts.get(item.key)
+    this.#attempts.delete(item.key)
+    attempt?.abort().catch(() => undefined)
+    item.speed.forget()
+  }
+
+  #begin(item: Item): void {
+    const resuming = item.url !== ''
+    const mine = (): boolean => this.#attempts.get(item.key) === attempt
+    const attempt = new Upload(item.file, {
+      // One of the two, never both: with an endpoint tus-js-client answers any 4xx to HEAD, an expired sign-in
+      // too, by sending everything again.
+      ...(resuming ? { uploadUrl: item.url } : { endpoint: this.config.endpoint }),
+      // Waiting is ours: it is shown.
+      retryDelays: null,
+      storeFingerprintForResuming: false,
+      uploadDataDuringCreation: item.size <= IN_ONE_REQUEST,
+      metadata: metadataOf(item),
+      onUploadUrlAvailable: () => {
+        if (!mine() || !attempt.url || attempt.url === item.url) return
+        item.url = attempt.url
+        if (item.size > IN_ONE_REQUEST) this.#remember([item])
+      },
+      onProgress: (sent) => mine() && this.#advance(item, sent),
+      onChunkComplete: (_size, accepted) => {
+        item.confirmed = accepted
+      },
+      onSuccess: () => mine() && this.#succeed(item, attempt.url ?? item.url),
+      onError: (error) => mine() && void this.#stumble(item, judge(error, resuming)),
+    })
+    this.#attempts.set(item.key, attempt)
+    item.state = 'uploading'
+    item.speed.forget()
+    attempt.start()
+  }
+
+  #advance(item: Item, sent: number): void {
+    const now = Date.now()
+    if (sent > item.sent) {
+      this.#moved += sent - item.sent
+      item.failures = 0
+      delete item.failure
+    }
+    item.sent = sent
+    item.speed.note(sent, now)
+    this.#speed.note(this.#moved, now)
+    this.#tell()
+  }
+
+  #succeed(item: Item, url: string): void {
+    this.#attempts.delete(item.key)
+    this.#moved += item.size - item.sent
+    Object.assign(item, { state: 'uploaded', url, sent: item.size, confirmed: item.size })
+    this.#forget([item])
+    if (!this.busy) this.#announce({ kind: 'all uploaded', count: this.totals().uploaded })
+    this.#pump()
+  }
+
+  async #stumble(item: Item, failure: Failure): Promise<void> {
+    this.#attempts.delete(item.key)
+    // A file that was changed or moved since it was picked also looks like a broken network.
+    if (failure.kind === 'network' && !(await isReadable(item.file))) {
+      return this.#giveUp(item, { kind: 'unreadable' })
+    }
+    if (failure.kind === 'refused') {
+      return this.#giveUp(item, { kind: 'refused', status: failure.status, said: failure.said })
+    }
+    if (item.state !== 'uploading') return
+    if (failure.kind === 'gone') Object.assign(item, { url: '', sent: 0, confirmed: 0, begunAgain: true })
+    item.failures += 1
+    item.failure = failure
+    item.state = 'waiting'
+    const delay = delayAfter(item.failures, failure)
+    item.retryAt = Date.now() + delay
+    this.#timers.set(item.key, window.setTimeout(() => this.#again(item), delay))
+    this.#pump()
+  }
+
+  #again(item: Item): void {
+    this.#timers.delete(item.key)
+    if (item.state !== 'waiting') return
+    // Offline it stays as it is; the browser says when that is over.
+    if (!this.online) return
+    item.state = 'queued'
+    this.#pump()
+  }
+
+  #giveUp(item: Item, reason: Reason): void {
+    if (item.state !== 'uploading') return
+    this.#fail(item, reason)
+    if (item.url === '' || reason.kind === 'unreadable') this.#forget([item])
+    this.#announce({ kind: 'failed', name: item.name })
+    this.#pump()
+  }
+
+  #fail(item: Item, reason: Reason): void {
+    item.state = 'failed'
+    item.reason = reason
+  }
+
+  async #probe(): Promise<void> {
+    clearTimeout(this.#probing)
+    const online = await isReachable()
+    if (online !== this.online) this.#setOnline(online)
+    if (!online) this.#probing = window.setTimeout(() => void this.#probe(), PROBE_EVERY)
+  }
+
+  #setOnline(online: boolean): void {
+    this.online = online
+    for (const item of this.items) {
+      if (!online && item.state === 'uploading') {
+        // Not left to the socket: it may take minutes to notice.
+        this.#halt(item)
+        item.state = 'waiting'
+        item.failure = { kind: 'network' }
+        item.retryAt = 0
+      } else if (online && item.state === 'waiting') this.#requeue(item)
+    }
+    this.#pump()
+  }
+
+  // --- what is remembered
+
+  async #recall(): Promise<void> {
+    const memory = await this.#memory
+    const live = new Set(this.items.map((item) => item.key))
+    const records = (await memory.abandoned()).filter((record) => !live.has(record.key))
+    const whole = records.filter((record) => record.file)
+    memory.put(whole.map((record) => ({ ...record, tab: memory.tab })))
+    const items = whole.map((record) => itemOfRecord(record, record.file as File))
+    this.unfinished = records.filter((record) => !record.file).sort((one, other) => other.changed - one.changed)
+    this.#tell()
+    for (const [index, item] of items.entries()) if (whole[index]?.paused) item.state = 'paused'
+    await this.#enqueue(items)
+    await this.#askForOffsets()
+  }
+
+  async #askForOffsets(): Promise<void> {
+    for (const entry of this.unfinished.slice(0, ASKED_AT_START)) {
+      if (!entry.url) continue
+      const found = await fetchOffset(entry.url)
+      const current = this.unfinished.find((one) => one.key === entry.key)
+      if (!current) continue
+      if (found.known) Object.assign(current, { offset: found.offset, checked: 'there' })
+      else if (found.gone) Object.assign(current, { url: '', offset: 0, checked: 'gone' })
+      this.unfinished = [...this.unfinished]
+      this.#tell()
+    }
+  }
+
+  #remember(items: Item[]): void {
+    void this.#memory.then((memory) => {
+      const live = items.filter(isLive)
+      memory.put(live.map((item) => this.#recordOf(item, memory.tab)))
+    })
+  }
+
+  #recordOf(item: Item, tab: string): Remembered {
+    const { key, name, path, size, type, lastModified, url } = item
+    const record = { key, name, path, size, type, lastModified, url, offset: item.confirmed, tab }
+    const keep = this.#kept.has(key) || (size <= KEPT_FILE && this.#keptBytes + size <= KEPT_TOTAL)
+    if (keep && !this.#kept.has(key)) {
+      this.#kept.set(key, size)
+      this.#keptBytes += size
+    }
+    return { ...record, paused: item.state === 'paused', changed: Date.now(), ...(keep ? { file: item.file } : {}) }
+  }
+
+  #forget(items: Item[]): void {
+    for (const { key } of items) {
+      this.#keptBytes -= this.#kept.get(key) ?? 0
+      this.#kept.delete(key)
+    }
+    void this.#memory.then((memory) => memory.remove(items.map((item) => item.key)))
+  }
+
+  #forgetEntry(entry: Unfinished): void {
+    this.unfinished = this.unfinished.filter((one) => one.key !== entry.key)
+  }
+
+  #settleCancelled(): void {
+    for (const { notice } of this.notices) if (notice.kind === 'cancelled') this.#settle(notice.items)
+    this.notices = this.notices.filter(({ notice }) => notice.kind !== 'cancelled')
+  }
+
+  #settle(items: Item[]): void {
+    this.#forget(items)
+    for (const item of items) this.#terminate(item.url)
+  }
+
+  #terminate(url: string): void {
+    if (url && this.config.termination) void terminate(url)
+  }
+
+  // --- telling the page
+
+  #say(notice: Notice, shown = SHOWN_FOR): void {
+    const id = newId()
+    this.notices = [...this.notices, { id, notice }]
+    window.setTimeout(() => this.dismiss(id), shown)
+    this.#tell()
+  }
+
+  #announce(event: Event): void {
+    this.event = event
+    this.#tell()
+  }
+
+  #tell(): void {
+    if (this.#telling) return
+    this.#telling = window.setTimeout(() => {
+      this.#telling = 0
+      this.#version += 1
+      for (const listener of this.#listeners) listener()
+    }, TELL_EVERY)
+  }
+}
+
+function isLive(item: Item): boolean {
+  return item.state !== 'uploaded' && item.state !== 'failed'
+}
+
+/** Worth another attempt: not what will be refused again. */
+export function isRetriable(item: Item): boolean {
+  return item.state === 'failed' && item.reason?.kind === 'refused'
+}
+
+/** What makes two files the same one, as far as a browser tells. */
+function likeness(one: { path: string; size: number; lastModified: number }): string {
+  return JSON.stringify([one.path, one.size, one.lastModified])
+}
+
+function itemOf({ file, path }: Picked): Item {
+  return {
+    key: newId(),
+    name: file.name,
+    path,
+    size: file.size,
+    type: file.type,
+    lastModified: file.lastModified,
+    file,
+    state: 'queued',
+    url: '',
+    sent: 0,
+    confirmed: 0,
+    speed: new Speed(),
+    failures: 0,
+    retryAt: 0,
+    begunAgain: false,
+  }
+}
+
+function itemOfRecord(record: Remembered, file: File): Item {
+  const { key, name, path, type, url, offset } = record
+  return { ...itemOf({ file, path }), key, name, type, url, sent: offset, confirmed: offset }
+}
+
+function metadataOf(item: Item): Record<string, string> {
+  const folder = item.path !== item.name
+  return {
+    filename: item.name,
+    ...(item.type ? { filetype: item.type } : {}),
+    ...(folder ? { relativePath: item.path } : {}),
+  }
+}
+
+async function isReadable(file: File): Promise<boolean> {
+  if (file.size === 0) return true
+  try {
+    await file.slice(0, 1).arrayBuffer()
+    return true
+  } catch {
+    return false
+  }
+}
