@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from tests.clients import large
+from tests.clients.browser import journeys
+from tests.clients.browser.visitor import page_reason
 from tests.clients.foreign import node_reason
 from tests.harness.server import Server
 from tests.histories.run import agree_with_the_model
@@ -129,6 +131,22 @@ CASES: Sequence[Case] = (
         missing=node_reason,
     ),
     Case(name="3 GiB by tuspy", run=large.by_tuspy, long=1, slice=0, started=True),
+    Case(
+        name="page, 1 GiB through cuts, a kill and a reload",
+        run=journeys.long_journey,
+        long=2,
+        slice=0,  # tests/clients/browser has the short one
+        started=True,
+        missing=page_reason,
+    ),
+    Case(
+        name="page, 300 MiB dropped and fetched",
+        run=journeys.whole_file,
+        long=3,
+        slice=0,
+        started=True,
+        missing=page_reason,
+    ),
 )
 
 

@@ -5,8 +5,6 @@ import { useLanguage } from '../locales'
 import type { Uploads } from '../uploads'
 import { Row } from './Row'
 
-/** Pixels; as in page.css. */
-const ROW = 84
 /** Rows above and below the window. */
 const BEYOND = 6
 
@@ -14,10 +12,10 @@ export function List({ uploads, version }: { uploads: Uploads; version: number }
   const { locale } = useLanguage()
   const list = useRef<HTMLUListElement>(null)
   const count = uploads.items.length
-  const [first, last] = useWindow(list, count)
+  const { first, last, height } = useWindow(list, count)
   const focused = useFocused(list)
   return (
-    <ul ref={list} className="list" style={{ height: count * ROW }} aria-label={locale.uploads}>
+    <ul ref={list} className="list" style={{ height: count * height }} aria-label={locale.uploads}>
       {uploads.items.map((item, index) =>
         // The row with the focus stays, wherever it was scrolled to.
         (index >= first && index < last) || item.key === focused ? (
@@ -27,7 +25,7 @@ export function List({ uploads, version }: { uploads: Uploads; version: number }
             uploads={uploads}
             position={index + 1}
             count={count}
-            top={index * ROW}
+            top={index * height}
             version={version}
           />
         ) : null,
@@ -36,15 +34,26 @@ export function List({ uploads, version }: { uploads: Uploads; version: number }
   )
 }
 
+interface Shown {
+  first: number
+  last: number
+  /** Pixels of a row: all have the same, which page.css decides. */
+  height: number
+}
+
 /** Which rows are near what the window shows. */
-function useWindow(list: React.RefObject<HTMLUListElement | null>, count: number): [number, number] {
-  const [range, setRange] = useState<[number, number]>([0, 20])
+function useWindow(list: React.RefObject<HTMLUListElement | null>, count: number): Shown {
+  const [shown, setShown] = useState<Shown>({ first: 0, last: 20, height: 84 })
   useLayoutEffect(() => {
     const measure = () => {
-      const top = list.current?.getBoundingClientRect().top ?? 0
-      const first = Math.max(0, Math.floor(-top / ROW) - BEYOND)
-      const last = Math.ceil((window.innerHeight - top) / ROW) + BEYOND
-      setRange((before) => (before[0] === first && before[1] === last ? before : [first, last]))
+      if (!list.current) return
+      const { top } = list.current.getBoundingClientRect()
+      const height = Number.parseFloat(getComputedStyle(list.current).getPropertyValue('--row'))
+      const first = Math.max(0, Math.floor(-top / height) - BEYOND)
+      const last = Math.ceil((window.innerHeight - top) / height) + BEYOND
+      setShown((before) =>
+        before.first === first && before.last === last && before.height === height ? before : { first, last, height },
+      )
     }
     measure()
     window.addEventListener('scroll', measure, { passive: true })
@@ -54,7 +63,7 @@ function useWindow(list: React.RefObject<HTMLUListElement | null>, count: number
       window.removeEventListener('resize', measure)
     }
   }, [list, count])
-  return range
+  return shown
 }
 
 function useFocused(list: React.RefObject<HTMLUListElement | null>): string | undefined {

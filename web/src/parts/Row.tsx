@@ -67,7 +67,12 @@ function Progress({ item }: { item: Item }) {
 function Detail({ item, uploads }: { item: Item; uploads: Uploads }) {
   const language = useLanguage()
   const now = useNow(item.state === 'waiting')
-  return <span className="numbers">{words(item, uploads.online, now, language).join(' · ')}</span>
+  const said = words(item, uploads.online, now, language).join(' · ')
+  return (
+    <span className="numbers" title={item.state === 'failed' ? said : undefined}>
+      {said}
+    </span>
+  )
 }
 
 function words(item: Item, online: boolean, now: number, { locale, format }: Language): string[] {

@@ -14,6 +14,9 @@ export function Summary({ uploads }: { uploads: Uploads }) {
     ...(open ? [detail.sizeOf(format.bytes(totals.sent), format.bytes(totals.size))] : [format.bytes(totals.size)]),
     ...(totals.speed > 0 ? [format.speed(totals.speed)] : []),
     ...(totals.left !== undefined ? [detail.left(format.duration(totals.left))] : []),
+  ]
+  const heading = [
+    open ? summary.progress(totals.uploaded, totals.count) : summary.done(totals.uploaded),
     ...(totals.failed ? [summary.failed(totals.failed)] : []),
   ]
   const button = (shown: unknown, label: string, act: () => void) =>
@@ -27,12 +30,12 @@ export function Summary({ uploads }: { uploads: Uploads }) {
     <div className="summary">
       <div className="line">
         <div>
-          <h2>{open ? summary.progress(totals.uploaded, totals.count) : summary.done(totals.uploaded)}</h2>
+          <h2>{heading.join(', ')}</h2>
           <p className="numbers">{numbers.join(' · ')}</p>
         </div>
         <div className="buttons">
           {button(moving, actions.pauseAll, () => uploads.pause(uploads.items))}
-          {button(totals.paused, actions.resumeAll, () => uploads.resume(having((item) => item.state === 'paused')))}
+          {button(!moving && totals.paused, actions.resumeAll, () => uploads.resume(having((item) => item.state === 'paused')))}
           {button(having(isRetriable).length, actions.retryAll, () => uploads.resume(having(isRetriable)))}
           {button(open, actions.cancelAll, () => uploads.cancel(uploads.items))}
           {button(totals.uploaded, actions.clear, () => uploads.clearUploaded())}
