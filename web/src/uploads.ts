@@ -6,49 +6,23 @@
 // Belongs here: what happens to files. Not here: how it looks (parts/), what is remembered (memory.ts).
 
 import { Upload } from 'tus-js-client'
+import {
+  isLive,
+  isReadable,
+  isRetriable,
+  itemOf,
+  itemOfRecord,
+  likeness,
+  metadataOf,
+  type Item,
+  type Reason,
+  type Unfinished,
+} from './item'
 import { KEPT_FILE, KEPT_TOTAL, newId, openMemory, type Memory, type Remembered } from './memory'
 import { delayAfter, judge, type Failure } from './retry'
 import { fetchOffset, isReachable, terminate, type ServerConfig } from './server'
 import { Speed } from './speed'
 import type { Picked } from './picking'
-
-export type State = 'queued' | 'uploading' | 'waiting' | 'paused' | 'uploaded' | 'failed'
-
-export type Reason =
-  | { kind: 'too big'; limit: number }
-  | { kind: 'unreadable' }
-  | { kind: 'refused'; status: number; said: string }
-
-export interface Item {
-  readonly key: string
-  readonly name: string
-  readonly path: string
-  readonly size: number
-  readonly type: string
-  readonly lastModified: number
-  file: File
-  state: State
-  url: string
-  /** Bytes that left this machine; the server may have less until it says so. */
-  sent: number
-  /** Bytes that the server confirmed. */
-  confirmed: number
-  speed: Speed
-  /** Failures since the last progress. */
-  failures: number
-  failure?: Failure
-  /** When the next attempt begins, in milliseconds since 1970. */
-  retryAt: number
-  reason?: Reason
-  /** The server no longer had it, so it began from the first byte. */
-  begunAgain: boolean
-}
-
-/** An upload of an earlier visit whose file must be picked again. */
-export interface Unfinished extends Remembered {
-  /** undefined until the server was asked. */
-  checked?: 'there' | 'gone'
-}
 
 /** Shown for a while. */
 export type Notice =
@@ -166,7 +140,7 @@ export class Uploads {
       known.add(likeness(item))
       const earlier = this.unfinished.find((record) => likeness(record) === likeness(item))
       if (earlier) this.#forgetEntry(earlier)
-      fresh.push(earlier ? { ...item, key: earlier.key, url: earlier.url, sent: earlier.offset } : item)
+      fresh.push(earlier ? itemOfRecord(earlier, item.file) : item)
     }
     if (doubles) this.#say({ kind: 'known', count: doubles, name: double })
     await this.#enqueue(fresh)
@@ -352,7 +326,8 @@ export class Uploads {
     if (failure.kind === 'refused') {
       return this.#giveUp(item, { kind: 'refused', status: failure.status, said: failure.said })
     }
-    if (item.state !== 'uploading') return
+    // Meanwhile it may have been paused, and begun again.
+    if (item.state !== 'uploading' || this.#attempts.has(item.key)) return
     if (failure.kind === 'gone') Object.assign(item, { url: '', sent: 0, confirmed: 0, begunAgain: true })
     item.failures += 1
     item.failure = failure
@@ -428,11 +403,20 @@ export class Uploads {
       const found = await fetchOffset(entry.url)
       const current = this.unfinished.find((one) => one.key === entry.key)
       if (!current) continue
-      if (found.known) Object.assign(current, { offset: found.offset, checked: 'there' })
+      if (found.known && found.offset === entry.size) this.#finishEntry(current)
+      else if (found.known) Object.assign(current, { offset: found.offset, checked: 'there' })
       else if (found.gone) Object.assign(current, { url: '', offset: 0, checked: 'gone' })
       this.unfinished = [...this.unfinished]
       this.#tell()
     }
+  }
+
+  /** It was finished all along; only the answer did not reach us. */
+  #finishEntry(entry: Unfinished): void {
+    this.#forgetEntry(entry)
+    const item = itemOfRecord(entry, new File([], entry.name))
+    this.items = [...this.items, { ...item, size: entry.size, sent: entry.size, state: 'uploaded' }]
+    this.#forget([item])
   }
 
   #remember(items: Item[]): void {
@@ -500,63 +484,5 @@ export class Uploads {
       this.#version += 1
       for (const listener of this.#listeners) listener()
     }, TELL_EVERY)
-  }
-}
-
-function isLive(item: Item): boolean {
-  return item.state !== 'uploaded' && item.state !== 'failed'
-}
-
-/** Worth another attempt: not what will be refused again. */
-export function isRetriable(item: Item): boolean {
-  return item.state === 'failed' && item.reason?.kind === 'refused'
-}
-
-/** What makes two files the same one, as far as a browser tells. */
-function likeness(one: { path: string; size: number; lastModified: number }): string {
-  return JSON.stringify([one.path, one.size, one.lastModified])
-}
-
-function itemOf({ file, path }: Picked): Item {
-  return {
-    key: newId(),
-    name: file.name,
-    path,
-    size: file.size,
-    type: file.type,
-    lastModified: file.lastModified,
-    file,
-    state: 'queued',
-    url: '',
-    sent: 0,
-    confirmed: 0,
-    speed: new Speed(),
-    failures: 0,
-    retryAt: 0,
-    begunAgain: false,
-  }
-}
-
-function itemOfRecord(record: Remembered, file: File): Item {
-  const { key, name, path, type, url, offset } = record
-  return { ...itemOf({ file, path }), key, name, type, url, sent: offset, confirmed: offset }
-}
-
-function metadataOf(item: Item): Record<string, string> {
-  const folder = item.path !== item.name
-  return {
-    filename: item.name,
-    ...(item.type ? { filetype: item.type } : {}),
-    ...(folder ? { relativePath: item.path } : {}),
-  }
-}
-
-async function isReadable(file: File): Promise<boolean> {
-  if (file.size === 0) return true
-  try {
-    await file.slice(0, 1).arrayBuffer()
-    return true
-  } catch {
-    return false
   }
 }

@@ -276,3 +276,24 @@ async def test_a_server_that_is_away_is_waited_for_with_a_countdown(
         await visitor.row("film.mkv").get_by_role("button", name="Try now").click()
         await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible(timeout=20_000)
         assert await _arrived(server, visitor, "film.mkv", content)
+
+
+async def test_what_was_finished_without_the_tab_hearing_of_it_is_shown_as_uploaded(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
+    proxy = CuttingProxy(target=server.address, rate=16 * MIB)
+    async with proxy.running(), browsing() as context:
+        visitor = await visit(context, proxy.address.url)
+        await visitor.drop(path)
+        await visitor.until_percent("film.mkv", 40)
+        await visitor.page.close()
+        (row,) = await fetch(server, "SELECT id FROM uploads")
+        target, version = f"/files/{row['id']}", ("Tus-Resumable", "1.0.0")
+        offset = (await request(server.address, "HEAD", target, [version])).headers["upload-offset"]
+        rest = content.read(int(offset), content.length)
+        headers = [version, ("Upload-Offset", offset), ("Content-Type", "application/offset+octet-stream")]
+        assert (await request(server.address, "PATCH", target, headers, rest)).status == 204
+        later = await visit(context, proxy.address.url)
+        await expect(later.badge("film.mkv", "Uploaded")).to_be_visible()
+        assert await _arrived(server, later, "film.mkv", content)

@@ -2,7 +2,8 @@
 
 import { memo, useEffect, useState } from 'react'
 import { useLanguage, type Language } from '../locales'
-import { isRetriable, type Item, type Uploads } from '../uploads'
+import { isRetriable, type Item } from '../item'
+import type { Uploads } from '../uploads'
 import { Badge } from './Badge'
 import { Bar } from './Bar'
 import { CopyButton } from './CopyButton'

@@ -1,7 +1,8 @@
 // All uploads together: how far, how fast, and what can be done to all of them.
 
 import { useLanguage } from '../locales'
-import { isRetriable, type Item, type Uploads } from '../uploads'
+import { isRetriable, type Item } from '../item'
+import type { Uploads } from '../uploads'
 import { Bar } from './Bar'
 
 export function Summary({ uploads }: { uploads: Uploads }) {

@@ -3,7 +3,8 @@
 import { useRef } from 'react'
 import { useLanguage } from '../locales'
 import { fromList } from '../picking'
-import type { Unfinished, Uploads } from '../uploads'
+import type { Unfinished } from '../item'
+import type { Uploads } from '../uploads'
 
 export function UnfinishedList({ uploads }: { uploads: Uploads }) {
   const { locale } = useLanguage()

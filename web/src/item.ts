@@ -1,0 +1,104 @@
+// One upload of this tab, and one that waits for its file.
+//
+// Belongs here: what is known of it. Not here: what happens to it (uploads.ts).
+
+import { newId, type Remembered } from './memory'
+import type { Picked } from './picking'
+import type { Failure } from './retry'
+import { Speed } from './speed'
+
+export type State = 'queued' | 'uploading' | 'waiting' | 'paused' | 'uploaded' | 'failed'
+
+export type Reason =
+  | { kind: 'too big'; limit: number }
+  | { kind: 'unreadable' }
+  | { kind: 'refused'; status: number; said: string }
+
+export interface Item {
+  readonly key: string
+  readonly name: string
+  readonly path: string
+  readonly size: number
+  readonly type: string
+  readonly lastModified: number
+  file: File
+  state: State
+  url: string
+  /** Bytes that left this machine; the server may have less until it says so. */
+  sent: number
+  /** Bytes that the server confirmed. */
+  confirmed: number
+  speed: Speed
+  /** Failures since the last progress. */
+  failures: number
+  failure?: Failure
+  /** When the next attempt begins, in milliseconds since 1970. */
+  retryAt: number
+  reason?: Reason
+  /** The server no longer had it, so it began from the first byte. */
+  begunAgain: boolean
+}
+
+/** An upload of an earlier visit whose file must be picked again. */
+export interface Unfinished extends Remembered {
+  /** undefined until the server was asked. */
+  checked?: 'there' | 'gone'
+}
+
+export function isLive(item: Item): boolean {
+  return item.state !== 'uploaded' && item.state !== 'failed'
+}
+
+/** Worth another attempt: not what will be refused again. */
+export function isRetriable(item: Item): boolean {
+  return item.state === 'failed' && item.reason?.kind === 'refused'
+}
+
+/** What makes two files the same one, as far as a browser tells. */
+export function likeness(one: { path: string; size: number; lastModified: number }): string {
+  return JSON.stringify([one.path, one.size, one.lastModified])
+}
+
+export function itemOf({ file, path }: Picked): Item {
+  return {
+    key: newId(),
+    name: file.name,
+    path,
+    size: file.size,
+    type: file.type,
+    lastModified: file.lastModified,
+    file,
+    state: 'queued',
+    url: '',
+    sent: 0,
+    confirmed: 0,
+    speed: new Speed(),
+    failures: 0,
+    retryAt: 0,
+    begunAgain: false,
+  }
+}
+
+export function itemOfRecord(record: Remembered, file: File): Item {
+  const { key, name, path, type, url, offset } = record
+  return { ...itemOf({ file, path }), key, name, type, url, sent: offset, confirmed: offset }
+}
+
+export function metadataOf(item: Item): Record<string, string> {
+  const folder = item.path !== item.name
+  return {
+    filename: item.name,
+    ...(item.type ? { filetype: item.type } : {}),
+    ...(folder ? { relativePath: item.path } : {}),
+  }
+}
+
+export async function isReadable(file: File): Promise<boolean> {
+  if (file.size === 0) return true
+  try {
+    await file.slice(0, 1).arrayBuffer()
+    return true
+  } catch {
+    return false
+  }
+}
