@@ -297,3 +297,27 @@ async def test_what_was_finished_without_the_tab_hearing_of_it_is_shown_as_uploa
         later = await visit(context, proxy.address.url)
         await expect(later.badge("film.mkv", "Uploaded")).to_be_visible()
         assert await _arrived(server, later, "film.mkv", content)
+
+
+_PASTE = """() => {
+  const held = new DataTransfer()
+  held.items.add(new File(['pasted'], 'picture.png', { type: 'image/png', lastModified: 1 }))
+  const paste = { clipboardData: held, bubbles: true, cancelable: true }
+  document.dispatchEvent(new ClipboardEvent('paste', paste))
+}"""
+
+
+async def test_files_can_be_pasted_and_a_folder_can_be_chosen(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    write_files(tmp_path / "holiday" / "day1", 2, 100, seed)
+    async with browsing() as context:
+        visitor = await visit(context, server.address.url)
+        await visitor.page.evaluate(_PASTE)
+        await expect(visitor.badge("picture.png", "Uploaded")).to_be_visible()
+        button = visitor.page.get_by_role("button", name="Choose a folder")
+        await visitor.choose(button, tmp_path / "holiday")
+        await expect(visitor.badge("holiday/day1/small0001.bin", "Uploaded")).to_be_visible()
+        await visitor.page.evaluate(_PASTE)
+        await expect(visitor.page.get_by_role("heading", name="4 files uploaded")).to_be_visible()
+        assert visitor.errors == []
