@@ -9,7 +9,7 @@ Not here: bytes (storage_backends) and offsets (metadata).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,16 +17,22 @@ from enum import StrEnum
 from protocol.errors import ServerShutdown, UploadGone, UploadLocked
 from protocol.upload import OPEN, Upload, UploadId, visible
 
-from .liveness import Liveness
 from .log import get_logger
 from .metadata.database import DatabaseError
+from .metadata.upload_row import Seen
 from .metadata.uploads import UploadRows
+from .standing import Standing, Standings
 from .wakeups import Hint, HintKind, Wakeups
 
 log = get_logger("tusd_py.leases")
 
 ANSWER_WITHIN = 0.6
 """Seconds that a live writer has to say that it heard."""
+
+LET_GO_WITHIN = 2_000_000
+"""Microseconds that a live writer has which was asked in its row; it puts that off while it is saving."""
+LOOK_AT_ROWS_EVERY = 0.5
+"""Seconds between its looks for that."""
 
 LOOK_EVERY = 0.25
 """Seconds between looks at the row while a writer of another process lets go; the hint is usually sooner."""
@@ -94,7 +100,7 @@ class Leases:
     def __init__(
         self,
         rows: UploadRows,
-        liveness: Liveness,
+        standings: Standings,
         wakeups: Wakeups,
         *,
         worker: str,
@@ -102,7 +108,7 @@ class Leases:
     ) -> None:
         """`took_over` is told "dead" or "force" for each take-over."""
         self._rows = rows
-        self._liveness = liveness
+        self._standings = standings
         self._wakeups = wakeups
         self._worker = worker
         self._took_over = took_over
@@ -142,9 +148,11 @@ class Leases:
         if hold is not None:
             await _ask_and_wait(hold, StopReason.INTERRUPTED, deadline)
             return
-        if upload.holder in (None, self._worker) or self._liveness.is_dead(upload.holder or ""):
+        if upload.holder in (None, self._worker):
             return
-        if not await self._ask_away(upload, deadline):
+        standing = await self._standings.of(upload.holder or "")
+        # A dead one can move the line no more.
+        if standing is not Standing.DEAD and not await self._ask_away(upload, standing, deadline):
             seized = await self._rows.seize(upload)
             if seized is not None:
                 self._took_over("force")
@@ -204,24 +212,34 @@ class Leases:
         """Take it from whoever holds it; None to look again."""
         if seen.holder is None:
             return None
-        if seen.holder == self._worker or self._liveness.is_dead(seen.holder):
+        if seen.holder == self._worker:
             # Ours, without a request that writes: its release was never committed. Its threads are done.
+            return await self._rows.acquire(seen.id, dead=seen.holder)
+        standing = await self._standings.of(seen.holder)
+        if standing is Standing.DEAD:
             upload = await self._rows.acquire(seen.id, dead=seen.holder)
-            if upload is not None and seen.holder != self._worker:
+            if upload is not None:
                 self._took_over("dead")
             return upload
-        if await self._ask_away(seen, deadline):
+        if await self._ask_away(seen, standing, deadline):
             return None
         upload = await self._rows.seize(seen)
         if upload is not None:
             self._took_over("force")
         return upload
 
-    async def _ask_away(self, seen: Upload, deadline: float) -> bool:
-        """Ask the writer in another process to let go. False when it does not answer.
+    async def _ask_away(self, seen: Upload, standing: Standing, deadline: float) -> bool:
+        """Ask the writer in another process to let go. False when it may be overtaken by force.
 
         Raises UploadLocked when it answered but did not let go in time.
         """
+        if standing is Standing.SILENT:
+            return False
+        if standing is Standing.NEAR or (standing is Standing.FAR and self._wakeups.hears_other_hosts):
+            return await self._ask_by_hint(seen, deadline)
+        return await self._ask_in_row(seen, deadline)
+
+    async def _ask_by_hint(self, seen: Upload, deadline: float) -> bool:
         with self._listening(seen.id, seen.holder or "") as answered:
             self._wakeups.send(seen.holder or "", HintKind.RELEASE, seen.id)
             if not await _within(answered, ANSWER_WITHIN):
@@ -231,6 +249,20 @@ class Leases:
                     raise UploadLocked
                 answered.clear()
                 await _within(answered, min(LOOK_EVERY, max(0.0, deadline - _now())))
+        return True
+
+    async def _ask_in_row(self, seen: Upload, deadline: float) -> bool:
+        """Where no hint reaches it, or none of its hints would reach us."""
+        asked = await self._rows.ask(seen, within=LET_GO_WITHIN)
+        while asked is not None:
+            if asked.now > (asked.upload.releasing_until or 0):
+                return False
+            if _now() >= deadline:
+                raise UploadLocked
+            # Where it does hear hints, it need not wait for its next look.
+            self._wakeups.send(seen.holder or "", HintKind.LOOK, seen.id)
+            await asyncio.sleep(min(LOOK_EVERY, max(0.0, deadline - _now())))
+            asked = await self._as_held(seen)
         return True
 
     @contextmanager
@@ -250,8 +282,14 @@ class Leases:
                 self._listeners.pop((upload_id, holder), None)
 
     async def _still_held(self, seen: Upload) -> bool:
+        return await self._as_held(seen) is not None
+
+    async def _as_held(self, seen: Upload) -> Seen | None:
+        """The row now; None when the writer of `seen` has let go."""
         found = await self._rows.find(seen.id)
-        return found is not None and found.upload.holder == seen.holder and found.upload.epoch == seen.epoch
+        if found is None or (found.upload.holder, found.upload.epoch) != (seen.holder, seen.epoch):
+            return None
+        return found
 
     # --- letting go
 
@@ -271,6 +309,9 @@ class Leases:
 
     def heard(self, hint: Hint) -> None:
         """Called for every hint from another worker."""
+        if hint.kind is HintKind.LOOK:
+            self._begin(self.look_at_rows())
+            return
         if hint.kind is not HintKind.RELEASE:
             for answered in self._listeners.get((hint.upload, hint.sender), ()):
                 answered.set()
@@ -282,7 +323,23 @@ class Leases:
             hold.askers.add(hint.sender)
             hold.stop.ask(StopReason.INTERRUPTED)
             return
-        task = asyncio.get_running_loop().create_task(self._release_stale(upload_id, hint.sender))
+        self._begin(self._release_stale(upload_id, hint.sender))
+
+    async def look_at_rows(self) -> None:
+        """Hear those who asked in rows; to be called every LOOK_AT_ROWS_EVERY where hints do not come."""
+        try:
+            for upload in await self._rows.answer(within=LET_GO_WITHIN):
+                hold = self._held.get(upload.id)
+                if hold is not None:
+                    hold.stop.ask(StopReason.INTERRUPTED)
+                else:
+                    await self._rows.release(upload)
+        except DatabaseError as failed:
+            # They look at the row anyway, and take it by force in the end.
+            log.debug("lease.not_looked", error=str(failed))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -45,6 +45,10 @@ class Liveness:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         self._descriptor = descriptor
 
+    def folder(self) -> os.stat_result:
+        """Of the folder with the locks, which our own lock holds open. To be asked while that is taken."""
+        return self._folder.stat()
+
     def close(self) -> None:
         """Let go; from now on this worker is dead."""
         if self._descriptor is None:
@@ -54,7 +58,10 @@ class Liveness:
         self._descriptor = None
 
     def is_dead(self, worker: str) -> bool:
-        """True once the process is gone. False for ourselves and for a frozen one."""
+        """True once the process is gone. False for ourselves and for a frozen one.
+
+        Only for workers whose lock is in this folder, which standing.py knows.
+        """
         if worker == self._worker or not _WORKER_ID.fullmatch(worker):
             return False
         try:

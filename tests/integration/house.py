@@ -1,8 +1,10 @@
 """Several workers of one house in one event loop: real rows, real locks, real sockets, no HTTP.
 
 Each worker has a connection, a liveness lock and a wake-up socket of its own, as in a process of its own.
+With a folder of locks of its own it is on another node.
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -15,21 +17,27 @@ from protocol.upload import Dialect, Kind, Upload, UploadId, Verdict
 from storage_backends.base import StorageBackend
 from tusd_py.access.identity import ANONYMOUS
 from tusd_py.access.may_read import ReadPolicy
-from tusd_py.leases import Leases
+from tusd_py.leases import LOOK_AT_ROWS_EVERY, Leases
 from tusd_py.liveness import Liveness, new_worker_id
 from tusd_py.metadata.database import Database
 from tusd_py.metadata.files import FileRows
+from tusd_py.metadata.host import Host
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.postgres import PostgresDatabase
+from tusd_py.metadata.postgres_notices import PostgresNotices
 from tusd_py.metadata.sqlite import SqliteDatabase
 from tusd_py.metadata.upload_row import FOREVER, Author, Lifetime, NewUpload
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.workers import WorkerRows
+from tusd_py.standing import LISTENS, POLLS, Standings
 from tusd_py.uploads.callbacks import Callbacks
 from tusd_py.uploads.context import Context, Rules
 from tusd_py.wakeups import Wakeups
+from tusd_py.work.burial import RENEW_EVERY, Burials, Pulse
+from tusd_py.work.rounds import Round, walk
 
 DAY = 24 * 3600 * 1_000_000
+TTL = 30_000_000
 
 
 class Clock:
@@ -91,6 +99,23 @@ class Worker:
     wakeups: Wakeups
     leases: Leases
     meter: Counted
+    standings: Standings
+    notices: PostgresNotices | None
+
+    def burials(self, *, steady_for: float = 0.0) -> Burials:
+        """Of a worker that renewed in time for so many seconds."""
+        passed = 0.0
+        pulse = Pulse(lambda: passed)
+        while passed < steady_for:
+            passed += RENEW_EVERY
+            pulse.beat()
+        return Burials(
+            workers=self.workers,
+            standings=self.standings,
+            wakeups=self.wakeups,
+            pulse=pulse,
+            worker=self.id,
+        )
 
 
 RULES = Rules(
@@ -113,34 +138,82 @@ def _database(folder: Path, clock: Clock, dsn: str) -> Database:
 
 
 @asynccontextmanager
-async def working(folder: Path, clock: Clock | None = None, *, dsn: str = "") -> AsyncIterator[Worker]:
-    """A worker that shares `folder` with the others; on Postgres where `dsn` names one."""
+async def working(
+    folder: Path, clock: Clock | None = None, *, dsn: str = "", host: Host | None = None
+) -> AsyncIterator[Worker]:
+    """A worker that shares `folder` with the others; on Postgres where `dsn` names one.
+
+    With `host` it says that it is on that one.
+    """
     async with AsyncExitStack() as stack:
-        database = _database(folder, clock or Clock(), dsn)
-        await database.open()
-        stack.push_async_callback(database.close)
-        worker = new_worker_id()
-        lifetime = Lifetime(expiry=DAY, max_age=FOREVER, retention=DAY)
-        rows = UploadRows(database, Author(worker=worker, boot_id="this boot", lifetime=lifetime))
-        liveness = Liveness(folder / "workers", worker)
-        liveness.open()
-        stack.callback(liveness.close)
-        wakeups, meter = Wakeups(folder / "workers", worker), Counted()
-        leases = Leases(rows, liveness, wakeups, worker=worker, took_over=meter.took_over)
-        wakeups.open(leases.heard)
-        stack.callback(wakeups.close)
-        workers = WorkerRows(database)
-        await workers.register(worker, "this host", "this boot", wakeups.address, 30_000_000)
-        yield Worker(
-            id=worker,
-            database=database,
-            rows=rows,
-            workers=workers,
-            liveness=liveness,
-            wakeups=wakeups,
-            leases=leases,
-            meter=meter,
-        )
+        database = await _opened(folder, clock, dsn, stack)
+        yield await _hired(folder, database, stack, host=host)
+
+
+@asynccontextmanager
+async def node(folder: Path, *, dsn: str, listens: bool = True, hears: bool = True) -> AsyncIterator[Worker]:
+    """A worker of a node with its locks in `folder`, where no other node sees them.
+
+    One that does not listen looks at its rows, if it `hears` at all.
+    """
+    async with AsyncExitStack() as stack:
+        database = await _opened(folder, None, dsn, stack)
+        worker = await _hired(folder, database, stack, notices=dsn, listens=listens)
+        if hears and not listens:
+            looking = Round(name="look", every=LOOK_AT_ROWS_EVERY, action=worker.leases.look_at_rows)
+            task = asyncio.create_task(walk([looking]))
+            stack.callback(task.cancel)
+        yield worker
+
+
+async def _opened(folder: Path, clock: Clock | None, dsn: str, stack: AsyncExitStack) -> Database:
+    database = _database(folder, clock or Clock(), dsn)
+    await database.open()
+    stack.push_async_callback(database.close)
+    return database
+
+
+async def _hired(
+    folder: Path,
+    database: Database,
+    stack: AsyncExitStack,
+    *,
+    host: Host | None = None,
+    notices: str = "",
+    listens: bool = False,
+) -> Worker:
+    worker = new_worker_id()
+    lifetime = Lifetime(expiry=DAY, max_age=FOREVER, retention=DAY)
+    rows = UploadRows(database, Author(worker=worker, boot_id="this boot", lifetime=lifetime))
+    liveness = Liveness(folder / "workers", worker)
+    liveness.open()
+    stack.callback(liveness.close)
+    wakeups, meter, workers = Wakeups(folder / "workers", worker), Counted(), WorkerRows(database)
+    here = host or Host.this().with_locks_in(liveness.folder())
+    standings = Standings(workers=workers, liveness=liveness, host=here, spans_hosts=bool(notices))
+    leases = Leases(rows, standings, wakeups, worker=worker, took_over=meter.took_over)
+    wakeups.open(leases.heard)
+    stack.callback(wakeups.close)
+    address, beyond = wakeups.address, None
+    if notices:
+        beyond = PostgresNotices(database, dsn=notices, worker=worker, seconds=5.0)
+        await beyond.open(wakeups.receive, listen=listens)
+        stack.push_async_callback(beyond.close)
+        wakeups.reach(beyond)
+        address = LISTENS if listens else POLLS
+    await workers.register(worker, str(here), "this boot", address, TTL)
+    return Worker(
+        id=worker,
+        database=database,
+        rows=rows,
+        workers=workers,
+        liveness=liveness,
+        wakeups=wakeups,
+        leases=leases,
+        meter=meter,
+        standings=standings,
+        notices=beyond,
+    )
 
 
 def new_upload(length: int | None = 100) -> NewUpload:

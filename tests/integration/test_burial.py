@@ -3,17 +3,56 @@
 from pathlib import Path
 
 from tusd_py.metadata.host import Host
-from tusd_py.work.burial import bury_dead
+from tusd_py.work.burial import RENEW_EVERY, Pulse
 
-from .house import Clock, working
+from .house import TTL, Clock, working
+
+ELSEWHERE = Host(boot="another boot", machine="another machine", folder="1:1")
+LONG = 60.0
 
 
 async def test_workers_of_an_earlier_boot_are_buried(tmp_path: Path) -> None:
     clock = Clock()
-    async with working(tmp_path, clock) as one, working(tmp_path, clock) as other:
+    before = Host(boot="another boot", machine="", folder="1:1")
+    async with working(tmp_path, clock, host=before) as one, working(tmp_path, clock) as other:
         one.liveness.close()
-        now = str(Host(boot="another boot", machine=""))
-        assert await bury_dead(other.workers, other.liveness, other.wakeups, now) == 0
-        clock.ahead = 60_000_000
-        await other.workers.renew(other.id, 30_000_000)
-        assert await bury_dead(other.workers, other.liveness, other.wakeups, now) == 1
+        assert await other.burials().bury() == 0
+        clock.ahead = 2 * TTL
+        await other.workers.renew(other.id, TTL)
+        assert await other.burials().bury() == 1
+
+
+async def test_a_worker_of_another_folder_is_not_dead_because_its_lock_is_not_here(tmp_path: Path) -> None:
+    clock = Clock()
+    async with working(tmp_path / "one", clock) as one, working(tmp_path / "other", clock) as stranger:
+        # As two containers of one kernel, with one database.
+        await one.workers.register(stranger.id, str(stranger.standings.host), "this boot", "", TTL)
+        assert await one.burials(steady_for=LONG).bury() == 0
+        clock.ahead = 2 * TTL
+        await one.workers.renew(one.id, TTL)
+        assert await one.burials(steady_for=LONG).bury() == 1
+
+
+async def test_the_silent_of_other_hosts_are_buried_by_those_who_were_not_cut_off(tmp_path: Path) -> None:
+    clock = Clock()
+    async with working(tmp_path, clock) as one:
+        strange = Host(boot=one.standings.host.boot, machine="", folder="1:1")
+        await one.workers.register("0" * 16, str(strange), "b", "", TTL)
+        clock.ahead = 2 * TTL
+        await one.workers.renew(one.id, TTL)
+        assert await one.burials(steady_for=1.0).bury() == 0
+        assert await one.burials(steady_for=LONG).bury() == 1
+
+
+def test_a_pulse_is_steady_after_the_time_for_which_a_worker_may_be_silent() -> None:
+    now = 0.0
+    pulse = Pulse(lambda: now)
+    while now < TTL / 1e6:
+        assert not pulse.is_steady
+        now += RENEW_EVERY
+        pulse.beat()
+    assert pulse.is_steady
+    now = 60.0  # the database was away
+    assert not pulse.is_steady
+    pulse.beat()
+    assert not pulse.is_steady

@@ -16,7 +16,6 @@ from tusd_py.uploads.append import Appended, append
 from tusd_py.uploads.create import create
 from tusd_py.uploads.offset import current_offset
 from tusd_py.uploads.terminate import terminate
-from tusd_py.work.burial import bury_dead
 from tusd_py.work.purge import purge
 from tusd_py.work.reaper import reap
 from tusd_py.work.sweep import sweep
@@ -112,7 +111,7 @@ async def test_a_burial_meets_commits_of_its_worker(tmp_path: Path, postgres_dsn
         held = await house.worker.rows.acquire(upload.id)
         assert held is not None
         house.worker.liveness.close()
-        assert await bury_dead(other.workers, other.liveness, other.wakeups, "this host") == 1
+        assert await other.burials().bury() == 1
         for refused in (
             house.worker.rows.create(new_upload(), actor="test"),
             house.worker.rows.advance(Advance(upload=held, offset=1, synced=True), actor="test"),

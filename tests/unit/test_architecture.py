@@ -27,7 +27,7 @@ STAIRS = (
     ("tusd_py.digests", "tusd_py.randomness"),
     ("tusd_py.client",),  # other people's programs use it: see below what it may know
     ("tusd_py.metadata", "tusd_py.access", "tusd_py.config", "tusd_py.log"),
-    ("tusd_py.leases", "tusd_py.liveness", "tusd_py.wakeups"),
+    ("tusd_py.leases", "tusd_py.standing", "tusd_py.liveness", "tusd_py.wakeups"),
     ("tusd_py.uploads", "tusd_py.work", "tusd_py.scanning"),
     ("tusd_py.server",),
     ("tusd_py.assemble", "tusd_py.supervisor"),

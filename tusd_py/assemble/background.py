@@ -16,7 +16,6 @@ from tusd_py.metadata.jobs import JobRows
 from tusd_py.metadata.workers import WorkerRows
 from tusd_py.uploads.context import Context, Meter
 from tusd_py.uploads.finish import finish_by_id
-from tusd_py.work.burial import RENEW_EVERY
 from tusd_py.work.purge import purge
 from tusd_py.work.reaper import reap
 from tusd_py.work.rounds import Round, walk
@@ -60,8 +59,7 @@ def make_rounds(
     """The rounds of this worker."""
     backend = context.backend
     return [
-        Round(name="renew", every=RENEW_EVERY, action=lambda: member.renew(workers)),
-        Round(name="bury", every=RENEW_EVERY, action=lambda: member.bury_dead(workers)),
+        *member.rounds(context.leases),
         Round(name="reap", every=settings.uploads.reap_interval, action=lambda: reap(context, housekeeping)),
         Round(
             name="sweep",
@@ -76,7 +74,7 @@ def make_rounds(
         Round(
             name="adopt",
             every=ADOPT_EVERY,
-            action=lambda: adopt_unsynced(backend, housekeeping, member.boot),
+            action=lambda: adopt_unsynced(backend, housekeeping, member.seat.boot),
         ),
     ]
 

@@ -1,10 +1,14 @@
-"""The service's own folder below the data: its identity, which the database carries too.
+"""The service's own folders: one with locks and sockets, and one beside the data, with their identity.
 
-Belongs here: making and reading it. Not here: what the database says (metadata/facts.py).
+Mostly they are the same. Several containers with one data folder may have a service folder each.
+
+Belongs here: making and reading them. Not here: what the database says (metadata/facts.py).
 """
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tusd_py.errors import Refused
@@ -12,15 +16,27 @@ from tusd_py.errors import Refused
 _IDENTITY = "identity"
 
 
-def open_service_folder(folder: Path) -> str:
-    """Make the folder if it is not there; the identity of the data. Raises Refused."""
-    try:
+def open_service_folder(folder: Path) -> None:
+    """Make it if it is not there. Raises Refused."""
+    with _clearly("service folder", "storage.service_dir"):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+
+
+def identity_of_data(folder: Path) -> str:
+    """What `folder`, beside the data, says about whose they are; said now if they are new. Raises Refused."""
+    with _clearly("data folder", "storage.upload_dir"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         return _read_or_make(folder / _IDENTITY)
+
+
+@contextmanager
+def _clearly(what: str, setting: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as failed:
         raise Refused(
-            f"the data folder cannot be used: {failed.strerror}: {failed.filename}",
-            hint=f"storage.upload_dir must be a folder that user id {os.getuid()} may write to",
+            f"the {what} cannot be used: {failed.strerror}: {failed.filename}",
+            hint=f"{setting} must be a folder that user id {os.getuid()} may write to",
         ) from failed
 
 

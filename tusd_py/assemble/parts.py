@@ -16,8 +16,11 @@ from tusd_py.config.settings import Settings
 from tusd_py.digests import ALGORITHMS
 from tusd_py.errors import Refused
 from tusd_py.metadata.database import Database
+from tusd_py.metadata.local_disk import is_shared_filesystem
 from tusd_py.metadata.upload_row import FOREVER, Lifetime
 from tusd_py.uploads.context import Rules
+
+from .notices import Notices
 
 SERVICE_FOLDER = ".tusd"
 REMEMBERED = 24 * 3600
@@ -26,7 +29,29 @@ REMEMBERED = 24 * 3600
 
 def service_folder(settings: Settings) -> Path:
     """Locks, sockets, and by default the SQLite database."""
+    return Path(settings.storage.service_dir) if settings.storage.service_dir else data_mark(settings)
+
+
+def data_mark(settings: Settings) -> Path:
+    """What marks the data as those of one database; always beside them."""
     return Path(settings.storage.upload_dir) / SERVICE_FOLDER
+
+
+def joins_others(settings: Settings) -> bool:
+    """Several hosts, or containers with folders of their own, may serve at a time."""
+    return settings.storage.backend not in ("filesystem", "memory") or settings.storage.shared
+
+
+def spans_hosts(settings: Settings) -> bool:
+    """Other hosts can reach the bytes, whether or not they may serve them now."""
+    return joins_others(settings) or is_shared_filesystem(Path(settings.storage.upload_dir))
+
+
+def make_notices(settings: Settings, database: Database, worker: str) -> Notices | None:
+    """Not yet open; None where nobody is to be reached."""
+    if not joins_others(settings) or sqlite_path(settings) is not None:
+        return None
+    return Notices(settings, database, worker)
 
 
 def sqlite_path(settings: Settings) -> Path | None:

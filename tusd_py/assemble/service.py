@@ -35,9 +35,18 @@ from tusd_py.work.runner import JobRunner
 from tusd_py.work.syncer import lose_unsynced, sync_written
 
 from .background import counting, make_rounds, make_runner, working
-from .folder import open_service_folder
-from .member import Member, join
-from .parts import make_backend, make_database, make_lifetime, make_rules, service_folder
+from .folder import identity_of_data, open_service_folder
+from .member import Member, take_seat
+from .parts import (
+    data_mark,
+    make_backend,
+    make_database,
+    make_lifetime,
+    make_notices,
+    make_rules,
+    service_folder,
+    spans_hosts,
+)
 
 log = get_logger("tusd_py")
 
@@ -81,20 +90,22 @@ async def open_service(
     `given_up` is called when the other workers buried this one: it must exit. Raises Refused.
     """
     async with AsyncExitStack() as stack:
-        folder = _own_folder(settings, stack)
-        identity = open_service_folder(folder)
-        member = join(folder / "workers", stack)
+        folder, mark = _own_folders(settings, stack)
+        identity = identity_of_data(mark)
+        open_service_folder(folder)
+        seat = take_seat(folder / "workers", stack)
         database = await _open_database(settings, stack)
+        workers, housekeeping, job_rows = WorkerRows(database), Housekeeping(database), JobRows(database)
+        notices = make_notices(settings, database, seat.id)
+        member = Member(seat, workers, notices, spans_hosts=spans_hosts(settings))
         backend = await _open_backend(settings, stack)
         await _refuse_forgetful_database(database, backend)
         await claim_identity(database, identity)
         context = _make_context(
             settings, member, database, backend, meter=meter, callbacks=callbacks or Callbacks()
         )
-        workers, housekeeping, job_rows = WorkerRows(database), Housekeeping(database), JobRows(database)
-        await member.register(workers, context.leases, stack)
-        await member.bury_dead(workers)
-        await lose_unsynced(context, housekeeping, member.boot)
+        await member.register(context.leases, stack)
+        await lose_unsynced(context, housekeeping, seat.boot)
         jobs = make_runner(context, job_rows, housekeeping)
         rounds = make_rounds(settings, context, housekeeping, workers, member)
         # Entered in the order of starting; left the other way round: writers save first, and are synced.
@@ -104,7 +115,7 @@ async def open_service(
         stack.push_async_callback(context.finishes.close)
         await stack.enter_async_context(working(jobs, [*rounds, counting(jobs, job_rows, meter)], given_up))
         stack.push_async_callback(context.leases.close)
-        log.info("service.started", worker=member.id, storage=backend.name, database=database.name)
+        log.info("service.started", worker=seat.id, storage=backend.name, database=database.name)
         yield Service(context=context, database=database, jobs=jobs)
 
 
@@ -117,26 +128,29 @@ def _make_context(
     meter: Meter,
     callbacks: Callbacks,
 ) -> Context:
-    author = Author(worker=member.id, boot_id=member.boot, lifetime=make_lifetime(settings))
+    seat = member.seat
+    author = Author(worker=seat.id, boot_id=seat.boot, lifetime=make_lifetime(settings))
     rows = UploadRows(database, author)
     return Context(
         rows=rows,
         files=FileRows(database),
         backend=backend,
-        leases=Leases(rows, member.liveness, member.wakeups, worker=member.id, took_over=meter.took_over),
+        leases=Leases(rows, member.standings, seat.wakeups, worker=seat.id, took_over=meter.took_over),
         rules=make_rules(settings),
         callbacks=callbacks,
         meter=meter,
-        worker=member.id,
+        worker=seat.id,
         clock=time.time,
         random_id=lambda: random_hex(16),
     )
 
 
-def _own_folder(settings: Settings, stack: AsyncExitStack) -> Path:
+def _own_folders(settings: Settings, stack: AsyncExitStack) -> tuple[Path, Path]:
+    """For locks and sockets, and for what marks the data."""
     if settings.storage.backend == "memory":
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tusd-py-"))) / ".tusd"
-    return service_folder(settings)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tusd-py-"))) / ".tusd"
+        return folder, folder
+    return service_folder(settings), data_mark(settings)
 
 
 async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:

@@ -20,8 +20,8 @@ from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.workers import WorkerRows
 from tusd_py.work.fsck import Finding, Fsck
 
-from .folder import open_service_folder
-from .parts import make_backend, make_database, make_lifetime, service_folder
+from .folder import identity_of_data, open_service_folder
+from .parts import data_mark, make_backend, make_database, make_lifetime, service_folder
 
 FOUND = 1
 """Exit status of fsck when something is wrong and was not repaired."""
@@ -44,6 +44,7 @@ async def _migrate(settings: Settings) -> int:
 
 async def bring_up_to_date(settings: Settings, *, migrate: bool) -> int:
     """Open and close the database once; the version of its schema. Raises Refused."""
+    identity_of_data(data_mark(settings))
     open_service_folder(service_folder(settings))
     database = make_database(settings, migrate=migrate)
     await database.open()

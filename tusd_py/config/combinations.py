@@ -88,6 +88,40 @@ def _memory_in_one_process(settings: Settings, _origins: Origins) -> Blame | Non
     return Blame(key="storage.backend", complaint=complaint)
 
 
+def _shared_needs_postgres(settings: Settings, _origins: Origins) -> Blame | None:
+    if not settings.storage.shared or settings.database.url.startswith("postgres"):
+        return None
+    complaint = Complaint(
+        what="needs Postgres",
+        found="shared = true with SQLite, which is for one host",
+        wanted='database.url = "postgresql://user@host/name", or shared = false',
+    )
+    return Blame(key="storage.shared", complaint=complaint)
+
+
+def _shared_files_only(settings: Settings, _origins: Origins) -> Blame | None:
+    if not settings.storage.shared or settings.storage.backend == "filesystem":
+        return None
+    complaint = Complaint(
+        what="is about files",
+        found=f'shared = true with backend = "{settings.storage.backend}"',
+        wanted='shared = false, or backend = "filesystem"',
+    )
+    return Blame(key="storage.shared", complaint=complaint)
+
+
+def _shared_survives_power(settings: Settings, _origins: Origins) -> Blame | None:
+    """After a power cut of one host, the others could not tell what it had not synced."""
+    if not settings.storage.shared or settings.storage.durability == "power":
+        return None
+    complaint = Complaint(
+        what="cannot be joined with storage.shared",
+        found=f'durability = "{settings.storage.durability}" with shared = true',
+        wanted='durability = "power"',
+    )
+    return Blame(key="storage.durability", complaint=complaint)
+
+
 def _metrics_of_their_own(settings: Settings, _origins: Origins) -> Blame | None:
     server, metrics = settings.server, settings.metrics
     if not metrics.expose_metrics or server.unix_sock or metrics.port == 0 or metrics.port != server.port:
@@ -117,6 +151,9 @@ COMBINATIONS: Sequence[tuple[tuple[str, ...], Check]] = (
     (("server.tls_certificate", "server.tls_key"), _whole_tls_pair),
     (("server.host", "server.port", "server.unix_sock"), _one_listener),
     (("storage.backend", "server.workers"), _memory_in_one_process),
+    (("storage.shared", "database.url"), _shared_needs_postgres),
+    (("storage.shared", "storage.backend"), _shared_files_only),
+    (("storage.shared", "storage.durability"), _shared_survives_power),
     (("metrics.port", "server.port", "server.unix_sock", "metrics.expose_metrics"), _metrics_of_their_own),
     (("uploads.max_metadata", "limits.header_field"), _metadata_fits_a_header),
 )

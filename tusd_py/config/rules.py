@@ -256,6 +256,15 @@ def _database_url(url: str) -> Complaint | None:
     )
 
 
+def _listen_url(url: str) -> Complaint | None:
+    scheme, colon, rest = url.partition("://")
+    if not url or (colon and scheme in ("postgresql", "postgres") and rest):
+        return None
+    return Complaint(
+        what="is no URL to listen on", found=url, wanted='"postgresql://user@host/name", as in database.url'
+    )
+
+
 RULES: Mapping[str, Rule] = {
     "server.host": _host,
     "server.port": _port,
@@ -273,6 +282,7 @@ RULES: Mapping[str, Rule] = {
     "storage.dir_perms": _permissions(0o700, "we must be able to list, make and enter"),
     "storage.file_perms": _permissions(0o600, "we must be able to read and write"),
     "database.url": _database_url,
+    "database.listen_url": _listen_url,
     "database.pool_size": _between(1, 1000, "a number of connections"),
     "database.timeout": _some_time,
     "uploads.max_size": _size,

@@ -56,7 +56,12 @@ class Storage:
     backend: Literal["filesystem", "memory"] = "filesystem"
     """"filesystem", or "memory" for tests and demonstrations: it forgets everything at exit."""
     upload_dir: str = "./data"
-    """Folder of the filesystem backend; also holds locks and, by default, the SQLite database."""
+    """Folder of the filesystem backend; also says, in .tusd, which database its files belong to."""
+    service_dir: str = ""
+    """Folder for the locks and sockets of this host's workers and, by default, the SQLite database. Empty is
+    upload_dir/.tusd. Where several hosts or containers share upload_dir, a local folder for each."""
+    shared: bool = False
+    """Several hosts, or containers with a service_dir each, serve the same upload_dir; needs Postgres."""
     durability: Literal["power", "process"] = "power"
     """"power": an acknowledged byte survives a power cut. "process": only kill -9; faster, synced every
     sync_interval."""
@@ -85,12 +90,18 @@ class Database:
     """Where rows live."""
 
     url: Secret = ""
-    """"sqlite:///path" or "postgresql://user@host/name"; empty is SQLite in upload_dir/.tusd/tusd.db. A
-    secret: also as url_file."""
+    """"sqlite:///path" or "postgresql://user@host/name"; empty is SQLite in service_dir/tusd.db. A secret:
+    also as url_file."""
     migrate: bool = True
     """Bring the schema up to date at start; otherwise run `tusd-py migrate` and an old schema is refused."""
     pool_size: int = 8
     """Postgres connections per worker."""
+    notify: Literal["auto", "listen", "poll"] = "auto"
+    """How a writer hears that another host wants its upload: "listen" is LISTEN/NOTIFY of Postgres, "poll" a
+    look at its rows every half second, "auto" the first where it works."""
+    listen_url: Secret = ""
+    """Where to listen if url leads through a pooling proxy: the same database without it. A secret: also as
+    listen_url_file."""
     timeout: Seconds = 10.0
     """How long a request waits for the database before it gets 503 (423 on HEAD)."""
 

@@ -1,9 +1,10 @@
-"""Which host this is.
+"""Which host this is, and which locks it sees.
 
-Belongs here: telling hosts apart. Not here: what is refused to a second one (facts.py).
+Belongs here: telling hosts apart. Not here: what is refused to a second one (facts.py, assemble/member.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from os import stat_result
 from pathlib import Path
 from typing import Self
 
@@ -13,30 +14,42 @@ _MACHINE_ID = Path("/etc/machine-id")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """A running kernel, and the installation that it runs."""
+    """A running kernel, the installation that it runs, and the folder with the locks of its workers."""
 
     boot: str
     """Shared by all containers of a host; changes when it restarts."""
     machine: str
     """Stays over a restart; often missing in containers."""
+    folder: str = ""
+    """Device and inode of the folder with the locks, which name one folder while anybody has it open. Two
+    containers have one kernel and may have a folder each."""
 
     @classmethod
     def this(cls) -> Self:
         """Raises OSError where the kernel gives no boot id."""
         return cls(boot=_BOOT_ID.read_text().strip(), machine=_read_machine_id())
 
+    def with_locks_in(self, folder: stat_result) -> Self:
+        """`folder` was asked for by an open descriptor, which stays open."""
+        return replace(self, folder=f"{folder.st_dev}:{folder.st_ino}")
+
     def is_same(self, other: "Host") -> bool:
         """Also when it was restarted in between."""
         return self.boot == other.boot or (self.machine != "" and self.machine == other.machine)
 
+    def sees_locks_of(self, other: "Host") -> bool:
+        """The kernel that answers us keeps the other's locks too, in the same folder."""
+        return self.boot == other.boot and self.folder == other.folder != ""
+
     def __str__(self) -> str:
-        return f"{self.boot}/{self.machine}"
+        return "/".join(filter(None, (self.boot, self.machine or "-", self.folder)))
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """What `str` made."""
-        boot, _, machine = text.partition("/")
-        return cls(boot=boot, machine=machine)
+        boot, _, rest = text.partition("/")
+        machine, _, folder = rest.partition("/")
+        return cls(boot=boot, machine="" if machine == "-" else machine, folder=folder)
 
 
 def _read_machine_id() -> str:

@@ -1,4 +1,4 @@
-"""Which filesystems SQLite may live on.
+"""Which filesystems other hosts may share; SQLite may not live there.
 
 SQLite's write-ahead log needs memory shared between all who use it, and locks that all of them see:
 both end at the border of a kernel (sqlite.org/wal.html, "All processes ... must be on the same host").
@@ -50,12 +50,17 @@ _SHARED_BETWEEN_HOSTS = frozenset(
 
 def refuse_shared_filesystem(database: Path, mounts: Path = _MOUNTS) -> None:
     """Raises Refused where other hosts could write to the same files; not where the kernel does not tell."""
-    filesystem = filesystem_type(database, mounts)
-    if filesystem in _SHARED_BETWEEN_HOSTS:
+    if is_shared_filesystem(database, mounts):
+        filesystem = filesystem_type(database, mounts)
         raise Refused(
             f"the SQLite database {database} is on a {filesystem} filesystem, which other hosts may share",
             hint="set database.url to a file on a local disk, or to Postgres",
         )
+
+
+def is_shared_filesystem(path: Path, mounts: Path = _MOUNTS) -> bool:
+    """Other hosts can write to the same files; False where the kernel does not tell."""
+    return filesystem_type(path, mounts) in _SHARED_BETWEEN_HOSTS
 
 
 def filesystem_type(path: Path, mounts: Path = _MOUNTS) -> str | None:

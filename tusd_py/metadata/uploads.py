@@ -122,6 +122,20 @@ class UploadRows:
         """Let go of the lease, where nothing else is to be committed. Harmless when overtaken."""
         await self._database.execute(writing.release(self._author, upload))
 
+    async def ask(self, seen: Upload, *, within: int) -> Seen | None:
+        """Ask whoever writes, as of `seen`, to let go; for writers that no hint reaches.
+
+        By `releasing_until` of the answer, at first `within` microseconds from now, it lets go, or puts that
+        off, or may be overtaken by force. None when it has let go. Repeat it to see what became of it.
+        """
+        rows = await self._database.execute(writing.ask(seen, within))
+        return Seen(upload=to_upload(rows[0]), now=rows[0]["seen_at"]) if rows else None
+
+    async def answer(self, *, within: int) -> list[Upload]:
+        """The other side of `ask`: what this worker is asked to let go, put off by `within` microseconds."""
+        rows = await self._database.execute(writing.answer(self._author, within))
+        return [to_upload(row) for row in rows]
+
     async def store(self, upload: Upload, stored: Stored, *, actor: str) -> Upload | None:
         """The finish job's commit: the sealed object counts. None if the upload ended otherwise."""
         return await self._database.transact(lambda: ending.store(self._author, upload, stored, actor))

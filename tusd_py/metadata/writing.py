@@ -92,6 +92,19 @@ _RELEASE = """
     WHERE id = :id AND epoch = :epoch AND holder = :worker
 """
 
+# Who asks first says until when; the one that holds it puts that off for as long as it is busy saving.
+_ASK = """
+    UPDATE uploads SET releasing_until = coalesce(releasing_until, {now} + CAST(:within AS BIGINT))
+    WHERE id = :id AND epoch = :epoch AND holder = :holder
+    RETURNING *, {now} AS seen_at
+"""
+
+_ANSWER = """
+    UPDATE uploads SET releasing_until = {now} + CAST(:within AS BIGINT)
+    WHERE holder = :worker AND releasing_until IS NOT NULL
+    RETURNING *
+"""
+
 
 def acquire(author: Author, upload_id: UploadId, dead: str | None) -> Query:
     """Become the writer where nobody is, or where `dead` was."""
@@ -101,6 +114,17 @@ def acquire(author: Author, upload_id: UploadId, dead: str | None) -> Query:
 def release(author: Author, upload: Upload) -> Query:
     """Let go, where nothing else is to be committed."""
     return Query(_RELEASE, {"id": upload.id, "epoch": upload.epoch, "worker": author.worker})
+
+
+def ask(seen: Upload, within: int) -> Query:
+    """Ask the writer that `seen` has to let go, in its row; no row comes back when it has."""
+    params = {"id": seen.id, "epoch": seen.epoch, "holder": seen.holder, "within": within}
+    return Query(_ASK, params)
+
+
+def answer(author: Author, within: int) -> Query:
+    """The uploads of this worker that others asked for; they hear that it is not frozen."""
+    return Query(_ANSWER, {"worker": author.worker, "within": within})
 
 
 def seize(author: Author, seen: Upload) -> Script[Upload | None]:

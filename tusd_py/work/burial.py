@@ -1,11 +1,15 @@
 """Liveness of workers: renewing our own, and burying those that are gone.
 
-Belongs here: one round of each. Not here: locks (liveness.py), rows (metadata/workers.py).
+Belongs here: one round of each. Not here: whose word counts (standing.py), rows (metadata/workers.py).
 """
 
-from tusd_py.liveness import Liveness
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from tusd_py.log import get_logger
-from tusd_py.metadata.workers import WorkerRows
+from tusd_py.metadata.host import Host
+from tusd_py.metadata.workers import Worker, WorkerRows
+from tusd_py.standing import Standing, Standings
 from tusd_py.wakeups import Wakeups
 
 log = get_logger("tusd_py.work")
@@ -14,28 +18,70 @@ TTL = 30_000_000
 """Microseconds for which a worker that does not renew counts as alive."""
 RENEW_EVERY = 5.0
 """Seconds."""
+_LATE = 3 * RENEW_EVERY
+"""Seconds between two renewals after which we cannot say what happened in between."""
 
 
-async def renew(workers: WorkerRows, worker: str) -> None:
-    """Raises Buried when the others gave us up."""
-    await workers.renew(worker, TTL)
+class Pulse:
+    """Our own renewals. Whoever could not reach the database may not judge others by their silence there.
 
-
-async def bury_dead(workers: WorkerRows, liveness: Liveness, wakeups: Wakeups, host: str) -> int:
-    """Bury the workers whose process is gone; how many.
-
-    Only the dead: one that is frozen keeps its lock, and may wake and go on where nobody overtook it. The
-    locks are those of this host, whose name changes with every boot; so one under another name must also have
-    been silent for its time.
+    After an outage the first one back would otherwise bury all that were cut off with it.
     """
-    buried = 0
-    for worker in await workers.unburied():
-        is_elsewhere = worker.host != host and worker.is_alive
-        if is_elsewhere or not liveness.is_dead(worker.id):
-            continue
-        if await workers.bury(worker.id):
-            log.info("worker.buried", worker=worker.id)
-            buried += 1
-        liveness.forget(worker.id)
-        wakeups.forget(worker.id)
-    return buried
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` gives seconds that never go back."""
+        self._clock = clock
+        self._last = self._steady_since = clock()
+
+    def beat(self) -> None:
+        """We renewed."""
+        now = self._clock()
+        if now - self._last > _LATE:
+            self._steady_since = now
+        self._last = now
+
+    @property
+    def is_steady(self) -> bool:
+        """We renewed in time for as long as a worker may be silent."""
+        now = self._clock()
+        return now - self._last <= _LATE and now - self._steady_since >= TTL / 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burials:
+    """Gives up workers that are gone, in the name of `worker`."""
+
+    workers: WorkerRows
+    standings: Standings
+    wakeups: Wakeups
+    pulse: Pulse
+    worker: str
+
+    async def renew(self) -> None:
+        """Raises Buried when the others gave us up."""
+        await self.workers.renew(self.worker, TTL)
+        self.pulse.beat()
+
+    async def bury(self) -> int:
+        """Bury the workers that are gone; how many.
+
+        On this host those whose process is: one that is frozen keeps its lock, and may wake and go on where
+        nobody overtook it. On other hosts those that were silent for their time.
+        """
+        buried = 0
+        for worker in await self.workers.unburied():
+            if worker.id == self.worker or not self._is_gone(worker):
+                continue
+            if await self.workers.bury(worker.id):
+                log.info("worker.buried", worker=worker.id)
+                buried += 1
+            self.standings.liveness.forget(worker.id)
+            self.wakeups.forget(worker.id)
+        return buried
+
+    def _is_gone(self, worker: Worker) -> bool:
+        standing = self.standings.of_row(worker)
+        if standing is Standing.DEAD:
+            # What this kernel says of a worker of an earlier boot, it must also have been silent for.
+            return not worker.is_alive or self.standings.host.sees_locks_of(Host.parse(worker.host))
+        return standing is Standing.SILENT and self.pulse.is_steady
