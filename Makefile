@@ -86,7 +86,7 @@ $(PEERS)/node_modules/.ready: $(PEERS)/package-lock.json
 
 # The tests' programs: the power cuts make filesystems, the traces need strace, Postgres is the real one.
 packages:
-	@tests/fetch-packages strace:strace mkfs.ext4:e2fsprogs curl:curl psql:postgresql chromium:chromium
+	@tests/fetch-packages strace:strace mkfs.ext4:e2fsprogs curl:curl psql:postgresql pgbouncer:pgbouncer nginx:nginx haproxy:haproxy chromium:chromium
 
 lock: ## write requirements.lock anew from what pyproject.toml allows
 	rm -rf $(VENV)-lock

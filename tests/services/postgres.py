@@ -39,12 +39,22 @@ class PostgresServer:
     It syncs like a server in production unless `settings` say otherwise, e.g. {"fsync": "off"}.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
-        """`folder` must not exist, and its parents must let everybody pass when this is root."""
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        standby_of: "PostgresServer | None" = None,
+    ) -> None:
+        """`folder` must not exist, and its parents must let everybody pass when this is root.
+
+        With `standby_of`, a running server, this is a copy of it that follows it and takes no writes.
+        """
+        self._primary = standby_of
         self._programs = find_programs()
         self._folder = folder
         self._settings = dict(settings or {})
-        self._port = _free_port()
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -60,6 +70,11 @@ class PostgresServer:
         """Of the postmaster."""
         assert self._process is not None, "the server is not running"
         return self._process.pid
+
+    @property
+    def port(self) -> int:
+        """On 127.0.0.1."""
+        return self._port
 
     def dsn(self, name: str) -> str:
         """Where the database `name` is."""
@@ -122,7 +137,7 @@ class PostgresServer:
     def _initialise(self) -> None:
         self._folder.mkdir(mode=0o700)
         if os.geteuid() == 0:
-            user = _unprivileged()
+            user = unprivileged()
             os.chown(self._folder, user.pw_uid, user.pw_gid)
         command = [
             "initdb",
@@ -137,9 +152,12 @@ class PostgresServer:
             "UTF8",
             "--locale=C",
         ]
+        if self._primary is not None:
+            source = self._primary.dsn("postgres")
+            command = ["pg_basebackup", "-D", "cluster", "-d", source, "-R", "-X", "stream", "-c", "fast"]
         done = self._spawn(command).wait(_PATIENCE)
         if done != 0:
-            raise RuntimeError(f"initdb failed:\n{self.log()}")
+            raise RuntimeError(f"{command[0]} failed:\n{self.log()}")
 
     def _launch(self) -> subprocess.Popen[bytes]:
         settings = {
@@ -152,7 +170,7 @@ class PostgresServer:
         return self._spawn(["postgres", "-D", "cluster", "-p", str(self._port), *options])
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
-        user = _unprivileged() if os.geteuid() == 0 else None
+        user = unprivileged() if os.geteuid() == 0 else None
         with self._log_path.open("ab") as log:
             return subprocess.Popen(
                 [self._programs / command[0], *command[1:]],
@@ -205,12 +223,12 @@ def _folders_of_wheel(module: str) -> list[Path]:
     return [found.parent for root in roots for found in root.rglob("bin/initdb")]
 
 
-def _unprivileged() -> pwd.struct_passwd:
+def unprivileged() -> pwd.struct_passwd:
     known = {user.pw_name: user for user in pwd.getpwall()}
     return next(known[name] for name in _UNPRIVILEGED if name in known)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -254,12 +272,18 @@ def temporary_server(settings: Mapping[str, str] | None = None) -> Iterator[Post
         if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
             pytest.fail(str(missing))
         pytest.skip(str(missing))
-    with tempfile.TemporaryDirectory(prefix="tusd-py-postgres-") as folder:
+    with passable_folder() as folder, PostgresServer(folder / "server", settings) as server:
+        yield server
+        # Nobody needs its data any more, so it need not write them to disk.
+        server.stop_immediately()
+
+
+@contextmanager
+def passable_folder() -> Iterator[Path]:
+    """A temporary folder in which servers of unprivileged users may have theirs; pytest's own are closed."""
+    with tempfile.TemporaryDirectory(prefix="tusd-py-services-") as folder:
         Path(folder).chmod(0o755)
-        with PostgresServer(Path(folder) / "server", settings) as server:
-            yield server
-            # Nobody needs its data any more, so it need not write them to disk.
-            server.stop_immediately()
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from protocol.errors import ProtocolError
+from storage_backends.base import StorageError
 from tusd_py.log import get_logger
+from tusd_py.metadata.database import DatabaseError
 
 log = get_logger("tusd_py.server")
 
@@ -93,6 +96,9 @@ async def _ask(check: _Check) -> str:
     except TimeoutError:
         log.warning("health.timeout", check=check.name, seconds=PATIENCE)
         return "timeout"
+    except (StorageError, DatabaseError, ProtocolError) as failed:
+        log.warning("health.failed", check=check.name, error=str(failed))
+        return "failed"
     except Exception:  # a check may fail in any way, and must not take the others along
         log.warning("health.failed", check=check.name, exc_info=True)
         return "failed"

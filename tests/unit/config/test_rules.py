@@ -96,6 +96,8 @@ BAD: dict[str, list[object]] = {
         "mysql://h/n",
         "postgresql+asyncpg://h/n",
     ],
+    "database.listen_url": ["x", "sqlite:///x", "postgresql://"],
+    "database.notify": ["", "redis"],
     "uploads.checkpoint_bytes": [0],
     "uploads.max_size": [-1, 1.5, True],
     "timeouts.network": [0, "0"],
@@ -106,6 +108,9 @@ BAD: dict[str, list[object]] = {
     "log.level": ["INFO", "", 3],
     "access.auth": ["jwt"],
 }
+
+
+SHARED: dict[str, object] = {"storage.shared": True, "database.url": "postgresql://h/n"}
 
 
 def judge(dotted: str, value: object) -> Loaded:
@@ -157,6 +162,12 @@ def test_every_placeholder_may_be_used(name: str) -> None:
         ),
         ({"server.unix_sock": "s", "server.port": 80}, "server.port cannot be joined with server.unix_sock"),
         ({"storage.backend": "memory", "server.workers": 2}, "storage.backend cannot be shared"),
+        ({"storage.shared": True}, "storage.shared needs Postgres"),
+        ({**SHARED, "storage.backend": "memory"}, "storage.shared is about files"),
+        (
+            {**SHARED, "storage.durability": "process"},
+            "storage.durability cannot be joined with storage.shared",
+        ),
         ({"metrics.port": 8080}, "metrics.port is taken by server.port"),
         ({"uploads.max_metadata": "1MiB"}, "uploads.max_metadata can never be reached"),
     ],
@@ -177,6 +188,7 @@ def test_settings_that_contradict_each_other_are_refused(flags: dict[str, object
         {"server.unix_sock": "s"},
         {"metrics.port": 8080, "metrics.expose_metrics": False},
         {"metrics.port": 0, "server.port": 0},
+        SHARED,
     ],
 )
 def test_settings_that_go_together_pass(flags: dict[str, object]) -> None:
