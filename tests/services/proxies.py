@@ -1,0 +1,113 @@
+"""nginx and haproxy, with the files in deploy/ as they are shipped but for ports, nodes and paths.
+
+Belongs here: running them. Not here: what is tested with them.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.harness.server import ROOT
+from tests.harness.wire import Address
+
+from .postgres import free_port
+
+_WITHIN = 10.0
+_PAUSE = 0.02
+
+Proxy = Callable[[Sequence[Address], Path], Iterator[Address]]
+
+
+class ProxyMissing(Exception):
+    """The program is not on this machine."""
+
+
+@contextmanager
+def nginx(nodes: Sequence[Address], folder: Path) -> Iterator[Address]:
+    """Its address, while it runs in front of `nodes`. Raises ProxyMissing."""
+    node = "server 127.0.0.1:8080 max_fails=1 fail_timeout=2s;"
+    temporary = " ".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    port = free_port()
+    changes = {
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        node: "\n".join(node.replace("127.0.0.1:8080", _name(address)) for address in nodes),
+        "/run/nginx.pid;": f"{folder}/nginx.pid;",
+        "/var/log/nginx/access.log;": f"{folder}/nginx-access.log;",
+        "/var/log/nginx/error.log;": f"{folder}/nginx-error.log;",
+        # Where it may write without being root.
+        "\nhttp {\n": f"\nhttp {{\n{temporary}\n",
+    }
+    config = _changed("nginx.conf", changes, folder)
+    start = ["-p", str(folder), "-c", str(config), "-e", f"{folder}/nginx-start.log", "-g", "daemon off;"]
+    with _running("nginx", start, folder, port) as address:
+        yield address
+
+
+@contextmanager
+def haproxy(nodes: Sequence[Address], folder: Path) -> Iterator[Address]:
+    """Its address, while it runs in front of `nodes`. Raises ProxyMissing."""
+    servers = [f"    server node{number} {_name(node)}" for number, node in enumerate(nodes, start=1)]
+    port = free_port()
+    changes = {
+        "bind :80 ": f"bind 127.0.0.1:{port} ",
+        "    server node1 127.0.0.1:8080": "\n".join(servers),
+    }
+    config = _changed("haproxy.cfg", changes, folder)
+    with _running("haproxy", ["-db", "-f", str(config)], folder, port) as address:
+        yield address
+
+
+def missing(program: str) -> str | None:
+    """Why it cannot run here; None when it can."""
+    return None if _find(program) else f"no {program}: apt-get install {program}"
+
+
+def _name(address: Address) -> str:
+    return f"{address.host}:{address.port}"
+
+
+def _changed(name: str, changes: Mapping[str, str], folder: Path) -> Path:
+    text = (ROOT / "deploy" / name).read_text()
+    for old, new in changes.items():
+        assert text.count(old) == 1, f"deploy/{name} has {old!r} {text.count(old)} times, wanted once"
+        text = text.replace(old, new)
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def _find(program: str) -> str | None:
+    return shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+@contextmanager
+def _running(program: str, arguments: list[str], folder: Path, port: int) -> Iterator[Address]:
+    found = _find(program)
+    if found is None:
+        raise ProxyMissing(missing(program))
+    with (folder / f"{program}.log").open("wb") as log:
+        process = subprocess.Popen([found, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        _wait_for(process, port, folder / f"{program}.log")
+        yield Address("127.0.0.1", port)
+    finally:
+        process.terminate()
+        process.wait(_WITHIN)
+
+
+def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + _WITHIN
+    while True:
+        with socket.socket() as knocking:
+            if knocking.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{process.args!r} does not listen:\n{log.read_text(errors='replace')}")
+        time.sleep(_PAUSE)
