@@ -14,11 +14,12 @@ from tests.clients import large
 from tests.clients.browser import journeys
 from tests.clients.browser.visitor import page_reason
 from tests.clients.foreign import node_reason
+from tests.harness.cluster import shared_folder
 from tests.harness.server import Server
 from tests.histories.run import agree_with_the_model
 from tests.services.postgres import PostgresServer
 
-from . import concatenation, contention, frozen, hostile, kills, latency, power, shutdown, trace
+from . import concatenation, contention, frozen, hostile, kills, latency, nodes, power, shutdown, trace
 from .report import Outcome
 
 Run = Callable[[Server, Outcome, int], Awaitable[Outcome]]
@@ -93,6 +94,24 @@ CASES: Sequence[Case] = (
         slice_run=partial(
             concatenation.killed_in_assembly, size=concatenation.Size(partials=24, bytes_each=1 << 20)
         ),
+    ),
+    Case(
+        name="3 nodes on a shared folder, kill -9 by turns",
+        run=partial(nodes.killed_by_turns, storage=shared_folder, pace=nodes.LONG),
+        long=50,
+        slice=3,
+        slice_run=partial(nodes.killed_by_turns, storage=shared_folder, pace=nodes.SHORT),
+        postgres=True,
+        missing=nodes.missing,
+    ),
+    Case(
+        name="3 nodes on a shared folder, SIGTERM by turns",
+        run=partial(nodes.restarted_by_turns, storage=shared_folder, pace=nodes.LONG),
+        long=30,
+        slice=3,
+        slice_run=partial(nodes.restarted_by_turns, storage=shared_folder, pace=nodes.SHORT),
+        postgres=True,
+        missing=nodes.missing,
     ),
     Case(name="histories against a model", run=agree_with_the_model, long=1000, slice=60),
     Case(name="two processes saturate SQLite", run=contention.saturate, long=10, slice=0),
