@@ -66,6 +66,24 @@ async def test_a_transaction_that_began_first_and_commits_last_is_not_missed(
     assert [event.subject for event in await events_after(database)] == ["slow", "quick"]
 
 
+async def test_events_of_a_restored_database_are_read_from_the_start(
+    database: Database, store: Store
+) -> None:
+    if store.kind == "sqlite":
+        return  # it has no numbers of transactions
+    await database.transact(committing("old"))
+    restored = await asyncpg.connect(store.where)
+    try:
+        # Transactions of the server that was dumped, which is older than this one.
+        await restored.execute("UPDATE events SET tx = '999999999'")
+        assert await events_after(database) == []
+        await restored.execute("UPDATE events SET tx = '0'")
+    finally:
+        await restored.close()
+    await database.transact(committing("new"))
+    assert [event.subject for event in await events_after(database)] == ["old", "new"]
+
+
 @pytest.mark.timeout(240)
 async def test_a_reader_that_reconnects_all_the_time_sees_each_event_once(
     another: Another, store: Store, seed: int

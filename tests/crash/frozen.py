@@ -51,18 +51,18 @@ async def _overtake_once(
     try:
         await client.offset(tracked)
         outcome.seconds.append(time.monotonic() - stopped)
-        await _go_on(client, tracked, dice)
+        await go_on(client, tracked, dice)
         # The time of the freeze is what is tried here.
         await asyncio.sleep(max(0.0, frozen_for - (time.monotonic() - stopped)))
     finally:
         _wake(holder)
-    await _hear_the_late_one(hanging, outcome)
+    await hear_the_late_one(hanging, outcome)
     await check_invariants(client.ledger, server)
     await client.finish(tracked, step=5 * MIB)
     await check_invariants(client.ledger, server)
 
 
-async def _go_on(client: TusClient, tracked: Tracked, dice: random.Random) -> None:
+async def go_on(client: TusClient, tracked: Tracked, dice: random.Random) -> None:
     """Half of the time to the end: a frozen writer may wake to an open upload or to a stored one."""
     if dice.random() < 0.5:
         await client.finish(tracked, step=5 * MIB)
@@ -71,7 +71,7 @@ async def _go_on(client: TusClient, tracked: Tracked, dice: random.Random) -> No
     await client.patch(tracked, Plan.whole(start, min(start + MIB, tracked.content.length)))
 
 
-async def _hear_the_late_one(hanging: Hanging, outcome: Outcome) -> None:
+async def hear_the_late_one(hanging: Hanging, outcome: Outcome) -> None:
     """Whoever was overtaken names no offset."""
     try:
         answer = await hanging.answer()

@@ -5,6 +5,7 @@ Belongs here: kills and restarts of whole nodes under load. Not here: those of w
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from tests.harness.cluster import Cluster, Storage, cluster, kept_going, restart
 from tests.harness.content import Content
 from tests.harness.ledger import Ledger
 from tests.harness.server import Server
+from tests.harness.tus import Plan, TusClient
 from tests.services import proxies
 
+from .frozen import go_on, hear_the_late_one
 from .kills import everything_finishes
 from .load import Load
 from .report import Outcome
@@ -27,6 +30,7 @@ MIB = 1 << 20
 NODES = 3
 STOPPED_WITHIN = 10.0
 GOES_ON_WITHIN = 10.0
+TOLD_WITHIN = 2.0
 JS = Variant(name="chunks through three nodes", chunk_size=MIB)
 
 
@@ -117,6 +121,49 @@ async def restarted_by_turns(
             outcome.runs += 1
         await kept_going(partial(_kept, ledger), 5, GOES_ON_WITHIN)
     return outcome
+
+
+async def frozen(server: Server, outcome: Outcome, runs: int, storage: Storage, frozen_for: float) -> Outcome:
+    """SIGSTOP of the node that writes, another one goes on, SIGCONT. Measures until the offset is told."""
+    dice = random.Random(outcome.seed)
+    ledger = Ledger()
+    async with cluster(server.folder, server.database_url, storage, count=2, settings={}) as nodes:
+        for turn in range(runs):
+            writing, other = (nodes.nodes[(turn + step) % 2] for step in range(2))
+            await _freeze_once(writing, other, ledger, dice, outcome=outcome, frozen_for=frozen_for)
+            outcome.runs += 1
+        outcome.remarks.append(_told(ledger))
+    return outcome
+
+
+async def _freeze_once(
+    writing: Server,
+    other: Server,
+    ledger: Ledger,
+    dice: random.Random,
+    *,
+    outcome: Outcome,
+    frozen_for: float,
+) -> None:
+    client, there = (TusClient(address=node.address, ledger=ledger) for node in (writing, other))
+    content = Content(seed=dice.randrange(1 << 32), length=24 * MIB)
+    tracked = await client.create(content)
+    plan = Plan(start=0, stop=content.length, reach=dice.randint(MIB, 20 * MIB))
+    hanging = await client.patch_hanging(tracked, plan)
+    writing.freeze()
+    stopped = time.monotonic()
+    try:
+        await there.offset(tracked)
+        outcome.measured(time.monotonic() - stopped, TOLD_WITHIN, "HEAD beside a frozen node")
+        await go_on(there, tracked, dice)
+        # The time of the freeze is what is tried here.
+        await asyncio.sleep(max(0.0, frozen_for - (time.monotonic() - stopped)))
+    finally:
+        writing.wake()
+    await hear_the_late_one(hanging, outcome)
+    await check_invariants(ledger, other)
+    await client.finish(tracked, step=5 * MIB)
+    await check_invariants(ledger, writing)
 
 
 async def _by_tus_js_client(arena: Arena, folder: Path, outcome: Outcome, pace: Pace, number: int) -> None:
