@@ -17,6 +17,7 @@ from tests.harness.checker import check_invariants, download
 from tests.harness.cluster import Cluster, Storage, cluster, kept_going, restart_gently, restart_killed
 from tests.harness.content import Content
 from tests.harness.ledger import Ledger
+from tests.harness.rows import fetch
 from tests.harness.server import Server
 from tests.harness.tus import Plan, TusClient
 from tests.services import proxies
@@ -82,8 +83,9 @@ async def _arena(server: Server, outcome: Outcome, storage: Storage, pace: Pace)
             await everything_finishes(load.ledger, front)
             outcome.remarks.append(_told(load.ledger))
             for node in nodes.nodes:
-                if "Traceback" in node.log:
-                    outcome.broken("log", f"a traceback in the log: {node.log[-3000:]}")
+                found = next((line for line in node.log.splitlines() if "Traceback" in line), None)
+                if found is not None:
+                    outcome.broken("log", f"a traceback in the log: {found[:5000]}")
 
 
 async def killed_by_turns(
@@ -150,6 +152,10 @@ async def _freeze_once(
     tracked = await client.create(content)
     plan = Plan(start=0, stop=content.length, reach=dice.randint(MIB, 20 * MIB))
     hanging = await client.patch_hanging(tracked, plan)
+    async with asyncio.timeout(GOES_ON_WITHIN):
+        # Until it has accepted the connection, the kernel takes the bytes.
+        while not await fetch(other, f"SELECT 1 FROM uploads WHERE id = '{tracked.id}' AND holder <> ''"):
+            await asyncio.sleep(0.01)
     writing.freeze()
     stopped = time.monotonic()
     try:
