@@ -43,6 +43,10 @@ class StorageMissing(StorageError):
     retry = False
 
 
+class StorageAway(StorageError):
+    """The store does not answer, or refuses for now. The writer may still tell its `progress`."""
+
+
 class StorageBroken(StorageError):
     """A write or sync failed, so what reached the medium is unknown; this writer must not be used again.
 
@@ -82,7 +86,11 @@ def total_length(segments: Sequence[Segment], ref: str) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A row to be recorded in the same transaction that moves the line (object stores, later)."""
+    """A run of an upload's bytes in an object store, as a row keeps it.
+
+    Its row is written by the transaction that moves the line over it. Numbers below zero are tails: what was
+    too small for a part, and is an object of its own until a part takes it in.
+    """
 
     part_no: int
     offset: int
@@ -91,14 +99,80 @@ class Part:
     etag: str | None = None
     digest: str | None = None
 
+    @property
+    def is_tail(self) -> bool:
+        return self.part_no < 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """Every byte below `offset` is durable. `synced` is False when only the process survives."""
+    """Every byte below `offset` is durable. `synced` is False when only the process survives.
+
+    The rest is news since the checkpoint before, for the same commit that moves the line.
+    """
 
     offset: int
     synced: bool
     parts: tuple[Part, ...] = ()
+    dropped: tuple[Part, ...] = ()
+    """Tails whose bytes are in `parts` now: their rows go in that commit, their objects after it."""
+    memory: str | None = None
+    """See `Ledger.remember`; None keeps what is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What an object may say of itself."""
+
+    upload_id: str
+    filename: str | None = None
+    media_type: str | None = None
+    """As declared by whoever uploaded it; not to be believed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What the rows keep for a backend of one upload, as of one moment."""
+
+    memory: str
+    """As last remembered; "{}" at first."""
+    parted: int
+    """Bytes of the upload that are in parts; its tails follow."""
+    tails: tuple[Part, ...]
+    """In order."""
+
+
+class Ledger(Protocol):
+    """The rows of one upload, for a backend whose bytes need more than a name. Others ignore it.
+
+    Everything is fenced: a writer that was overtaken learns nothing and changes nothing here. Whatever is
+    raised because of that is not a StorageError, and passes through the backend.
+    """
+
+    @property
+    def about(self) -> About:
+        """For the object that the upload becomes."""
+        ...
+
+    async def recall(self) -> Kept:
+        """As committed now."""
+        ...
+
+    async def parts(self) -> Sequence[Part]:
+        """Every part and tail as committed now, in order of their offsets."""
+        ...
+
+    async def remember(self, memory: str, *, instead_of: str) -> None:
+        """Commit what has to be known before it is used: names, numbers. `instead_of` is what was there.
+
+        Nobody else remembers at the same time: a writer holds the lease, and of two that finish only the one
+        whose `instead_of` is still true succeeds.
+        """
+        ...
+
+    def new_ref(self) -> str:
+        """A name that nobody used, for an object that no row names yet (see `refs.attempt_ref`)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +191,16 @@ class Listed:
 
     ref: str
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """Something begun in the store that is no object yet, and has no name in `list`; for the sweep."""
+
+    ref: str
+    """What it would become."""
+    token: str
+    """As it stands in the memory of the upload that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +242,16 @@ class Writer(Protocol):
     async def checkpoint(self) -> Checkpoint:
         """Make everything written so far durable, and the name too the first time.
 
-        Costs nothing when nothing was written since the last one. Raises StorageBroken after a failed
-        sync, and StorageFull when the disk turned out to be full only now; both end this writer.
+        Costs nothing when nothing was written since the last one. Its caller commits it before it asks for
+        another. Raises StorageBroken after a failed sync, and StorageFull when the disk turned out to be
+        full only now; both end this writer. Raises StorageAway, after which `progress` still counts.
+        """
+        ...
+
+    async def progress(self) -> Checkpoint:
+        """A checkpoint in the middle of a body: of as much as is cheap, perhaps nothing new.
+
+        Where everything is as cheap it is `checkpoint`. An object store tells the parts that are there.
         """
         ...
 
@@ -203,7 +295,7 @@ class StorageBackend(Protocol):
         """Let go of everything. Writers must be closed before."""
         ...
 
-    async def writer(self, upload_id: str, segment: Segment, length: int | None) -> Writer:
+    async def writer(self, upload_id: str, segment: Segment, length: int | None, ledger: Ledger) -> Writer:
         """Open `segment.ref` to go on at `segment.offset + segment.length`, making it if it is not there.
 
         Rubbish after that point is overwritten. `length` is the upload's, for preallocation; None while
@@ -212,7 +304,7 @@ class StorageBackend(Protocol):
         """
         ...
 
-    async def put(self, upload_id: str, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:
+    async def put(self, about: About, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:
         """Write a small body whole under a new name, durable when this returns; `sealed` as by `finish`.
 
         Nothing stays behind when it fails. Raises StorageFull, and StorageError when the name is taken:
@@ -220,7 +312,7 @@ class StorageBackend(Protocol):
         """
         ...
 
-    async def finish(self, segments: Sequence[Segment], ref: str) -> Stored:
+    async def finish(self, segments: Sequence[Segment], ref: str, ledger: Ledger) -> Stored:
         """Make one sealed object of the segments; idempotent, may be called again after a crash.
 
         One segment is sealed where it is (`Stored.ref` is its own ref); several are assembled under `ref`,
@@ -232,8 +324,8 @@ class StorageBackend(Protocol):
         """
         ...
 
-    async def assemble(self, segments: Sequence[Segment], ref: str) -> Stored:
-        """Copy the segments one after the other into a new sealed object, which is durable in any case.
+    async def assemble(self, segments: Sequence[Segment], ref: str, about: About) -> Stored:
+        """Copy finished segments one after the other into a new sealed object, which is durable in any case.
 
         They may be of several uploads, or the same one twice, and stay. Idempotent. Raises like `finish`.
         """
@@ -280,4 +372,44 @@ class StorageBackend(Protocol):
         on its way at the first. Raises StorageBroken after all the others were synced (the next call
         tells them); bytes whose sync failed are never reported, so their rows stay dirty.
         """
+        ...
+
+
+@runtime_checkable
+class ObjectStore(Protocol):
+    """What a backend offers besides `StorageBackend` when its bytes are parts and objects, not files.
+
+    A take-over by force needs no new segment there: a writer that wakes can only write under numbers and
+    names that no row will ever name.
+    """
+
+    async def claim(self, identity: str) -> None:
+        """Bind the store to the installation with this identity, where nothing else does.
+
+        Raises StorageError when it is another one's, whose bytes our sweep would take for rubbish.
+        """
+        ...
+
+    async def answers(self) -> None:
+        """Raises StorageError when it does not; for health checks."""
+        ...
+
+    async def missing(self, segments: Sequence[Segment], ledger: Ledger) -> str | None:
+        """Which bytes of an unfinished upload are not there, in a sentence for fsck; None when all are."""
+        ...
+
+    async def discard(self, ref: str, memory: str) -> None:
+        """Give up what an upload keeps besides names: something begun, as its memory tells. Idempotent."""
+        ...
+
+    def unfinished(self) -> AsyncGenerator[Unfinished, None]:
+        """Everything begun, below our own names only. Close it when you may stop before the end."""
+        ...
+
+    async def abort(self, unfinished: Unfinished) -> None:
+        """Give it up. Idempotent."""
+        ...
+
+    async def link(self, stored: Stored, about: About, expiry: int) -> str | None:
+        """A URL that gives the bytes to whoever has it, for `expiry` seconds; None where there is none."""
         ...

@@ -8,8 +8,10 @@ from collections.abc import AsyncGenerator, Sequence
 from itertools import count
 
 from .base import (
+    About,
     Block,
     Checkpoint,
+    Ledger,
     Listed,
     Segment,
     StorageError,
@@ -97,6 +99,9 @@ class MemoryWriter:
         self._covered = self._position
         return Checkpoint(offset=self.offset, synced=True)
 
+    async def progress(self) -> Checkpoint:
+        return await self.checkpoint()
+
     async def close(self, committed: int) -> None:
         if self._file is not None:
             self._file.cut(max(committed - self._segment.offset, self._covered))
@@ -130,6 +135,7 @@ class MemoryBackend:
         upload_id: str,  # noqa: ARG002 - the seam's; nothing to sync, so nobody to tell
         segment: Segment,
         length: int | None,  # noqa: ARG002 - the seam's; nothing to preallocate
+        ledger: Ledger,  # noqa: ARG002 - the seam's; a name is all there is to know
     ) -> MemoryWriter:
         file = self._found(segment.ref) if segment.length else self._found_or_made(segment.ref)
         if file.sealed:
@@ -140,7 +146,7 @@ class MemoryBackend:
 
     async def put(
         self,
-        upload_id: str,  # noqa: ARG002 - the seam's; nothing to sync, so nobody to tell
+        about: About,  # noqa: ARG002 - the seam's; nothing to sync, so nobody to tell
         ref: str,
         content: Sequence[Block],
         *,
@@ -154,15 +160,20 @@ class MemoryBackend:
         self._files[ref] = file
         return file.stored(ref)
 
-    async def finish(self, segments: Sequence[Segment], ref: str) -> Stored:
+    async def finish(self, segments: Sequence[Segment], ref: str, ledger: Ledger) -> Stored:
         length = total_length(segments, ref)
         if len(segments) > 1:
-            return await self.assemble(segments, ref)
+            return await self.assemble(segments, ref, ledger.about)
         if segments:
             ref = segments[0].ref
         return self._seal(ref, self._found(ref) if length else self._found_or_made(ref), length)
 
-    async def assemble(self, segments: Sequence[Segment], ref: str) -> Stored:
+    async def assemble(
+        self,
+        segments: Sequence[Segment],
+        ref: str,
+        about: About,  # noqa: ARG002 - the seam's; bytes in memory say nothing of themselves
+    ) -> Stored:
         total_length(segments, ref)
         components(ref)
         before = self._files.get(ref)

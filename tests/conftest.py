@@ -10,8 +10,9 @@ import pytest
 
 from tests.harness.server import Server
 from tests.services.postgres import postgres_dsn, postgres_server
+from tests.services.seaweedfs import bucket, seaweed, shared_bucket
 
-__all__ = ["postgres_dsn", "postgres_server"]
+__all__ = ["bucket", "postgres_dsn", "postgres_server", "seaweed", "shared_bucket"]
 
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage_backends.base import (
+    About,
     Block,
     Durability,
+    Ledger,
     Listed,
     Segment,
     StorageBroken,
@@ -105,7 +107,13 @@ class FilesystemBackend:
 
     # Receiving
 
-    async def writer(self, upload_id: str, segment: Segment, length: int | None) -> FilesystemWriter:
+    async def writer(
+        self,
+        upload_id: str,
+        segment: Segment,
+        length: int | None,
+        ledger: Ledger,  # noqa: ARG002 - the seam's; a file remembers by itself
+    ) -> FilesystemWriter:
         preallocation = Preallocation(
             window=self._preallocate, end=None if length is None else length - segment.offset
         )
@@ -138,8 +146,8 @@ class FilesystemBackend:
             made = self._folders.make_file(parts, os.O_WRONLY, self._whole.file_perms)
         return Opened(file=made.file, unsynced_folder=made.folder)
 
-    async def put(self, upload_id: str, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:
-        put = partial(self._put, upload_id, ref, content, sealed=sealed)
+    async def put(self, about: About, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:
+        put = partial(self._put, about.upload_id, ref, content, sealed=sealed)
         # A sync takes long, and several at once share the disk's work; the page cache is quick.
         return await (self._run(put) if self._durability is Durability.POWER else self._gathered.run(put))
 
@@ -151,13 +159,18 @@ class FilesystemBackend:
 
     # Finishing
 
-    async def finish(self, segments: Sequence[Segment], ref: str) -> Stored:
+    async def finish(self, segments: Sequence[Segment], ref: str, ledger: Ledger) -> Stored:
         length = total_length(segments, ref)
         if len(segments) > 1:
-            return await self.assemble(segments, ref)
+            return await self.assemble(segments, ref, ledger.about)
         return await self._run(partial(self._whole.seal, segments[0].ref if segments else ref, length))
 
-    async def assemble(self, segments: Sequence[Segment], ref: str) -> Stored:
+    async def assemble(
+        self,
+        segments: Sequence[Segment],
+        ref: str,
+        about: About,  # noqa: ARG002 - the seam's; a file says nothing of itself
+    ) -> Stored:
         length = total_length(segments, ref)
         before = await self._run(partial(self._whole.sealed_before, ref, length))
         if before is not None:

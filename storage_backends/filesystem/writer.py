@@ -79,6 +79,9 @@ class FilesystemWriter:
             return await self._checkpoint_on_disk()
         return self._checkpoint_in_cache()
 
+    async def progress(self) -> Checkpoint:
+        return await self.checkpoint()
+
     async def close(self, committed: int) -> None:
         self._closing = True
         if self._file is None:

@@ -10,34 +10,41 @@ from pathlib import Path
 
 import pytest
 
-from storage_backends.base import Durability, Segment, StorageBackend, Writer
+from storage_backends.base import Durability, Segment, StorageBackend
 from storage_backends.filesystem import FilesystemBackend
 from storage_backends.memory import MemoryBackend
+from storage_backends.s3 import S3Backend
+from tests.services.seaweedfs import Bucket
+
+from .books import UPLOAD, Booked, BookedWriter
 
 MIB = 1 << 20
-KINDS = ("filesystem/power", "filesystem/process", "memory")
-UPLOAD = "0123456789abcdef0123456789abcdef"
+FILES = ("filesystem/power", "filesystem/process", "memory")
+KINDS = (*FILES, "s3")
 REF = "alice/2024/01/02/cafe"
 
 
 @asynccontextmanager
-async def opened(kind: str, root: Path, *, floor: int = 0) -> AsyncIterator[StorageBackend]:
-    """A backend of that kind, open."""
+async def opened(kind: str, root: Path, bucket: Bucket | None = None) -> AsyncIterator[Booked]:
+    """A backend of that kind, open; one on S3 has the bucket to itself."""
     with ThreadPoolExecutor(4) as pool:
-        backend = make(kind, root, pool, floor=floor)
+        backend = make(kind, root, pool, bucket)
         await backend.open()
-        yield backend
+        yield Booked(backend)
         await backend.close()
 
 
-def make(kind: str, root: Path, pool: ThreadPoolExecutor, *, floor: int = 0) -> StorageBackend:
+def make(kind: str, root: Path, pool: ThreadPoolExecutor, bucket: Bucket | None = None) -> StorageBackend:
+    if kind == "s3":
+        assert bucket is not None
+        return S3Backend(bucket.options())
     if kind == "memory":
         return MemoryBackend()
     return FilesystemBackend(
         root,
         durability=Durability(kind.partition("/")[2]),
         preallocate=2 * MIB,
-        free_space_floor=floor,
+        free_space_floor=0,
         dir_perms=0o750,
         file_perms=0o640,
         executor=pool,
@@ -45,8 +52,16 @@ def make(kind: str, root: Path, pool: ThreadPoolExecutor, *, floor: int = 0) -> 
 
 
 @pytest.fixture(params=KINDS)
-async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StorageBackend]:
+async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Booked]:
     """Every backend in turn."""
+    bucket = request.getfixturevalue("bucket") if request.param == "s3" else None
+    async with opened(request.param, tmp_path / "root", bucket) as one:
+        yield one
+
+
+@pytest.fixture(params=FILES)
+async def files(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Booked]:
+    """Every backend whose uploads are files, which can be sealed and left to frozen writers."""
     async with opened(request.param, tmp_path / "root") as one:
         yield one
 
@@ -55,12 +70,12 @@ def nothing_yet(ref: str = REF, offset: int = 0) -> Segment:
     return Segment(ref=ref, offset=offset, length=0)
 
 
-async def begin(backend: StorageBackend, ref: str = REF, length: int | None = None) -> Writer:
+async def begin(backend: Booked, ref: str = REF, length: int | None = None) -> BookedWriter:
     """A writer for a new upload."""
     return await backend.writer(UPLOAD, nothing_yet(ref), length)
 
 
-async def receive(backend: StorageBackend, content: bytes, segment: Segment | None = None) -> Segment:
+async def receive(backend: Booked, content: bytes, segment: Segment | None = None) -> Segment:
     """Receive content into a segment, as one undisturbed request does; the segment as committed then."""
     segment = segment or nothing_yet()
     writer = await backend.writer(UPLOAD, segment, None)
@@ -70,7 +85,7 @@ async def receive(backend: StorageBackend, content: bytes, segment: Segment | No
     return Segment(ref=segment.ref, offset=segment.offset, length=segment.length + len(content))
 
 
-async def content_of(backend: StorageBackend, ref: str, start: int = 0, stop: int | None = None) -> bytes:
+async def content_of(backend: Booked, ref: str, start: int = 0, stop: int | None = None) -> bytes:
     """Everything, or bytes [start, stop)."""
     if stop is None:
         stop = (await backend.stat(ref)).length
@@ -78,7 +93,7 @@ async def content_of(backend: StorageBackend, ref: str, start: int = 0, stop: in
         return b"".join([block async for block in blocks])
 
 
-async def names(backend: StorageBackend) -> dict[str, int]:
+async def names(backend: Booked) -> dict[str, int]:
     """Every ref and its size."""
     async with aclosing(backend.list()) as listed:
         return {one.ref: one.size async for one in listed}
@@ -122,10 +137,10 @@ def limited_files(size: int) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def with_little_room(kind: str, tmp_path: Path, size: int) -> AsyncIterator[StorageBackend]:
+async def with_little_room(kind: str, tmp_path: Path, size: int) -> AsyncIterator[Booked]:
     """A backend with room for about `size` bytes."""
     if kind == "memory":
-        yield MemoryBackend(capacity=size)
+        yield Booked(MemoryBackend(capacity=size))
     elif kind == "small disk":
         with small_disk(tmp_path / "disk", size):
             async with opened("filesystem/power", tmp_path / "disk") as backend:

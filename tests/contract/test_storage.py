@@ -14,28 +14,28 @@ from storage_backends.base import (
     Block,
     Checkpoint,
     Segment,
-    StorageBackend,
     StorageError,
     StorageFull,
     StorageMissing,
 )
 from storage_backends.refs import attempt_ref, segment_ref
 
+from .books import UPLOAD, Booked
 from .storages import (
     FULL_KINDS,
     MIB,
     REF,
-    UPLOAD,
     backend,
     begin,
     content_of,
+    files,
     names,
     nothing_yet,
     receive,
     with_little_room,
 )
 
-__all__ = ["backend"]
+__all__ = ["backend", "files"]
 
 ASSEMBLED = attempt_ref(REF, "beef", 1)
 SECOND = segment_ref(REF, 2)
@@ -44,7 +44,7 @@ SECOND = segment_ref(REF, 2)
 # Receiving
 
 
-async def test_what_was_written_is_read_back(backend: StorageBackend) -> None:
+async def test_what_was_written_is_read_back(backend: Booked) -> None:
     writer = await begin(backend, length=11)
     await writer.write(b"hello ")
     await writer.write(bytearray(b"wor"))
@@ -55,7 +55,7 @@ async def test_what_was_written_is_read_back(backend: StorageBackend) -> None:
     assert await content_of(backend, REF) == b"hello world"
 
 
-async def test_a_block_may_be_reused_after_its_write(backend: StorageBackend) -> None:
+async def test_a_block_may_be_reused_after_its_write(backend: Booked) -> None:
     writer = await begin(backend)
     block = bytearray(b"aaaa")
     await writer.write(block)
@@ -66,7 +66,7 @@ async def test_a_block_may_be_reused_after_its_write(backend: StorageBackend) ->
     assert (await backend.stat(REF)).length == 0
 
 
-async def test_a_checkpoint_without_news_says_the_same_again(backend: StorageBackend) -> None:
+async def test_a_checkpoint_without_news_says_the_same_again(backend: Booked) -> None:
     writer = await begin(backend)
     empty = await writer.checkpoint()
     assert empty.offset == 0
@@ -76,7 +76,7 @@ async def test_a_checkpoint_without_news_says_the_same_again(backend: StorageBac
     await writer.close(3)
 
 
-async def test_the_next_writer_overwrites_what_lies_behind_the_line(backend: StorageBackend) -> None:
+async def test_the_next_writer_overwrites_what_lies_behind_the_line(backend: Booked) -> None:
     crashed = await begin(backend, length=3 * MIB)
     await crashed.write(b"good")
     await crashed.checkpoint()
@@ -92,7 +92,7 @@ async def test_the_next_writer_overwrites_what_lies_behind_the_line(backend: Sto
     await crashed.close(8)
 
 
-async def test_closing_gives_back_what_was_not_committed(backend: StorageBackend) -> None:
+async def test_closing_gives_back_what_was_not_committed(backend: Booked) -> None:
     writer = await begin(backend, length=10 * MIB)
     await writer.write(b"committed")
     await writer.checkpoint()
@@ -101,7 +101,7 @@ async def test_closing_gives_back_what_was_not_committed(backend: StorageBackend
     assert (await backend.stat(REF)).length == 9
 
 
-async def test_closing_keeps_what_a_checkpoint_promised(backend: StorageBackend) -> None:
+async def test_closing_keeps_what_a_checkpoint_promised(backend: Booked) -> None:
     """The commit may have happened although its answer was lost."""
     writer = await begin(backend)
     await writer.write(b"perhaps committed")
@@ -110,7 +110,7 @@ async def test_closing_keeps_what_a_checkpoint_promised(backend: StorageBackend)
     assert await content_of(backend, REF) == b"perhaps committed"
 
 
-async def test_a_closed_writer_may_be_closed_again_but_not_used(backend: StorageBackend) -> None:
+async def test_a_closed_writer_may_be_closed_again_but_not_used(backend: Booked) -> None:
     writer = await begin(backend)
     await writer.write(b"abc")
     await writer.checkpoint()
@@ -123,7 +123,7 @@ async def test_a_closed_writer_may_be_closed_again_but_not_used(backend: Storage
     assert await content_of(backend, REF) == b"abc"
 
 
-async def test_committed_bytes_that_are_not_there_are_missing(backend: StorageBackend) -> None:
+async def test_committed_bytes_that_are_not_there_are_missing(backend: Booked) -> None:
     with pytest.raises(StorageMissing):
         await backend.writer(UPLOAD, Segment(ref=REF, offset=0, length=1), None)
     assert await names(backend) == {}
@@ -133,7 +133,7 @@ async def test_committed_bytes_that_are_not_there_are_missing(backend: StorageBa
     assert await content_of(backend, REF) == b"abc"
 
 
-async def test_a_later_segment_counts_offsets_from_the_start_of_the_upload(backend: StorageBackend) -> None:
+async def test_a_later_segment_counts_offsets_from_the_start_of_the_upload(backend: Booked) -> None:
     segment = await receive(backend, b"xyz", nothing_yet(SECOND, offset=1000))
     assert segment.length == 3
     writer = await backend.writer(UPLOAD, segment, None)
@@ -144,7 +144,7 @@ async def test_a_later_segment_counts_offsets_from_the_start_of_the_upload(backe
     assert await content_of(backend, SECOND) == b"xyz!"
 
 
-async def test_many_uploads_are_received_at_once(backend: StorageBackend) -> None:
+async def test_many_uploads_are_received_at_once(backend: Booked) -> None:
     contents = {f"user{number}/{number}": bytes([number]) * (1 + number * 10_000) for number in range(12)}
 
     async def one(ref: str, content: bytes) -> None:
@@ -159,7 +159,7 @@ async def test_many_uploads_are_received_at_once(backend: StorageBackend) -> Non
 # Take-overs and finishing
 
 
-async def test_one_segment_is_sealed_where_it_is(backend: StorageBackend) -> None:
+async def test_one_segment_is_sealed_where_it_is(backend: Booked) -> None:
     segment = await receive(backend, b"whole")
     stored = await backend.finish([segment], ASSEMBLED)
     assert (stored.ref, stored.length) == (REF, 5)
@@ -168,7 +168,7 @@ async def test_one_segment_is_sealed_where_it_is(backend: StorageBackend) -> Non
     assert await backend.stat(REF) == stored
 
 
-async def test_several_segments_are_assembled_and_stay_until_deleted(backend: StorageBackend) -> None:
+async def test_several_segments_are_assembled_and_stay_until_deleted(backend: Booked) -> None:
     segments = [await receive(backend, b"first "), await receive(backend, b"second", nothing_yet(SECOND, 6))]
     stored = await backend.finish(segments, ASSEMBLED)
     assert (stored.ref, stored.length) == (ASSEMBLED, 12)
@@ -179,7 +179,7 @@ async def test_several_segments_are_assembled_and_stay_until_deleted(backend: St
     assert await backend.finish([Segment(ref=ASSEMBLED, offset=0, length=12)], REF) == stored
 
 
-async def test_large_segments_are_assembled_byte_for_byte(backend: StorageBackend) -> None:
+async def test_large_segments_are_assembled_byte_for_byte(backend: Booked) -> None:
     first, second = bytes(range(256)) * 8193, b"tail" * 300_001
     segments = [
         await receive(backend, first),
@@ -189,7 +189,7 @@ async def test_large_segments_are_assembled_byte_for_byte(backend: StorageBacken
     assert await content_of(backend, ASSEMBLED) == first + second
 
 
-async def test_the_same_segment_may_be_assembled_twice(backend: StorageBackend) -> None:
+async def test_the_same_segment_may_be_assembled_twice(backend: Booked) -> None:
     """Upload-Concat may name a partial upload more than once."""
     await receive(backend, b"ab")
     twice = [Segment(ref=REF, offset=0, length=2), Segment(ref=REF, offset=2, length=2)]
@@ -197,47 +197,47 @@ async def test_the_same_segment_may_be_assembled_twice(backend: StorageBackend) 
     assert await content_of(backend, ASSEMBLED) == b"abab"
 
 
-async def test_a_frozen_writer_writes_into_a_dead_segment(backend: StorageBackend) -> None:
-    frozen = await begin(backend)
+async def test_a_frozen_writer_writes_into_a_dead_segment(files: Booked) -> None:
+    frozen = await begin(files)
     await frozen.write(b"before ")
     await frozen.checkpoint()
     # Nobody heard of it any more, so another one takes over by force.
-    second = await receive(backend, b"after", nothing_yet(SECOND, 7))
+    second = await receive(files, b"after", nothing_yet(SECOND, 7))
     await frozen.write(b"I am still here")
     segments = [Segment(ref=REF, offset=0, length=7), second]
-    await backend.finish(segments, ASSEMBLED)
+    await files.finish(segments, ASSEMBLED)
     await frozen.write(b"and here")
     await frozen.checkpoint()
     await frozen.close(7)
-    assert await content_of(backend, ASSEMBLED) == b"before after"
+    assert await content_of(files, ASSEMBLED) == b"before after"
 
 
 async def test_an_empty_second_segment_moves_the_bytes_away_from_a_frozen_writer(
-    backend: StorageBackend,
+    files: Booked,
 ) -> None:
-    frozen = await begin(backend)
+    frozen = await begin(files)
     await frozen.write(b"all of it")
     await frozen.checkpoint()
     segments = [Segment(ref=REF, offset=0, length=9), nothing_yet(SECOND, 9)]
-    stored = await backend.finish(segments, ASSEMBLED)
+    stored = await files.finish(segments, ASSEMBLED)
     assert stored.ref == ASSEMBLED
     await frozen.write(b"too late")
     await frozen.close(9)
-    assert await content_of(backend, stored.ref) == b"all of it"
+    assert await content_of(files, stored.ref) == b"all of it"
 
 
-async def test_the_leftover_of_a_crashed_assembly_is_replaced(backend: StorageBackend) -> None:
-    segments = [await receive(backend, b"one"), await receive(backend, b"two", nothing_yet(SECOND, 3))]
-    zombie = await begin(backend, ASSEMBLED)
+async def test_the_leftover_of_a_crashed_assembly_is_replaced(files: Booked) -> None:
+    segments = [await receive(files, b"one"), await receive(files, b"two", nothing_yet(SECOND, 3))]
+    zombie = await begin(files, ASSEMBLED)
     await zombie.write(b"half an assembly, and far too long")
-    stored = await backend.finish(segments, ASSEMBLED)
+    stored = await files.finish(segments, ASSEMBLED)
     await zombie.write(b"still at it")
     await zombie.close(0)
     assert stored.length == 6
-    assert await content_of(backend, ASSEMBLED) == b"onetwo"
+    assert await content_of(files, ASSEMBLED) == b"onetwo"
 
 
-async def test_finishing_without_the_bytes_fails_and_leaves_nothing(backend: StorageBackend) -> None:
+async def test_finishing_without_the_bytes_fails_and_leaves_nothing(backend: Booked) -> None:
     first = await receive(backend, b"one")
     with pytest.raises(StorageMissing):
         await backend.finish([first, Segment(ref=SECOND, offset=3, length=3)], ASSEMBLED)
@@ -249,7 +249,7 @@ async def test_finishing_without_the_bytes_fails_and_leaves_nothing(backend: Sto
     assert await names(backend) == {REF: 3}
 
 
-async def test_segments_with_a_hole_are_a_mistake_of_the_caller(backend: StorageBackend) -> None:
+async def test_segments_with_a_hole_are_a_mistake_of_the_caller(backend: Booked) -> None:
     first = await receive(backend, b"one")
     with pytest.raises(ValueError, match="begins at 5, wanted 3"):
         await backend.finish([first, nothing_yet(SECOND, 5)], ASSEMBLED)
@@ -258,26 +258,28 @@ async def test_segments_with_a_hole_are_a_mistake_of_the_caller(backend: Storage
     assert await content_of(backend, REF) == b"one"
 
 
-async def test_a_sealed_file_is_never_opened_for_writing(backend: StorageBackend) -> None:
-    segment = await receive(backend, b"done")
-    stored = await backend.finish([segment], REF)
+async def test_a_sealed_file_is_never_opened_for_writing(files: Booked) -> None:
+    segment = await receive(files, b"done")
+    stored = await files.finish([segment], REF)
     with pytest.raises(StorageError):
-        await backend.writer(UPLOAD, segment, None)
+        await files.writer(UPLOAD, segment, None)
     with pytest.raises(StorageError):
-        await backend.writer(UPLOAD, nothing_yet(), None)
-    assert await backend.stat(REF) == stored
+        await files.writer(UPLOAD, nothing_yet(), None)
+    assert await files.stat(REF) == stored
 
 
-async def test_finishing_cuts_off_what_lies_behind_the_line(backend: StorageBackend) -> None:
+async def test_finishing_cuts_off_what_lies_behind_the_line(backend: Booked) -> None:
     crashed = await begin(backend, length=3 * MIB)
-    await crashed.write(b"goodbad")
+    await crashed.write(b"good")
+    await crashed.checkpoint()
+    await crashed.write(b"bad")
     stored = await backend.finish([Segment(ref=REF, offset=0, length=4)], REF)
     assert stored.length == 4
     assert await content_of(backend, REF) == b"good"
     await crashed.close(4)
 
 
-async def test_an_empty_upload_needs_no_file_until_it_is_finished(backend: StorageBackend) -> None:
+async def test_an_empty_upload_needs_no_file_until_it_is_finished(backend: Booked) -> None:
     assert await names(backend) == {}
     stored = await backend.finish([nothing_yet()], REF)
     assert (stored.ref, stored.length) == (REF, 0)
@@ -289,7 +291,7 @@ async def test_an_empty_upload_needs_no_file_until_it_is_finished(backend: Stora
 # Short cut
 
 
-async def test_a_small_body_is_put_whole(backend: StorageBackend) -> None:
+async def test_a_small_body_is_put_whole(backend: Booked) -> None:
     blocks: list[Block] = [b"a", bytearray(b"bc"), b"", memoryview(b"def")]
     stored = await backend.put(UPLOAD, REF, blocks, sealed=True)
     assert (stored.ref, stored.length) == (REF, 6)
@@ -297,19 +299,19 @@ async def test_a_small_body_is_put_whole(backend: StorageBackend) -> None:
     assert await backend.finish([Segment(ref=REF, offset=0, length=6)], REF) == stored
 
 
-async def test_a_body_of_very_many_blocks_is_put_whole(backend: StorageBackend) -> None:
+async def test_a_body_of_very_many_blocks_is_put_whole(backend: Booked) -> None:
     await backend.put(UPLOAD, REF, [b"%05d" % number for number in range(3000)], sealed=True)
     assert await content_of(backend, REF) == b"".join(b"%05d" % number for number in range(3000))
 
 
-async def test_a_body_that_is_not_sealed_can_go_on(backend: StorageBackend) -> None:
+async def test_a_body_that_is_not_sealed_can_go_on(backend: Booked) -> None:
     stored = await backend.put(UPLOAD, REF, [b"begin"], sealed=False)
     segment = await receive(backend, b" and end", Segment(ref=REF, offset=0, length=stored.length))
     await backend.finish([segment], REF)
     assert await content_of(backend, REF) == b"begin and end"
 
 
-async def test_nothing_is_put_under_a_name_that_is_taken(backend: StorageBackend) -> None:
+async def test_nothing_is_put_under_a_name_that_is_taken(backend: Booked) -> None:
     stored = await backend.put(UPLOAD, REF, [b"first"], sealed=True)
     with pytest.raises(StorageError):
         await backend.put(UPLOAD, REF, [b"second"], sealed=True)
@@ -317,12 +319,12 @@ async def test_nothing_is_put_under_a_name_that_is_taken(backend: StorageBackend
     assert await content_of(backend, REF) == b"first"
 
 
-async def test_an_empty_body_can_be_put(backend: StorageBackend) -> None:
+async def test_an_empty_body_can_be_put(backend: Booked) -> None:
     assert (await backend.put(UPLOAD, REF, [], sealed=True)).length == 0
     assert await content_of(backend, REF) == b""
 
 
-async def test_other_bytes_under_the_same_name_have_another_identity(backend: StorageBackend) -> None:
+async def test_other_bytes_under_the_same_name_have_another_identity(backend: Booked) -> None:
     before = await backend.put(UPLOAD, REF, [b"clean"], sealed=True)
     await backend.delete([REF])
     after = await backend.put(UPLOAD, REF, [b"virus"], sealed=True)
@@ -335,13 +337,13 @@ async def test_other_bytes_under_the_same_name_have_another_identity(backend: St
 @pytest.mark.parametrize(
     ("start", "stop"), [(0, 0), (0, 1), (5, 5), (3, 700_000), (262_143, 262_145), (999_999, 1_000_000)]
 )
-async def test_any_range_can_be_read(backend: StorageBackend, start: int, stop: int) -> None:
+async def test_any_range_can_be_read(backend: Booked, start: int, stop: int) -> None:
     content = bytes(range(250)) * 4000
     await receive(backend, content)
     assert await content_of(backend, REF, start, stop) == content[start:stop]
 
 
-async def test_reading_past_the_end_is_never_padded(backend: StorageBackend) -> None:
+async def test_reading_past_the_end_is_never_padded(backend: Booked) -> None:
     await receive(backend, b"abc")
     with pytest.raises(StorageMissing):
         await content_of(backend, REF, 0, 4)
@@ -352,21 +354,21 @@ async def test_reading_past_the_end_is_never_padded(backend: StorageBackend) -> 
             await anext(blocks)
 
 
-async def test_reading_what_is_not_there_is_missing(backend: StorageBackend) -> None:
+async def test_reading_what_is_not_there_is_missing(backend: Booked) -> None:
     with pytest.raises(StorageMissing):
         await content_of(backend, REF, 0, 0)
     with pytest.raises(StorageMissing):
         await backend.stat(REF)
 
 
-async def test_a_reader_may_stop_early(backend: StorageBackend) -> None:
+async def test_a_reader_may_stop_early(backend: Booked) -> None:
     await receive(backend, bytes(MIB))
     async with aclosing(backend.read(REF, 0, MIB)) as blocks:
         assert len(await anext(blocks)) < MIB
     await backend.delete([REF])
 
 
-async def test_a_reader_keeps_what_it_opened_when_the_name_is_deleted(backend: StorageBackend) -> None:
+async def test_a_reader_keeps_what_it_opened_when_the_name_is_deleted(backend: Booked) -> None:
     content = bytes(range(256)) * 4096
     await receive(backend, content)
     async with aclosing(backend.read(REF, 0, len(content))) as blocks:
@@ -378,7 +380,7 @@ async def test_a_reader_keeps_what_it_opened_when_the_name_is_deleted(backend: S
 # Names
 
 
-async def test_deleting_twice_is_no_error(backend: StorageBackend) -> None:
+async def test_deleting_twice_is_no_error(backend: Booked) -> None:
     await receive(backend, b"abc")
     await backend.delete([REF, "never/was"])
     await backend.delete([REF, "never/was"])
@@ -387,7 +389,7 @@ async def test_deleting_twice_is_no_error(backend: StorageBackend) -> None:
         await backend.stat(REF)
 
 
-async def test_deleting_takes_only_what_is_named(backend: StorageBackend) -> None:
+async def test_deleting_takes_only_what_is_named(backend: Booked) -> None:
     refs = [f"user{number % 3}/{number}" for number in range(10)]
     for ref in refs:
         await backend.put(UPLOAD, ref, [b"x"], sealed=True)
@@ -395,14 +397,14 @@ async def test_deleting_takes_only_what_is_named(backend: StorageBackend) -> Non
     assert set(await names(backend)) == set(refs[1::2])
 
 
-async def test_every_name_is_listed_with_its_size(backend: StorageBackend) -> None:
+async def test_every_name_is_listed_with_its_size(backend: Booked) -> None:
     wanted = {f"user{number % 7}/2024/{number:04}": number % 5 for number in range(700)} | {"top": 3}
     for ref, size in wanted.items():
         await backend.put(UPLOAD, ref, [b"x" * size], sealed=True)
     assert await names(backend) == wanted
 
 
-async def test_listing_may_stop_early(backend: StorageBackend) -> None:
+async def test_listing_may_stop_early(backend: Booked) -> None:
     for number in range(3):
         await backend.put(UPLOAD, f"a/{number}", [], sealed=True)
     async with aclosing(backend.list()) as listed:
@@ -410,7 +412,7 @@ async def test_listing_may_stop_early(backend: StorageBackend) -> None:
     await backend.delete(["a/0", "a/1", "a/2"])
 
 
-async def test_tidying_up_takes_no_file_and_hinders_no_upload(backend: StorageBackend) -> None:
+async def test_tidying_up_takes_no_file_and_hinders_no_upload(backend: Booked) -> None:
     await receive(backend, b"keep")
     await backend.put(UPLOAD, "bob/2024/gone", [b"x"], sealed=True)
     await backend.delete(["bob/2024/gone"])
@@ -438,7 +440,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("ref", [*HOSTILE, "a/\udcff"])
-async def test_a_hostile_name_is_refused_everywhere(backend: StorageBackend, ref: str) -> None:
+async def test_a_hostile_name_is_refused_everywhere(backend: Booked, ref: str) -> None:
     await receive(backend, b"abc")
     segments = [Segment(ref=REF, offset=0, length=3), nothing_yet(SECOND, 3)]
     for attempt in (
@@ -457,7 +459,7 @@ async def test_a_hostile_name_is_refused_everywhere(backend: StorageBackend, ref
     assert await names(backend) == {REF: 3}
 
 
-async def test_a_name_in_the_service_folder_is_fine_further_down(backend: StorageBackend) -> None:
+async def test_a_name_in_the_service_folder_is_fine_further_down(backend: Booked) -> None:
     await backend.put(UPLOAD, "a/.tusd", [b"x"], sealed=True)
     assert await names(backend) == {"a/.tusd": 1}
 
@@ -525,6 +527,6 @@ async def test_room_is_asked_for_before_an_upload_begins(tmp_path: Path, kind: s
         await backend.delete([REF])
 
 
-async def test_there_is_room_for_nothing_more_at_least(backend: StorageBackend) -> None:
+async def test_there_is_room_for_nothing_more_at_least(backend: Booked) -> None:
     await backend.ensure_room(0)
     await backend.ensure_room(1)

@@ -15,10 +15,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from storage_backends.base import Segment, Writer
+from storage_backends.base import Segment
 from storage_backends.refs import segment_ref
 
-from .storages import MIB, UPLOAD, content_of, opened
+from .books import UPLOAD, BookedWriter, Fenced
+from .storages import MIB, content_of, opened
 
 T = TypeVar("T")
 
@@ -45,13 +46,13 @@ class _Upload(RuleBasedStateMachine):
         self.checkpointed = self.committed = 0
         self.segments = [Segment(ref=KEY, offset=0, length=0)]
         self.epoch = 1
-        self.frozen: list[tuple[Writer, int]] = []
-        self.writer: Writer = self.open()
+        self.frozen: list[tuple[BookedWriter, int]] = []
+        self.writer: BookedWriter = self.open()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    def open(self) -> Writer:
+    def open(self) -> BookedWriter:
         self.written[self.committed :] = b""
         self.checkpointed = self.committed
         return self.run(self.backend.writer(UPLOAD, self.segments[-1], LENGTH))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from protocol.upload import Transfer, Upload
-from storage_backends.base import Durability, Segment, Stored
+from storage_backends.base import Durability, Ledger, Segment, Stored
 from storage_backends.filesystem import FilesystemBackend
 from tusd_py.access.identity import ANONYMOUS
 from tusd_py.metadata.database import DatabaseError
@@ -43,11 +43,11 @@ class SlowBackend(FilesystemBackend):
     after: Gate | None = None
     finishes = 0
 
-    async def finish(self, segments: Sequence[Segment], ref: str) -> Stored:
+    async def finish(self, segments: Sequence[Segment], ref: str, ledger: Ledger) -> Stored:
         self.finishes += 1
         if self.before is not None:
             await self.before.pass_through()
-        stored = await super().finish(segments, ref)
+        stored = await super().finish(segments, ref, ledger)
         if self.after is not None:
             await self.after.pass_through()
         return stored

@@ -24,6 +24,7 @@ from protocol.tus.patch import Append, parse_append
 from protocol.upload import Step, Transfer, Upload, UploadId
 from storage_backends.base import Durability
 from storage_backends.filesystem import FilesystemBackend
+from tests.contract.books import ABOUT
 from tusd_py.access.identity import ANONYMOUS, Identity
 from tusd_py.digests import ALGORITHMS, new_digest
 from tusd_py.leases import Stop
@@ -36,7 +37,7 @@ from tusd_py.uploads.context import Context
 from tusd_py.uploads.create import create
 from tusd_py.uploads.download import version_of_upload
 from tusd_py.uploads.finish import finish
-from tusd_py.uploads.line import Overtaken
+from tusd_py.uploads.ledger import Overtaken
 from tusd_py.uploads.offset import current_offset
 from tusd_py.uploads.receive import Ending, SourceEnded
 from tusd_py.uploads.terminate import expire, terminate
@@ -436,7 +437,7 @@ async def test_the_sweep_removes_only_what_no_row_can_ever_name(tmp_path: Path) 
             for worker in (house.worker, other)
         }
         for ref in attempts.values():
-            await house.backend.put("none", ref, [b"x"], sealed=True)
+            await house.backend.put(ABOUT, ref, [b"x"], sealed=True)
         foreign = house.folder / "holiday.jpg"
         foreign.write_bytes(b"somebody's")
         await other.workers.bury(other.id)

@@ -41,7 +41,7 @@ PACKAGES = ("conformance", "protocol", "storage_backends", "tusd_py")
 
 # Libraries are translated at the one edge that calls them.
 AT_HOME = {
-    "aiohttp": ("tusd_py.server", "tusd_py.assemble", "tusd_py.client", "tusd_py"),
+    "aiohttp": ("tusd_py.server", "tusd_py.assemble", "tusd_py.client", "tusd_py", "storage_backends"),
     "aiosqlite": ("tusd_py.metadata",),
     "asyncpg": ("tusd_py.metadata",),
     "sqlite3": ("tusd_py.metadata",),

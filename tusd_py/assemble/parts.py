@@ -5,6 +5,7 @@ Belongs here: settings to constructor arguments. Not here: how parts work togeth
 
 import time
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -106,6 +107,8 @@ def make_backend(settings: Settings, executor: Executor) -> StorageBackend:
         from storage_backends.memory import MemoryBackend  # noqa: PLC0415 - only when configured
 
         return MemoryBackend()
+    if storage.backend == "s3":
+        return _s3(settings)
     from storage_backends.filesystem import FilesystemBackend  # noqa: PLC0415 - only when configured
 
     return FilesystemBackend(
@@ -116,6 +119,42 @@ def make_backend(settings: Settings, executor: Executor) -> StorageBackend:
         dir_perms=storage.dir_perms,
         file_perms=storage.file_perms,
         executor=executor,
+    )
+
+
+def _s3(settings: Settings) -> StorageBackend:
+    try:
+        from storage_backends.s3 import PROFILES, Digest, Options, S3Backend  # noqa: PLC0415 - only when configured
+    except ModuleNotFoundError as missing:
+        raise Refused(
+            f'storage.backend is "s3", which needs the package {missing.name}',
+            hint="pip install 'tusd-py[s3]'",
+        ) from None
+    s3, workers = settings.s3, settings.server.workers
+    profile = PROFILES[s3.s3_provider]
+    if s3.s3_checksum != "auto":
+        profile = replace(profile, digest=Digest(s3.s3_checksum))
+    return S3Backend(
+        Options(
+            bucket=s3.s3_bucket,
+            profile=profile,
+            prefix=s3.s3_object_prefix,
+            endpoint=s3.s3_endpoint,
+            region=s3.s3_region,
+            access_key_id=s3.s3_access_key_id,
+            secret_access_key=s3.s3_secret_access_key,
+            part_size=s3.s3_part_size,
+            least_part=max(s3.s3_min_part_size, profile.least_part),
+            # Both are the host's, so each worker has its share.
+            buffer=s3.s3_buffer // workers,
+            concurrent_parts=max(1, s3.s3_concurrent_part_uploads // workers),
+            parts_of_one=s3.s3_max_buffered_parts,
+            tail_after=s3.s3_tail_after,
+            sign_bodies=s3.s3_endpoint.startswith("http:") and not s3.s3_disable_content_hashes,
+            timeout=s3.s3_timeout,
+            retry_within=s3.s3_retry_within,
+        ),
+        spool=service_folder(settings),
     )
 
 
@@ -139,8 +178,15 @@ def make_rules(settings: Settings) -> Rules:
         head_patience=timeouts.head_lock,
         # Without a scanner every version stays unknown; the log says at start that such files are served.
         read_policy=ReadPolicy(served=frozenset({Verdict.UNKNOWN, Verdict.CLEAN})),
-        survives_power=Durability(settings.storage.durability) is Durability.POWER,
+        # What an object store confirmed is synced, whatever is said of disks.
+        survives_power=settings.storage.backend == "s3"
+        or Durability(settings.storage.durability) is Durability.POWER,
+        link_expiry=int(settings.s3.s3_url_expiry) if _redirects(settings) else None,
     )
+
+
+def _redirects(settings: Settings) -> bool:
+    return settings.storage.backend == "s3" and settings.s3.s3_download == "redirect"
 
 
 def make_lifetime(settings: Settings) -> Lifetime:

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage_backends.base import StorageBackend, StorageError
+from storage_backends.base import ObjectStore, StorageBackend, StorageError
 from storage_backends.refs import parse_ref
 from tusd_py.config.settings import Settings
 from tusd_py.errors import Refused
@@ -65,7 +65,8 @@ class Service:
 
     async def storage_answers(self) -> None:
         """For /readyz; raises StorageError."""
-        await self.context.backend.ensure_room(0)
+        backend = self.context.backend
+        await (backend.answers() if isinstance(backend, ObjectStore) else backend.ensure_room(0))
 
     async def drain(self, patience: float) -> None:
         """Every writer saves what it has and answers, within `patience` seconds; nothing new begins."""
@@ -101,6 +102,7 @@ async def open_service(
         backend = await _open_backend(settings, stack)
         await _refuse_forgetful_database(database, backend)
         await claim_identity(database, identity)
+        await _claim_store(backend, identity)
         context = _make_context(
             settings, member, database, backend, meter=meter, callbacks=callbacks or Callbacks()
         )
@@ -130,7 +132,7 @@ def _make_context(
 ) -> Context:
     seat = member.seat
     author = Author(worker=seat.id, boot_id=seat.boot, lifetime=make_lifetime(settings))
-    rows = UploadRows(database, author)
+    rows = UploadRows(database, author, segmented=not isinstance(backend, ObjectStore))
     return Context(
         rows=rows,
         files=FileRows(database),
@@ -172,6 +174,16 @@ async def _open_backend(settings: Settings, stack: AsyncExitStack) -> StorageBac
     return backend
 
 
+async def _claim_store(backend: StorageBackend, identity: str) -> None:
+    """Of two installations in one place, each would take the other's bytes for rubbish."""
+    if not isinstance(backend, ObjectStore):
+        return
+    try:
+        await backend.claim(identity)
+    except StorageError as failed:
+        raise Refused(str(failed)) from failed
+
+
 async def _refuse_forgetful_database(database: Database, backend: StorageBackend) -> None:
     """Bytes without any row would look like rubbish to the sweep: a lost database must not lose them too."""
     if await FactRows(database).get(IDENTITY) is not None:
@@ -180,6 +192,6 @@ async def _refuse_forgetful_database(database: Database, backend: StorageBackend
         async for listed in names:
             if parse_ref(listed.ref) is not None:
                 raise Refused(
-                    f"the data folder holds uploads ({listed.ref}), but the database is new",
-                    hint="restore the database, name the right one in database.url, or take another folder",
+                    f"the storage holds uploads ({listed.ref}), but the database is new",
+                    hint="restore the database, name the right one in database.url, or store somewhere else",
                 )

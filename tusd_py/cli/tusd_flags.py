@@ -47,6 +47,20 @@ GROUPS = (
         },
     ),
     Group(
+        title="S3",
+        flags={
+            "s3-bucket": "s3.s3_bucket",
+            "s3-object-prefix": "s3.s3_object_prefix",
+            "s3-endpoint": "s3.s3_endpoint",
+            "s3-provider": "s3.s3_provider",
+            "s3-part-size": "s3.s3_part_size",
+            "s3-min-part-size": "s3.s3_min_part_size",
+            "s3-max-buffered-parts": "s3.s3_max_buffered_parts",
+            "s3-concurrent-part-uploads": "s3.s3_concurrent_part_uploads",
+            "s3-disable-content-hashes": "s3.s3_disable_content_hashes",
+        },
+    ),
+    Group(
         title="uploads",
         flags={
             "max-size": "uploads.max_size",
@@ -117,7 +131,7 @@ UNSUPPORTED: Mapping[str, str] = {
 """Flags of tusd that we refuse, with the reason. Switches among them may be given as `=false`."""
 
 UNSUPPORTED_FAMILIES: Mapping[str, str] = {
-    "s3-": "S3 storage is not part of this version",
+    "s3-": "there is no such setting in [s3]; an http:// endpoint is without TLS",
     "gcs-": "Google Cloud storage is not part of this version",
     "azure-": "Azure storage is not part of this version",
     "hooks-": "hooks are not part of this version",

@@ -122,6 +122,45 @@ def _shared_survives_power(settings: Settings, _origins: Origins) -> Blame | Non
     return Blame(key="storage.durability", complaint=complaint)
 
 
+def _bucket_for_s3(settings: Settings, _origins: Origins) -> Blame | None:
+    if settings.storage.backend != "s3" or settings.s3.s3_bucket:
+        return None
+    complaint = Complaint(
+        what="is missing",
+        found='storage.backend = "s3" without a bucket',
+        wanted="the name of a bucket",
+        hint='write s3_bucket = "name" under [s3], or set TUSD_PY_S3__S3_BUCKET',
+    )
+    return Blame(key="s3.s3_bucket", complaint=complaint)
+
+
+def _whole_key_pair(settings: Settings, _origins: Origins) -> Blame | None:
+    s3 = settings.s3
+    if bool(s3.s3_access_key_id) == bool(s3.s3_secret_access_key):
+        return None
+    here, there = ("s3_access_key_id", "s3_secret_access_key")
+    if s3.s3_secret_access_key:
+        here, there = there, here
+    complaint = Complaint(
+        what=f"needs s3.{there}",
+        found=f"{here} without {there}",
+        wanted="both, or none to take them from where AWS tools look",
+    )
+    return Blame(key=f"s3.{here}", complaint=complaint)
+
+
+def _parts_above_their_least(settings: Settings, _origins: Origins) -> Blame | None:
+    s3 = settings.s3
+    if s3.s3_min_part_size <= s3.s3_part_size:
+        return None
+    complaint = Complaint(
+        what="is above s3.s3_part_size",
+        found=f"{format_size(s3.s3_min_part_size)}, with s3_part_size = {format_size(s3.s3_part_size)}",
+        wanted="at most s3_part_size",
+    )
+    return Blame(key="s3.s3_min_part_size", complaint=complaint)
+
+
 def _metrics_of_their_own(settings: Settings, _origins: Origins) -> Blame | None:
     server, metrics = settings.server, settings.metrics
     if not metrics.expose_metrics or server.unix_sock or metrics.port == 0 or metrics.port != server.port:
@@ -154,6 +193,9 @@ COMBINATIONS: Sequence[tuple[tuple[str, ...], Check]] = (
     (("storage.shared", "database.url"), _shared_needs_postgres),
     (("storage.shared", "storage.backend"), _shared_files_only),
     (("storage.shared", "storage.durability"), _shared_survives_power),
+    (("storage.backend", "s3.s3_bucket"), _bucket_for_s3),
+    (("s3.s3_access_key_id", "s3.s3_secret_access_key"), _whole_key_pair),
+    (("s3.s3_min_part_size", "s3.s3_part_size"), _parts_above_their_least),
     (("metrics.port", "server.port", "server.unix_sock", "metrics.expose_metrics"), _metrics_of_their_own),
     (("uploads.max_metadata", "limits.header_field"), _metadata_fits_a_header),
 )

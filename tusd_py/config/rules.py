@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from .complaint import Complaint
 from .key_template import complain_about_template
 from .kinds import Value
-from .units import KIB
+from .units import DAY, KIB, MIB
 
 Rule = Callable[[Value], Complaint | None]
 
@@ -27,6 +27,8 @@ _URL_PATH = re.compile(r"/([A-Za-z0-9._~!$&'()*+,;=:@-]+/)*", re.ASCII)
 """Path segments of RFC 3986 without percent-escapes, so that one path has one spelling."""
 OUR_PATHS = ("/file/", "/api/", "/upload/", "/healthz/", "/readyz/")
 """Where our other routes live."""
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+_PREFIX = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)+", re.ASCII)
 MOST_PORTS = 65535
 MOST_WORKERS = 512
 MOST_SOCKET_PATH = 107
@@ -265,6 +267,41 @@ def _listen_url(url: str) -> Complaint | None:
     )
 
 
+def _bucket(name: str) -> Complaint | None:
+    if not name or _BUCKET.fullmatch(name):
+        return None
+    return Complaint(
+        what="is no bucket name",
+        found=f'"{name}"',
+        wanted="3 to 63 lower-case letters, digits, dots and hyphens",
+    )
+
+
+def _object_prefix(prefix: str) -> Complaint | None:
+    if not prefix or (prefix.endswith("/") and _PREFIX.fullmatch(prefix)):
+        return None
+    return Complaint(
+        what="is no prefix",
+        found=f'"{prefix}"',
+        wanted='folder names of letters, digits, "-", "_" and ".", each followed by a slash: "uploads/"',
+        hint=f'write "{prefix.strip("/")}/"' if _PREFIX.fullmatch(prefix.strip("/") + "/") else "",
+    )
+
+
+def _endpoint(url: str) -> Complaint | None:
+    parts = _URL.fullmatch(url)
+    if not url or (
+        parts is not None and parts["path"] in (None, "/") and int(parts["port"] or 0) <= MOST_PORTS
+    ):
+        return None
+    return Complaint(
+        what="is no address of a store",
+        found=f'"{url}"',
+        wanted="http:// or https://, a host, and perhaps a port; the bucket goes to s3_bucket",
+        hint=f'write "https://{url}"' if _URL.fullmatch(f"https://{url}") else "",
+    )
+
+
 RULES: Mapping[str, Rule] = {
     "server.host": _host,
     "server.port": _port,
@@ -281,6 +318,18 @@ RULES: Mapping[str, Rule] = {
     "storage.key_template": complain_about_template,
     "storage.dir_perms": _permissions(0o700, "we must be able to list, make and enter"),
     "storage.file_perms": _permissions(0o600, "we must be able to read and write"),
+    "s3.s3_bucket": _bucket,
+    "s3.s3_object_prefix": _object_prefix,
+    "s3.s3_endpoint": _endpoint,
+    "s3.s3_part_size": _between(5 * MIB, 64 * MIB, "a size in bytes"),
+    "s3.s3_min_part_size": _between(5 * MIB, 64 * MIB, "a size in bytes"),
+    "s3.s3_max_buffered_parts": _between(1, 1000, "a number of parts"),
+    "s3.s3_concurrent_part_uploads": _between(1, 1000, "a number of parts"),
+    "s3.s3_buffer": _at_least(32 * MIB, "a size in bytes"),
+    "s3.s3_tail_after": _some_time,
+    "s3.s3_timeout": _some_time,
+    "s3.s3_retry_within": _some_time,
+    "s3.s3_url_expiry": _between(1, int(7 * DAY), "a duration in seconds"),
     "database.url": _database_url,
     "database.listen_url": _listen_url,
     "database.pool_size": _between(1, 1000, "a number of connections"),

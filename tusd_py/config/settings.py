@@ -53,8 +53,9 @@ class Server:
 class Storage:
     """Where bytes live."""
 
-    backend: Literal["filesystem", "memory"] = "filesystem"
-    """"filesystem", or "memory" for tests and demonstrations: it forgets everything at exit."""
+    backend: Literal["filesystem", "s3", "memory"] = "filesystem"
+    """"filesystem", "s3" (see [s3]), or "memory" for tests and demonstrations: it forgets everything at
+    exit."""
     upload_dir: str = "./data"
     """Folder of the filesystem backend; also says, in .tusd, which database its files belong to."""
     service_dir: str = ""
@@ -76,13 +77,60 @@ class Storage:
     """Reserved ahead of a writer at most, so that a full disk shows early; a writer that brings little
     reserves little."""
     key_template: str = "{user_id}/{yyyy}/{mm}/{dd}/{file_id}"
-    """Where an upload's bytes go below upload_dir."""
+    """Where an upload's bytes go below upload_dir, or below s3_object_prefix."""
     sweep_interval: Seconds = HOUR
     """How often the folder is searched for bytes that no row names."""
     dir_perms: Mode = 0o750
     """Mode of folders that are made."""
     file_perms: Mode = 0o640
     """Mode of files while they are received; finished ones lose their write bits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3:
+    """Where bytes live with storage.backend = "s3"."""
+
+    s3_bucket: str = ""
+    """The bucket; it must be there."""
+    s3_object_prefix: str = ""
+    """Before every name, for example "uploads/". Below it everything belongs to this service, which removes
+    what no row names."""
+    s3_endpoint: str = ""
+    """URL of the store, for example "https://minio.example.org"; empty is AWS."""
+    s3_provider: Literal["aws", "seaweedfs", "minio", "ceph", "r2", "b2", "gcs"] = "aws"
+    """Who runs the store: decides addressing, checksums, and what it can do."""
+    s3_region: str = ""
+    """Region; empty is the provider's usual one."""
+    s3_access_key_id: str = ""
+    """Empty takes the usual AWS chain: environment, shared files, the role of the machine."""
+    s3_secret_access_key: Secret = ""
+    """Belongs to s3_access_key_id. A secret: also as s3_secret_access_key_file."""
+    s3_checksum: Literal["auto", "crc32c", "crc32", "crc64nvme", "md5"] = "auto"
+    """What proves each part to the store; "auto" is what the provider understands. "crc64nvme" needs the
+    package awscrt."""
+    s3_part_size: Bytes = 8 * MIB
+    """Part size of uploads up to 70 GiB; larger ones have larger parts."""
+    s3_min_part_size: Bytes = 5 * MIB
+    """Bytes from which on a part may be sent before it is full, where a request ends."""
+    s3_max_buffered_parts: int = 4
+    """Parts of one upload that wait or are being sent."""
+    s3_concurrent_part_uploads: int = 10
+    """Parts sent at once by this host."""
+    s3_buffer: Bytes = 256 * MIB
+    """Bytes of bodies that this host holds in memory, for all uploads."""
+    s3_tail_after: Seconds = 30.0
+    """How long bytes of a running request wait for their part to become full, before they are stored as they
+    are."""
+    s3_disable_content_hashes: bool = False
+    """Over plain http, leave bodies out of the signature; over https they always are. Checksums stay."""
+    s3_timeout: Seconds = 30.0
+    """Of silence, after which a request to the store is tried again."""
+    s3_retry_within: Seconds = 10.0
+    """How long a request to the store is tried, before the client hears 503 and its offset."""
+    s3_download: Literal["stream", "redirect"] = "stream"
+    """"stream" sends files through this service, "redirect" sends clients to the store with a signed URL."""
+    s3_url_expiry: Seconds = 300.0
+    """How long such a URL lives, and so how long it outlives a file's quarantine or deletion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +280,7 @@ class Settings:
 
     server: Server = field(default_factory=Server)
     storage: Storage = field(default_factory=Storage)
+    s3: S3 = field(default_factory=S3)
     database: Database = field(default_factory=Database)
     uploads: Uploads = field(default_factory=Uploads)
     timeouts: Timeouts = field(default_factory=Timeouts)

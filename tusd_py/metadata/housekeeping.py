@@ -94,6 +94,36 @@ class Housekeeping:
         )
         return [row["ref"] for row in rows]
 
+    async def memory_to_discard(self, upload_id: UploadId) -> tuple[str, str] | None:
+        """Key and storage memory of an upload that ended, and that no plan needs."""
+        rows = await self._database.read(
+            Query(
+                """
+                SELECT key, storage FROM uploads
+                WHERE id = :id AND state IN ('terminated', 'expired', 'refused')
+                  AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = :id)
+                """,
+                {"id": upload_id},
+            )
+        )
+        return (rows[0]["key"], rows[0]["storage"]) if rows else None
+
+    async def memory_needed(self, key: str) -> tuple[str | None, str] | None:
+        """Holder and storage memory of the unfinished upload of a key; None when none needs it any more."""
+        rows = await self._database.read(
+            Query(
+                """
+                SELECT holder, storage FROM uploads u
+                WHERE key = :key
+                  AND (state IN ('created', 'receiving', 'completing', 'lost')
+                       OR (state IN ('terminated', 'expired', 'refused')
+                           AND EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = u.id)))
+                """,
+                {"key": key},
+            )
+        )
+        return (rows[0]["holder"], rows[0]["storage"]) if rows else None
+
     async def refs_named(self, key: str) -> set[str]:
         """The names under a key that some row still needs."""
         rows = await self._database.read(

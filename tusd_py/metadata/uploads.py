@@ -15,6 +15,7 @@ from storage_backends.base import Segment, Stored
 
 from . import creating, ending, plans, writing
 from .database import Database, Query, Row
+from .kept import KeptRows
 from .upload_row import Author, NewUpload, Seen, overtaken, to_upload
 from .writing import Advance
 
@@ -30,9 +31,12 @@ _SEGMENTS = """
 class UploadRows:
     """The rows, as one worker changes them."""
 
-    def __init__(self, database: Database, author: Author) -> None:
+    def __init__(self, database: Database, author: Author, *, segmented: bool = True) -> None:
+        """`segmented` says whether a take-over by force begins a new segment: not on an object store."""
         self._database = database
         self._author = author
+        self._segmented = segmented
+        self.kept = KeptRows(database, author)
 
     async def find(self, upload_id: UploadId) -> Seen | None:
         """The row as committed now."""
@@ -106,10 +110,12 @@ class UploadRows:
     async def seize(self, seen: Upload) -> Upload | None:
         """Become the writer by force, where the present one may be alive but does not answer.
 
-        A new segment begins, so that whatever the old writer still does goes into a dead file. None when
-        the row moved since `seen`.
+        In files a new segment begins, so that whatever the old writer still does goes into a dead one. None
+        when the row moved since `seen`.
         """
-        return await self._database.transact(lambda: writing.seize(self._author, seen))
+        return await self._database.transact(
+            lambda: writing.seize(self._author, seen, segmented=self._segmented)
+        )
 
     async def advance(self, advance: Advance, *, actor: str) -> Upload | None:
         """Move the line. The bytes below `advance.offset` must be durable before this is called.

@@ -9,6 +9,7 @@ from protocol.upload import OPEN, Step, Transfer, Upload, UploadId, after
 from storage_backends.base import Part
 from storage_backends.refs import segment_ref
 
+from . import kept
 from .database import Buried, Query, Script
 from .events import ENTERED, EventKind, record
 from .jobs import enqueue
@@ -25,6 +26,10 @@ class Advance:
     length: int | None = None
     """Declares a deferred length."""
     parts: tuple[Part, ...] = ()
+    dropped: tuple[Part, ...] = ()
+    """Tails that are in `parts` now."""
+    memory: str | None = None
+    """What the storage backend remembers from now on; None changes nothing."""
     release: bool = False
     """Let go of the lease in the same commit."""
 
@@ -52,6 +57,7 @@ _ADVANCE = (
         length = coalesce(length, CAST(:length AS BIGINT)),
         state = :state,
         holder = CASE WHEN :release = 1 THEN NULL ELSE holder END,
+        storage = coalesce(CAST(:memory AS TEXT), storage),
         expires_at = """
     + EXPIRES
     + """,
@@ -82,10 +88,15 @@ _CLOSE_SEGMENT = """
     VALUES (:id, :epoch, :offset, :length, 'segment', :epoch, :ref)
 """
 
-_INSERT_PART = """
-    INSERT INTO parts (upload_id, part_no, "offset", length, state, etag, digest, epoch, ref)
-    VALUES (:id, :part_no, :offset, :length, 'part', CAST(:etag AS TEXT), CAST(:digest AS TEXT), :epoch, :ref)
-"""
+_SEIZE = (
+    """
+    UPDATE uploads
+    SET epoch = epoch + 1, holder = :worker, releasing_until = NULL, updated_at = {now}
+    WHERE id = :id AND epoch = :epoch AND state IN ('created', 'receiving')
+      AND """
+    + NOT_BURIED
+    + " RETURNING *"
+)
 
 _RELEASE = """
     UPDATE uploads SET holder = NULL, releasing_until = NULL
@@ -127,24 +138,20 @@ def answer(author: Author, within: int) -> Query:
     return Query(_ANSWER, {"worker": author.worker, "within": within})
 
 
-def seize(author: Author, seen: Upload) -> Script[Upload | None]:
-    """Become the writer by force, in a new segment."""
+def seize(author: Author, seen: Upload, *, segmented: bool) -> Script[Upload | None]:
+    """Become the writer by force; `segmented` in a new segment, which the old writer cannot reach."""
     rows = yield Query("SELECT * FROM uploads WHERE id = :id {for_update}", {"id": seen.id})
     upload = to_upload(rows[0]) if rows else None
     if upload is None or upload.epoch != seen.epoch or upload.state not in OPEN:
         return None
     yield from overtaken(author)
-    if upload.offset > upload.ref_offset:
-        yield _close_segment(upload)
-    rows = yield Query(
-        _BEGIN_SEGMENT,
-        {
-            "id": upload.id,
-            "epoch": upload.epoch,
-            "worker": author.worker,
-            "ref": segment_ref(upload.key, upload.epoch + 1),
-        },
-    )
+    params = {"id": upload.id, "epoch": upload.epoch, "worker": author.worker}
+    if not segmented:
+        rows = yield Query(_SEIZE, params)
+    else:
+        if upload.offset > upload.ref_offset:
+            yield _close_segment(upload)
+        rows = yield Query(_BEGIN_SEGMENT, {**params, "ref": segment_ref(upload.key, upload.epoch + 1)})
     if not rows:
         # The row is locked, so this can only be the burial; raising undoes the closed segment.
         raise Buried("this worker was given up by the others")
@@ -162,8 +169,9 @@ def advance(author: Author, advance: Advance, actor: str) -> Script[Upload | Non
         yield from overtaken(author)
         return None
     moved = to_upload(rows[0])
+    yield from kept.drop(moved, advance.dropped)
     for part in advance.parts:
-        yield _insert_part(moved, part)
+        yield kept.insert(moved, part)
     if moved.state is not upload.state:
         yield record(ENTERED[moved.state], moved.id, actor, offset=moved.offset)
     if moved.state is Transfer.COMPLETING:
@@ -183,6 +191,7 @@ def _advance(author: Author, advance: Advance, state: Transfer) -> Query:
             "synced": int(advance.synced),
             "boot": author.boot_id,
             "length": advance.length,
+            "memory": advance.memory,
             "state": state,
             "release": int(advance.release or complete),
             "worker": author.worker,
@@ -202,21 +211,5 @@ def _close_segment(upload: Upload) -> Query:
             "offset": upload.ref_offset,
             "length": upload.offset - upload.ref_offset,
             "ref": upload.ref,
-        },
-    )
-
-
-def _insert_part(upload: Upload, part: Part) -> Query:
-    return Query(
-        _INSERT_PART,
-        {
-            "id": upload.id,
-            "part_no": part.part_no,
-            "offset": part.offset,
-            "length": part.length,
-            "etag": part.etag,
-            "digest": part.digest,
-            "epoch": upload.epoch,
-            "ref": part.ref,
         },
     )

@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from protocol.dates import http_date
 from protocol.disposition import attachment
 from protocol.ranges import parse_range
+from protocol.served_types import served_type
 from storage_backends.base import StorageBackend, StorageError
 from tusd_py.log import get_logger
 from tusd_py.metadata.files import Version
@@ -26,8 +27,6 @@ SAFE_HEADERS = {
     "Accept-Ranges": "bytes",
 }
 
-_INERT_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp", "audio/", "video/", "application/pdf")
-
 
 async def send_version(request: web.Request, backend: StorageBackend, version: Version) -> web.StreamResponse:
     """200, 206, 304 or 416 (RFC 9110 sections 13, 14). Raises StorageError only before the first byte."""
@@ -36,7 +35,7 @@ async def send_version(request: web.Request, backend: StorageBackend, version: V
         **SAFE_HEADERS,
         hdrs.ETAG: etag,
         hdrs.LAST_MODIFIED: http_date(version.created_at),
-        hdrs.CONTENT_TYPE: _content_type(version),
+        hdrs.CONTENT_TYPE: served_type(version.declared_type),
         hdrs.CONTENT_DISPOSITION: attachment(version.filename),
     }
     if _matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), etag):
@@ -94,9 +93,3 @@ def _matches(condition: str, etag: str) -> bool:
     """If-None-Match compares weakly (RFC 9110 section 13.1.2)."""
     tags = {tag.strip().removeprefix("W/") for tag in condition.split(",")}
     return etag in tags or "*" in tags
-
-
-def _content_type(version: Version) -> str:
-    """The declared type only where no browser runs it; everything else is bytes."""
-    declared = (version.declared_type or "").partition(";")[0].strip().lower()
-    return declared if declared.startswith(_INERT_TYPES) else "application/octet-stream"

@@ -22,7 +22,7 @@ from protocol.tus.features import Features
 from protocol.upload import Upload
 from storage_backends.base import StorageError, StorageFull
 from tusd_py.metadata.database import Conflict, DatabaseError
-from tusd_py.uploads.line import Overtaken
+from tusd_py.uploads.ledger import Overtaken
 from tusd_py.uploads.receive import Ending
 
 _ENDINGS: dict[Ending, type[ProtocolError]] = {
@@ -36,10 +36,11 @@ _ENDINGS: dict[Ending, type[ProtocolError]] = {
     Ending.MALFORMED: MalformedBody,
     Ending.MISMATCH: ChecksumMismatch,
     Ending.FULL: StorageExhausted,
+    Ending.AWAY: Unavailable,
 }
 
 # After these nobody else writes, so the offset can be told; after the others it may be moving.
-_OFFSET_TOLD = frozenset({Ending.SHUTDOWN, Ending.FULL, Ending.IDLE, Ending.SLOW})
+_OFFSET_TOLD = frozenset({Ending.SHUTDOWN, Ending.FULL, Ending.IDLE, Ending.SLOW, Ending.AWAY})
 
 
 def refusal_of_ending(

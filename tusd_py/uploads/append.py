@@ -22,7 +22,7 @@ from .body import write_body
 from .callbacks import ask_to_finish
 from .context import Context
 from .finish import SYSTEM, announce_finished, finish
-from .line import Overtaken
+from .ledger import Overtaken, about
 from .lookup import find_upload
 from .proof import check_whole
 from .receive import Ending, Source, SourceEnded
@@ -116,7 +116,7 @@ async def _append_whole(
     except UploadRejected:
         await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
         raise
-    stored = await context.backend.put(upload.id, context.new_attempt(upload.key), [content], sealed=True)
+    stored = await context.backend.put(about(upload), context.new_attempt(upload.key), [content], sealed=True)
     async with naming(context.backend, stored.ref):
         moved = await context.rows.store_whole(
             upload, stored, synced=context.rules.survives_power, actor=identity.actor

@@ -6,8 +6,8 @@ create.py), the loop itself (receive.py).
 
 from protocol.errors import UploadGone, UploadRejected
 from protocol.tus.checksum import Checksum
-from protocol.upload import Step
-from storage_backends.base import StorageBroken, StorageMissing
+from protocol.upload import Step, Upload
+from storage_backends.base import StorageAway, StorageBroken, StorageMissing
 from tusd_py.access.identity import Identity
 from tusd_py.leases import Lease
 from tusd_py.log import get_logger
@@ -15,7 +15,8 @@ from tusd_py.metadata.upload_row import current_segment
 
 from .context import Context
 from .finish import SYSTEM
-from .line import Line, Overtaken
+from .ledger import Overtaken
+from .line import Line
 from .proof import proof_of
 from .receive import JUDGEMENTS, Ending, Pace, Source, receive
 
@@ -48,6 +49,14 @@ async def write_body(
             ending = await receive(source, line, room=room, pace=pace, proof=proof_of(checksum))
         if ending is Ending.COMPLETE or (checksum is None and ending not in JUDGEMENTS):
             await line.finish()
+    except StorageAway as away:
+        log.warning("storage.away", upload=lease.upload.id, error=str(away))
+        if checksum is None:
+            await line.advance()
+        ending = Ending.AWAY
+    except StorageMissing:
+        await _lose(context, lease.upload)
+        raise UploadGone from None
     except UploadRejected:
         await context.rows.end(lease.upload.id, Step.REFUSE, actor=SYSTEM, seen=lease.upload)
         raise
@@ -72,12 +81,21 @@ async def _open_line(context: Context, identity: Identity, lease: Lease, declare
     upload = lease.upload
     length = upload.length if upload.length is not None else declared
     try:
-        writer = await context.backend.writer(upload.id, current_segment(upload), length)
+        writer = await context.backend.writer(
+            upload.id, current_segment(upload), length, context.ledger_of(upload)
+        )
     except StorageMissing:
-        # Acknowledged bytes are not there: never silently rewound. The client hears 410 and starts anew.
-        if await context.rows.end(upload.id, Step.LOSE, actor=SYSTEM, seen=upload) is None:
-            raise Overtaken from None  # and whoever did that moved the bytes
-        context.meter.lost()
-        log.exception("upload.lost", upload=upload.id, offset=upload.offset, ref=upload.ref)
+        await _lose(context, upload)
         raise UploadGone from None
     return Line(context, lease, writer, actor=identity.actor, declared=declared)
+
+
+async def _lose(context: Context, upload: Upload) -> None:
+    """Acknowledged bytes are not there: never silently rewound. The client hears 410 and starts anew.
+
+    Raises Overtaken when somebody else did something with the upload, and thereby moved the bytes.
+    """
+    if await context.rows.end(upload.id, Step.LOSE, actor=SYSTEM, seen=upload) is None:
+        raise Overtaken
+    context.meter.lost()
+    log.error("upload.lost", upload=upload.id, offset=upload.offset, ref=upload.ref)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from protocol.tus.features import Features
+from protocol.upload import Upload
 from storage_backends.base import StorageBackend
 from storage_backends.refs import attempt_ref
 from tusd_py.access.may_read import ReadPolicy
@@ -19,6 +20,7 @@ from tusd_py.metadata.uploads import UploadRows
 
 from .callbacks import Announcements, Callbacks
 from .finishes import Finishes
+from .ledger import RowLedger
 
 
 class Meter(Protocol):
@@ -64,6 +66,8 @@ class Rules:
     read_policy: ReadPolicy
     survives_power: bool
     """Durability "power": what a backend wrote is synced when it says so."""
+    link_expiry: int | None = None
+    """Downloads are sent to the store, with URLs that live so long; None sends them through us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,3 +95,7 @@ class Context:
     def new_attempt(self, key: str) -> str:
         """A name for bytes that no row names yet."""
         return attempt_ref(key, self.worker, next(self.attempts))
+
+    def ledger_of(self, upload: Upload) -> RowLedger:
+        """What the storage backend may know and keep of it, as of its epoch."""
+        return RowLedger(self.rows.kept, upload, self.new_attempt)

@@ -17,6 +17,7 @@ from .callbacks import ask_to_create, ask_to_finish
 from .context import Context
 from .finish import SYSTEM, announce_finished
 from .keys import make_key
+from .ledger import about
 from .permit import permit
 from .proof import check_whole
 from .receive import JUDGEMENTS, Ending, Source
@@ -91,7 +92,7 @@ async def _whole_content(context: Context, creation: Creation, source: Source) -
 async def _create_whole(context: Context, identity: Identity, new: NewUpload, content: bytes) -> Appended:
     """One file, one commit. Nobody can know the id before the answer, so no lease is needed."""
     await ask_to_finish(context.callbacks, new.as_created(at=int(context.clock() * 1e6)))
-    stored = await context.backend.put(new.id, context.new_attempt(new.key), [content], sealed=True)
+    stored = await context.backend.put(about(new), context.new_attempt(new.key), [content], sealed=True)
     async with naming(context.backend, stored.ref):
         upload = await context.rows.create_whole(
             new, stored, synced=context.rules.survives_power, actor=identity.actor

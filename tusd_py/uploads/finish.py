@@ -9,12 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from protocol.errors import UploadGone, UploadRejected
-from protocol.upload import Kind, Step, Transfer, Upload
-from storage_backends.base import Segment, StorageMissing, Stored
+from protocol.upload import Kind, Step, Transfer, Upload, UploadId
+from storage_backends.base import ObjectStore, Segment, StorageMissing, Stored
 from tusd_py.log import get_logger
 
 from .callbacks import ask_to_finish
 from .context import Context
+from .ledger import about
 from .unnamed import give_back, naming
 
 log = get_logger("tusd_py.uploads")
@@ -62,10 +63,12 @@ class _Made:
 
 async def _of_segments(context: Context, upload: Upload) -> _Made:
     segments = await context.rows.segments(upload.id)
-    stored = await context.backend.finish(segments, context.new_attempt(upload.key))
-    leftovers = [segment.ref for segment in segments if segment.ref != stored.ref]
-    is_new = all(segment.ref != stored.ref for segment in segments)
-    return _Made(stored=stored, leftovers=leftovers, is_new=is_new)
+    ledger, attempt = context.ledger_of(upload), context.new_attempt(upload.key)
+    named = {segment.ref for segment in segments}
+    if isinstance(context.backend, ObjectStore):
+        named |= {part.ref for part in await ledger.parts()}
+    stored = await context.backend.finish(segments, attempt, ledger)
+    return _Made(stored=stored, leftovers=sorted(named - {stored.ref}), is_new=stored.ref == attempt)
 
 
 async def _of_partials(context: Context, final: Upload) -> _Made | None:
@@ -73,13 +76,25 @@ async def _of_partials(context: Context, final: Upload) -> _Made | None:
     segments: list[Segment] = []
     offset = 0
     for partial in await context.rows.plan(final.id):
-        for segment in await context.rows.segments(partial):
+        for segment in await _segments_of_partial(context, partial):
             segments.append(replace(segment, offset=offset))
             offset += segment.length
     if not segments or offset != final.length:
         return None
     await ask_to_finish(context.callbacks, final)
-    return _Made(stored=await context.backend.assemble(segments, context.new_attempt(final.key)))
+    attempt = context.new_attempt(final.key)
+    return _Made(stored=await context.backend.assemble(segments, attempt, about(final)))
+
+
+async def _segments_of_partial(context: Context, partial: UploadId) -> list[Segment]:
+    segments = await context.rows.segments(partial)
+    seen = await context.rows.find(partial)
+    if seen is None or seen.upload.state is Transfer.STORED or not isinstance(context.backend, ObjectStore):
+        return segments
+    # Deleted by its client when it was complete and not yet an object: the plan needs it as one.
+    ref = context.new_attempt(seen.upload.key)
+    stored = await context.backend.finish(segments, ref, context.ledger_of(seen.upload))
+    return [Segment(ref=stored.ref, offset=0, length=stored.length)]
 
 
 async def _lost(context: Context, upload: Upload) -> bool:

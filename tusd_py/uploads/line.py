@@ -15,10 +15,8 @@ from tusd_py.metadata.writing import Advance
 
 from .callbacks import ask_to_finish
 from .context import Context
-
-
-class Overtaken(Exception):
-    """Another writer moved on: nothing may be said about the offset, and our bytes are dropped."""
+from .ledger import Overtaken
+from .unnamed import give_back
 
 
 class Line:
@@ -70,9 +68,11 @@ class Line:
             self._context.meter.received(self._writer.offset - before)
 
     async def advance(self) -> None:
-        """Make what was written safe, in the middle of a body."""
+        """Make what was written safe, in the middle of a body; as much of it as is cheap."""
         began = time.monotonic()
-        checkpoint = await self._writer.checkpoint()
+        checkpoint = await self._writer.progress()
+        if checkpoint.offset == self.upload.offset and checkpoint.memory is None:
+            return
         await self._commit(checkpoint, release=False)
         self._context.meter.committed(time.monotonic() - began)
 
@@ -101,6 +101,8 @@ class Line:
             synced=checkpoint.synced,
             length=self._declared,
             parts=checkpoint.parts,
+            dropped=checkpoint.dropped,
+            memory=checkpoint.memory,
             release=release,
         )
         try:
@@ -111,6 +113,9 @@ class Line:
             self._context.meter.fenced()
             raise Overtaken
         self._lease.upload = moved
+        # Only now: until the line moved, these were where its bytes are.
+        for part in checkpoint.dropped:
+            await give_back(self._context.backend, part.ref)
 
     async def _look_again(self, advance: Advance) -> Upload | None:
         """The connection died in COMMIT: the row says whether it happened; if not, it is tried once more."""

@@ -34,6 +34,8 @@ class Ending(StrEnum):
     MISMATCH = "mismatch"
     """The body is not what its checksum says."""
     FULL = "full"
+    AWAY = "away"
+    """The store does not answer; what it has confirmed is kept."""
 
 
 JUDGEMENTS = frozenset({Ending.TOO_LONG, Ending.ENDED, Ending.MALFORMED, Ending.MISMATCH})

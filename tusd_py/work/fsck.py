@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from protocol.upload import GONE, OPEN, Kind, Step, Transfer, Upload
-from storage_backends.base import StorageBackend, StorageMissing
+from storage_backends.base import ObjectStore, StorageBackend, StorageMissing
 from storage_backends.refs import parse_ref
 from tusd_py.metadata.files import FileRows, Version
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.workers import WorkerRows
+from tusd_py.uploads.ledger import RowLedger
 
 from .sweep import is_given_up
 
@@ -105,6 +106,9 @@ class Fsck:
             return None  # its bytes are its partials' until then
         if upload.state not in OPEN | {Transfer.COMPLETING, Transfer.STORED}:
             return None
+        if isinstance(self.backend, ObjectStore) and upload.state is not Transfer.STORED:
+            ledger = RowLedger(self.rows.kept, upload, _no_names)
+            return await self.backend.missing(await self.rows.segments(upload.id), ledger)
         for segment in await self.rows.segments(upload.id):
             size = await self._size(segment.ref)
             if size < segment.length:
@@ -144,3 +148,7 @@ class Fsck:
         if self.repair:
             await self.backend.delete([ref])
         return Finding(problem=Problem.NO_ROW, subject=ref, detail="no row names it", repaired=self.repair)
+
+
+def _no_names(key: str) -> str:
+    raise AssertionError(f"fsck makes no objects, wanted one for {key}")

@@ -9,12 +9,13 @@ import pytest
 
 from storage_backends.base import Durability, Segment, StorageBroken, Synced
 from storage_backends.filesystem.backend import FilesystemBackend
+from tests.contract.books import ABOUT, no_rows
 
 from .places import filesystem, path_of
 
 
 async def receive(backend: FilesystemBackend, segment: Segment, content: bytes, committed: int) -> None:
-    writer = await backend.writer("1", segment, None)
+    writer = await backend.writer("1", segment, None, no_rows())
     await writer.write(content)
     await writer.checkpoint()
     await writer.close(committed)
@@ -45,7 +46,7 @@ async def test_content_and_every_name_on_the_way_are_synced(
     backend: FilesystemBackend, tmp_path: Path, synced_paths: list[str]
 ) -> None:
     await receive(backend, Segment(ref="a/b/c", offset=0, length=0), b"abc", 3)
-    await backend.put("2", "a/d", [b"defg"], sealed=True)
+    await backend.put(ABOUT, "a/d", [b"defg"], sealed=True)
     assert synced_paths == []
     told = await backend.sync_dirty()
     assert sorted(told, key=lambda one: one.ref) == [
@@ -73,7 +74,7 @@ async def test_a_later_segment_says_nothing_about_the_earlier_ones(backend: File
 
 
 async def test_what_was_never_committed_is_taken_back(backend: FilesystemBackend) -> None:
-    writer = await backend.writer("1", Segment(ref="a", offset=0, length=0), None)
+    writer = await backend.writer("1", Segment(ref="a", offset=0, length=0), None, no_rows())
     await writer.write(b"abc")
     await writer.checkpoint()
     assert [one.offset for one in await backend.sync_dirty()] == [3]
@@ -100,7 +101,7 @@ async def test_one_failing_file_keeps_no_other_from_being_synced(
 
     await receive(backend, Segment(ref="good", offset=0, length=0), b"abc", 3)
     await receive(backend, Segment(ref="bad", offset=0, length=0), b"abc", 3)
-    await backend.put("2", "fine", [b"abc"], sealed=True)
+    await backend.put(ABOUT, "fine", [b"abc"], sealed=True)
     monkeypatch.setattr(os, "fdatasync", failing)
     with pytest.raises(StorageBroken, match="bad"):
         await backend.sync_dirty()
@@ -112,7 +113,7 @@ async def test_a_file_whose_sync_failed_is_never_reported_again(
     backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await receive(backend, Segment(ref="bad", offset=0, length=0), b"abc", 3)
-    writer = await backend.writer("1", Segment(ref="bad", offset=0, length=3), None)
+    writer = await backend.writer("1", Segment(ref="bad", offset=0, length=3), None, no_rows())
     await writer.write(b"def")
     with monkeypatch.context() as broken:
         broken.setattr(os, "fdatasync", _io_error)
@@ -141,7 +142,7 @@ async def test_what_is_assembled_survives_a_power_cut_at_once(
     await receive(backend, Segment(ref="a/1", offset=0, length=0), b"abc", 3)
     await receive(backend, Segment(ref="a/2", offset=3, length=0), b"def", 6)
     segments = [Segment(ref="a/1", offset=0, length=3), Segment(ref="a/2", offset=3, length=3)]
-    await backend.finish(segments, "b/c")
+    await backend.finish(segments, "b/c", no_rows())
     assert {str(tmp_path), str(tmp_path / "b"), str(tmp_path / "b/c")} <= set(synced_paths)
 
 

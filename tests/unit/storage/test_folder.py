@@ -11,6 +11,7 @@ import pytest
 from storage_backends.base import Durability, Segment, StorageError
 from storage_backends.filesystem import FilesystemBackend
 from storage_backends.filesystem.folder import Folders
+from tests.contract.books import ABOUT, no_rows
 
 from .places import filesystem, open_descriptors, path_of
 
@@ -41,13 +42,13 @@ async def backend(tmp_path: Path, outside: Path) -> AsyncIterator[FilesystemBack
 async def test_no_link_leads_out(backend: FilesystemBackend, outside: Path, ref: str) -> None:
     for length in (0, 3):
         with pytest.raises(StorageError):
-            await backend.writer("1", Segment(ref=ref, offset=0, length=length), None)
+            await backend.writer("1", Segment(ref=ref, offset=0, length=length), None, no_rows())
     with pytest.raises(StorageError):
-        await backend.put("1", ref, [b"x"], sealed=True)
+        await backend.put(ABOUT, ref, [b"x"], sealed=True)
     with pytest.raises(StorageError):
         await backend.stat(ref)
     with pytest.raises(StorageError):
-        await backend.finish([Segment(ref=ref, offset=0, length=6)], "b")
+        await backend.finish([Segment(ref=ref, offset=0, length=6)], "b", no_rows())
     assert names_in(outside) == {"secret"}
     assert (outside / "secret").read_bytes() == b"secret"
 
@@ -62,7 +63,7 @@ async def test_deleting_a_link_deletes_the_link(backend: FilesystemBackend, outs
 async def test_links_are_neither_listed_nor_followed_nor_tidied_away(
     backend: FilesystemBackend, tmp_path: Path, outside: Path
 ) -> None:
-    await backend.put("1", "b", [b"x"], sealed=True)
+    await backend.put(ABOUT, "b", [b"x"], sealed=True)
     assert [one.ref async for one in backend.list()] == ["b"]
     (outside / "secret").unlink()
     (outside / "empty").mkdir()
@@ -75,8 +76,8 @@ async def test_a_fifo_under_a_name_of_ours_blocks_nobody(backend: FilesystemBack
     os.mkfifo(tmp_path / "root/fifo")
     for attempt in (
         lambda: backend.stat("fifo"),
-        lambda: backend.writer("1", Segment(ref="fifo", offset=0, length=0), None),
-        lambda: backend.finish([Segment(ref="fifo", offset=0, length=0)], "b"),
+        lambda: backend.writer("1", Segment(ref="fifo", offset=0, length=0), None, no_rows()),
+        lambda: backend.finish([Segment(ref="fifo", offset=0, length=0)], "b", no_rows()),
     ):
         with pytest.raises(StorageError):
             await asyncio.wait_for(attempt(), 10)
@@ -121,13 +122,13 @@ async def test_modes_are_those_of_the_config_and_sealing_takes_the_write_bits(
 ) -> None:
     mask = os.umask(0)
     try:
-        writer = await backend.writer("1", Segment(ref="m/n", offset=0, length=0), None)
+        writer = await backend.writer("1", Segment(ref="m/n", offset=0, length=0), None, no_rows())
         await writer.close(0)
         assert (tmp_path / "root/m").stat().st_mode & 0o777 == 0o750
         assert (tmp_path / "root/m/n").stat().st_mode & 0o777 == 0o640
-        await backend.finish([Segment(ref="m/n", offset=0, length=0)], "m/n")
+        await backend.finish([Segment(ref="m/n", offset=0, length=0)], "m/n", no_rows())
         assert (tmp_path / "root/m/n").stat().st_mode & 0o777 == 0o440
-        await backend.put("1", "m/o", [b"x"], sealed=True)
+        await backend.put(ABOUT, "m/o", [b"x"], sealed=True)
         assert (tmp_path / "root/m/o").stat().st_mode & 0o777 == 0o440
     finally:
         os.umask(mask)
@@ -136,11 +137,11 @@ async def test_modes_are_those_of_the_config_and_sealing_takes_the_write_bits(
 async def test_a_file_being_received_is_never_taken_for_a_sealed_one(tmp_path: Path) -> None:
     async with filesystem(tmp_path, file_perms=0o440) as backend:
         for length in (0, 3):
-            writer = await backend.writer("1", Segment(ref="a", offset=0, length=length), None)
+            writer = await backend.writer("1", Segment(ref="a", offset=0, length=length), None, no_rows())
             await writer.write(b"abc")
             await writer.checkpoint()
             await writer.close(length + 3)
-        await backend.finish([Segment(ref="a", offset=0, length=6)], "a")
+        await backend.finish([Segment(ref="a", offset=0, length=6)], "a", no_rows())
         assert (tmp_path / "a").stat().st_mode & 0o222 == 0
 
 
@@ -151,7 +152,7 @@ async def test_a_folder_that_vanishes_under_a_new_file_is_made_again(tmp_path: P
         tidying.start()
         try:
             for number in range(100):
-                await backend.put("1", f"a/b/{number}", [b"x"], sealed=True)
+                await backend.put(ABOUT, f"a/b/{number}", [b"x"], sealed=True)
                 await backend.delete([f"a/b/{number}"])
         finally:
             stop.set()
@@ -180,14 +181,14 @@ async def test_a_folder_made_anew_by_another_process_is_synced_again(
         real(descriptor)
 
     async with filesystem(tmp_path / "root") as backend:
-        await backend.put("1", "a/1", [b"x"], sealed=True)
+        await backend.put(ABOUT, "a/1", [b"x"], sealed=True)
         monkeypatch.setattr(os, "fsync", note)
-        await backend.put("1", "a/2", [b"x"], sealed=True)
+        await backend.put(ABOUT, "a/2", [b"x"], sealed=True)
         assert str(tmp_path / "root") not in synced
         await backend.delete(["a/1", "a/2"])
         (tmp_path / "root/a").rmdir()
         (tmp_path / "root/a").mkdir()
-        await backend.put("1", "a/3", [b"x"], sealed=True)
+        await backend.put(ABOUT, "a/3", [b"x"], sealed=True)
         assert str(tmp_path / "root") in synced
 
 

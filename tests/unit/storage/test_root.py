@@ -9,6 +9,7 @@ import pytest
 
 from storage_backends.base import StorageError, StorageFull
 from storage_backends.filesystem.root import make_root, probe
+from tests.contract.books import ABOUT
 
 from .places import filesystem
 
@@ -25,7 +26,7 @@ async def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "root").symlink_to("disk")
     async with filesystem(tmp_path / "root") as backend:
-        await backend.put("1", "a", [b"x"], sealed=True)
+        await backend.put(ABOUT, "a", [b"x"], sealed=True)
     assert (tmp_path / "disk/a").read_bytes() == b"x"
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from storage_backends.base import Durability, Segment, StorageBroken, StorageMissing
 from storage_backends.filesystem import FilesystemBackend, assembly
+from tests.contract.books import ABOUT, no_rows
 
 from .places import HeldPool, filesystem, open_descriptors, path_of, turns
 
@@ -35,7 +36,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 async def received(backend: FilesystemBackend, ref: str, content: bytes, offset: int = 0) -> Segment:
-    writer = await backend.writer("1", Segment(ref=ref, offset=offset, length=0), None)
+    writer = await backend.writer("1", Segment(ref=ref, offset=offset, length=0), None, no_rows())
     await writer.write(content)
     await writer.checkpoint()
     await writer.close(writer.offset)
@@ -49,7 +50,7 @@ async def test_sealing_syncs_the_file_even_when_it_was_sealed_before(
         segment = await received(backend, "a/b", b"abc")
         for _ in range(2):
             synced.clear()
-            await backend.finish([segment], "a/b")
+            await backend.finish([segment], "a/b", no_rows())
             assert synced == [str(tmp_path / "a/b")]
 
 
@@ -57,7 +58,7 @@ async def test_an_empty_file_made_for_finishing_has_a_durable_name(tmp_path: Pat
     async with filesystem(tmp_path) as backend:
         for _ in range(2):
             synced.clear()
-            await backend.finish([], "a/b")
+            await backend.finish([], "a/b", no_rows())
             assert {str(tmp_path / "a"), str(tmp_path / "a/b")} <= set(synced)
 
 
@@ -66,7 +67,7 @@ async def test_deleting_syncs_each_folder_once_even_when_nothing_was_there(
 ) -> None:
     async with filesystem(tmp_path) as backend:
         for ref in ("a/1", "b/1", "a/2"):
-            await backend.put("1", ref, [b"x"], sealed=True)
+            await backend.put(ABOUT, ref, [b"x"], sealed=True)
         for _ in range(2):
             synced.clear()
             await backend.delete(["a/1", "b/1", "a/2"])
@@ -78,8 +79,8 @@ async def test_nothing_is_synced_on_the_way_with_durability_process(
 ) -> None:
     async with filesystem(tmp_path, Durability.PROCESS) as backend:
         synced.clear()
-        await backend.finish([await received(backend, "a/b", b"abc")], "a/b")
-        await backend.put("1", "a/c", [b"x"], sealed=True)
+        await backend.finish([await received(backend, "a/b", b"abc")], "a/b", no_rows())
+        await backend.put(ABOUT, "a/c", [b"x"], sealed=True)
         await backend.delete(["a/c"])
         assert synced == []
 
@@ -92,7 +93,7 @@ async def test_segments_are_copied_by_hand_where_the_kernel_does_not(
     first, second = bytes(range(256)) * 10_000, b"tail"
     async with filesystem(tmp_path) as backend:
         segments = [await received(backend, "a", first), await received(backend, "b", second, len(first))]
-        await backend.finish(segments, "c")
+        await backend.finish(segments, "c", no_rows())
     assert (tmp_path / "c").read_bytes() == first + second
 
 
@@ -103,7 +104,7 @@ async def test_a_large_assembly_goes_in_pieces(tmp_path: Path, monkeypatch: pyte
             await received(backend, "a", b"a" * 2500),
             await received(backend, "b", b"b" * 1000, 2500),
         ]
-        await backend.finish(segments, "c")
+        await backend.finish(segments, "c", no_rows())
     assert (tmp_path / "c").read_bytes() == b"a" * 2500 + b"b" * 1000
 
 
@@ -115,7 +116,7 @@ async def test_an_assembly_that_could_not_be_synced_leaves_nothing(
         with monkeypatch.context() as broken:
             broken.setattr(os, "fdatasync", _failing(errno.EIO))
             with pytest.raises(StorageBroken):
-                await backend.finish(segments, "c")
+                await backend.finish(segments, "c", no_rows())
         assert not (tmp_path / "c").exists()
 
 
@@ -123,11 +124,11 @@ async def test_a_small_body_that_could_not_be_synced_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with filesystem(tmp_path) as backend:
-        await backend.put("1", "a/before", [b"x"], sealed=True)
+        await backend.put(ABOUT, "a/before", [b"x"], sealed=True)
         with monkeypatch.context() as broken:
             broken.setattr(os, "fsync", _failing(errno.EIO))
             with pytest.raises(StorageBroken):
-                await backend.put("1", "a/b", [b"abc"], sealed=True)
+                await backend.put(ABOUT, "a/b", [b"abc"], sealed=True)
         assert not (tmp_path / "a/b").exists()
 
 
@@ -137,7 +138,7 @@ async def test_a_cancelled_assembly_lets_go_when_its_piece_is_done(tmp_path: Pat
         segments = [await received(backend, "a", b"one"), await received(backend, "b", b"two", 3)]
         before = open_descriptors()
         pool.hold(after=2)  # looking for an earlier attempt, and making the file
-        finishing = asyncio.create_task(backend.finish(segments, "c"))
+        finishing = asyncio.create_task(backend.finish(segments, "c", no_rows()))
         await pool.reached()
         finishing.cancel()
         await turns()

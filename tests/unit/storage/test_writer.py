@@ -20,6 +20,7 @@ from storage_backends.base import (
     StorageFull,
     WriteNow,
 )
+from tests.contract.books import ABOUT, no_rows
 
 from .places import MIB, HeldPool, filesystem, open_descriptors, turns
 
@@ -37,7 +38,7 @@ def fails(code: int) -> Callable[..., NoReturn]:
 async def test_close_waits_for_the_write_of_a_cancelled_task(tmp_path: Path) -> None:
     pool = HeldPool()
     async with filesystem(tmp_path, pool=pool) as backend:
-        writer = await backend.writer(UPLOAD, NEW, None)
+        writer = await backend.writer(UPLOAD, NEW, None, no_rows())
         pool.hold()
         writing = asyncio.create_task(writer.write(b"abc"))
         await pool.reached()
@@ -57,7 +58,7 @@ async def test_close_waits_for_the_write_of_a_cancelled_task(tmp_path: Path) -> 
 async def test_a_cancelled_close_lets_go_all_the_same(tmp_path: Path) -> None:
     pool = HeldPool()
     async with filesystem(tmp_path, pool=pool) as backend:
-        writer = await backend.writer(UPLOAD, NEW, None)
+        writer = await backend.writer(UPLOAD, NEW, None, no_rows())
         before = open_descriptors()
         pool.hold()
         writing = asyncio.create_task(writer.write(b"abc"))
@@ -79,7 +80,7 @@ async def test_a_cancelled_close_lets_go_all_the_same(tmp_path: Path) -> None:
 async def test_a_checkpoint_covers_the_write_of_a_cancelled_task(tmp_path: Path) -> None:
     pool = HeldPool()
     async with filesystem(tmp_path, pool=pool) as backend:
-        writer = await backend.writer(UPLOAD, NEW, None)
+        writer = await backend.writer(UPLOAD, NEW, None, no_rows())
         pool.hold()
         writing = asyncio.create_task(writer.write(b"abc"))
         await pool.reached()
@@ -98,7 +99,7 @@ async def test_a_file_opened_for_a_cancelled_task_is_closed(tmp_path: Path) -> N
     async with filesystem(tmp_path, pool=pool) as backend:
         before = open_descriptors()
         pool.hold()
-        opening = asyncio.create_task(backend.writer(UPLOAD, NEW, None))
+        opening = asyncio.create_task(backend.writer(UPLOAD, NEW, None, no_rows()))
         await pool.reached()
         opening.cancel()
         await turns()
@@ -114,7 +115,7 @@ async def test_a_failed_sync_ends_the_writer_and_is_never_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with filesystem(tmp_path) as backend:
-        writer = await backend.writer(UPLOAD, NEW, None)
+        writer = await backend.writer(UPLOAD, NEW, None, no_rows())
         await writer.write(b"abc")
         with monkeypatch.context() as broken:
             broken.setattr(os, "fdatasync", fails(errno.EIO))
@@ -133,7 +134,7 @@ async def test_a_name_that_could_not_be_synced_ends_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with filesystem(tmp_path) as backend:
-        writer = await backend.writer(UPLOAD, NEW, None)
+        writer = await backend.writer(UPLOAD, NEW, None, no_rows())
         await writer.write(b"abc")
         with monkeypatch.context() as broken:
             broken.setattr(os, "fsync", fails(errno.EIO))
@@ -149,7 +150,7 @@ async def test_a_disk_that_turns_out_full_at_the_sync_ends_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     async with filesystem(tmp_path) as backend:
-        writer = await backend.writer(UPLOAD, NEW, None)
+        writer = await backend.writer(UPLOAD, NEW, None, no_rows())
         await writer.write(b"abc")
         with monkeypatch.context() as full:
             full.setattr(os, "fdatasync", fails(code))
@@ -162,7 +163,7 @@ async def test_a_disk_that_turns_out_full_at_the_sync_ends_the_writer(
 
 async def test_a_failed_write_ends_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with filesystem(tmp_path) as backend:
-        writer = await backend.writer(UPLOAD, NEW, None)
+        writer = await backend.writer(UPLOAD, NEW, None, no_rows())
         with monkeypatch.context() as broken:
             broken.setattr(os, "pwrite", fails(errno.EIO))
             with pytest.raises(StorageBroken):
@@ -177,7 +178,7 @@ async def test_short_writes_go_on_until_all_is_written(
 ) -> None:
     pwrite = os.pwrite
     async with filesystem(tmp_path) as backend:
-        writer = await backend.writer(UPLOAD, NEW, None)
+        writer = await backend.writer(UPLOAD, NEW, None, no_rows())
         with monkeypatch.context() as slow:
             slow.setattr(os, "pwrite", lambda file, block, position: pwrite(file, block[:3], position))
             await writer.write(b"hello world")
@@ -188,7 +189,7 @@ async def test_short_writes_go_on_until_all_is_written(
 
 async def test_space_is_reserved_ahead_and_given_back(tmp_path: Path) -> None:
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
-        writer, file = await backend.writer(UPLOAD, NEW, 10 * MIB), tmp_path / "a/b"
+        writer, file = await backend.writer(UPLOAD, NEW, 10 * MIB, no_rows()), tmp_path / "a/b"
         await writer.write(b"x")
         assert file.stat().st_size == MIB
         await writer.write(bytes(MIB))
@@ -205,7 +206,7 @@ async def test_space_is_reserved_ahead_and_given_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("length", [None, 0, MIB - 1])
 async def test_nothing_is_reserved_for_small_or_unknown_lengths(tmp_path: Path, length: int | None) -> None:
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
-        writer = await backend.writer(UPLOAD, NEW, length)
+        writer = await backend.writer(UPLOAD, NEW, length, no_rows())
         await writer.write(b"abc")
         assert (tmp_path / "a/b").stat().st_size == 3
         await writer.close(0)
@@ -214,7 +215,7 @@ async def test_nothing_is_reserved_for_small_or_unknown_lengths(tmp_path: Path, 
 async def test_a_later_segment_reserves_only_what_remains_of_the_upload(tmp_path: Path) -> None:
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
         segment = Segment(ref="a/b~e2", offset=8 * MIB, length=0)
-        writer = await backend.writer(UPLOAD, segment, 10 * MIB)
+        writer = await backend.writer(UPLOAD, segment, 10 * MIB, no_rows())
         await writer.write(b"x")
         await writer.write(bytes(MIB))
         assert (tmp_path / "a/b~e2").stat().st_size == 2 * MIB
@@ -227,7 +228,7 @@ async def test_an_upload_that_cannot_be_reserved_is_written_all_the_same(
 ) -> None:
     monkeypatch.setattr(os, "posix_fallocate", fails(code))
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
-        writer = await backend.writer(UPLOAD, NEW, 2 * MIB)
+        writer = await backend.writer(UPLOAD, NEW, 2 * MIB, no_rows())
         await writer.write(bytes(2 * MIB))
         assert (await writer.checkpoint()).offset == 2 * MIB
         await writer.close(2 * MIB)
@@ -242,7 +243,7 @@ async def test_what_a_failed_reservation_took_is_given_back(
 
     monkeypatch.setattr(os, "posix_fallocate", taking_half)
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
-        writer = await backend.writer(UPLOAD, NEW, 10 * MIB)
+        writer = await backend.writer(UPLOAD, NEW, 10 * MIB, no_rows())
         await writer.write(b"abc")
         assert (tmp_path / "a/b").stat().st_size == 3
         await writer.close(0)
@@ -255,7 +256,7 @@ async def test_somebody_else_may_write_in_the_writers_thread(tmp_path: Path) -> 
         return threading.current_thread().name
 
     async with filesystem(tmp_path) as backend:
-        writer = await backend.writer(UPLOAD, Segment(ref="a/b~e2", offset=100, length=0), None)
+        writer = await backend.writer(UPLOAD, Segment(ref="a/b~e2", offset=100, length=0), None, no_rows())
         assert isinstance(writer, LendsThread)
         await writer.write(b"by the task, ")
         assert await writer.run(twice) != threading.current_thread().name
@@ -276,7 +277,7 @@ async def test_closing_waits_for_whoever_works_in_the_writers_thread(tmp_path: P
         assert may_end.wait(10)
 
     async with filesystem(tmp_path) as backend:
-        writer = await backend.writer(UPLOAD, NEW, None)
+        writer = await backend.writer(UPLOAD, NEW, None, no_rows())
         working = asyncio.create_task(writer.run(slowly))
         await asyncio.to_thread(began.wait, 10)
         working.cancel()
@@ -290,16 +291,18 @@ async def test_closing_waits_for_whoever_works_in_the_writers_thread(tmp_path: P
 
 async def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     async with filesystem(tmp_path) as backend:
-        await backend.put(UPLOAD, "a/whole", [b"x"], sealed=True)
+        await backend.put(ABOUT, "a/whole", [b"x"], sealed=True)
         before = open_descriptors()
         for epoch in range(3):
-            writer = await backend.writer(UPLOAD, Segment(ref=f"a/{epoch}", offset=epoch, length=0), None)
+            writer = await backend.writer(
+                UPLOAD, Segment(ref=f"a/{epoch}", offset=epoch, length=0), None, no_rows()
+            )
             await writer.write(b"x")
             await writer.checkpoint()
             await writer.close(epoch + 1)
         segments = [Segment(ref=f"a/{epoch}", offset=epoch, length=1) for epoch in range(3)]
-        await backend.finish(segments, "a/final")
-        await backend.finish(segments[:1], "a/final")
+        await backend.finish(segments, "a/final", no_rows())
+        await backend.finish(segments[:1], "a/final", no_rows())
         async for _ in backend.list():
             pass
         await backend.remove_empty_folders()
@@ -309,7 +312,7 @@ async def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
 
 async def test_a_checkpoint_in_cache_promises_no_more_than_the_process(tmp_path: Path) -> None:
     async with filesystem(tmp_path, Durability.PROCESS) as backend:
-        writer = await backend.writer(UPLOAD, NEW, None)
+        writer = await backend.writer(UPLOAD, NEW, None, no_rows())
         await writer.write(b"abc")
         assert not (await writer.checkpoint()).synced
         await writer.close(3)

@@ -14,6 +14,7 @@ from unittest.mock import patch
 from storage_backends.base import Durability, Segment, Writer
 from storage_backends.filesystem import FilesystemBackend
 from storage_backends.filesystem.folder import Folders, Made, _DurableNames
+from tests.contract.books import ABOUT, no_rows
 
 SAFE = "THIS IS SAFE"
 MISTAKES = ("told too early", "content not synced", "name not synced", "folders not synced", "half synced")
@@ -70,13 +71,15 @@ async def main(root: Path, mistake: str) -> None:
             executor=pool,
         )
         await backend.open()
-        await receive(await backend.writer("1", Segment(ref="a/b/c", offset=0, length=0), None), mistake)
-        await backend.put("2", "a/d/e", [b"whole"], sealed=True)
+        await receive(
+            await backend.writer("1", Segment(ref="a/b/c", offset=0, length=0), None, no_rows()), mistake
+        )
+        await backend.put(ABOUT, "a/d/e", [b"whole"], sealed=True)
         say()
         second = Segment(ref="a/b/c~e2", offset=11, length=0)
-        await receive(await backend.writer("1", second, None), mistake)
+        await receive(await backend.writer("1", second, None, no_rows()), mistake)
         whole = (Segment(ref="a/b/c", offset=0, length=11), Segment(ref="a/b/c~e2", offset=11, length=11))
-        await backend.finish(whole, "f/g")
+        await backend.finish(whole, "f/g", no_rows())
         say()
         await backend.close()
 

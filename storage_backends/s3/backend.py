@@ -1,0 +1,260 @@
+"""Uploads in a bucket.
+
+Belongs here: the seam's methods, each in a few words. Not here: how they do it (the files beside this one).
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError
+
+from protocol.disposition import attachment
+from protocol.served_types import served_type
+from storage_backends.base import (
+    About,
+    Block,
+    Ledger,
+    Listed,
+    Segment,
+    StorageAway,
+    StorageError,
+    StorageFull,
+    StorageMissing,
+    Stored,
+    Synced,
+    Unfinished,
+    total_length,
+)
+from storage_backends.refs import components
+
+from .assembly import assemble
+from .budget import Budget
+from .control import Begun, Control
+from .finish import finish
+from .memory import parse_memory
+from .missing import missing
+from .options import Options
+from .reading import read
+from .retries import Retries
+from .signing import Signer
+from .sizes import Sizes
+from .store import Store
+from .wire import Wire
+from .writer import S3Writer
+
+_IDENTITY = "tusd-identity"
+"""Under our prefix, and no ref: it says whose the prefix is."""
+
+
+class S3Backend:
+    """One bucket, below one prefix."""
+
+    name = "s3"
+
+    def __init__(self, options: Options, *, spool: Path | None = None) -> None:
+        """`spool` is the folder for parts too large for memory; None is the system's for temporary files."""
+        self._options = options
+        self._spool = spool
+        self._stack = AsyncExitStack()
+        self._opened: Store | None = None
+
+    async def open(self) -> None:
+        try:
+            self._opened = await self._open()
+            await self._store.control.check()
+        except StorageError as failed:
+            await self.close()
+            raise StorageError(f"bucket {self._options.bucket!r} cannot be used: {failed}") from failed
+        except (BotoCoreError, OSError, ValueError) as failed:
+            await self.close()
+            raise StorageError(
+                f"the store of bucket {self._options.bucket!r} cannot be reached: {failed}"
+            ) from failed
+
+    async def _open(self) -> Store:
+        options = self._options
+        session = get_session()
+        region = options.region or options.profile.region
+        client = await self._stack.enter_async_context(
+            session.create_client(
+                "s3",
+                region_name=region,
+                endpoint_url=options.endpoint or None,
+                aws_access_key_id=options.access_key_id or None,
+                aws_secret_access_key=options.secret_access_key or None,
+                config=_config(options),
+            )
+        )
+        if options.access_key_id:
+            session.set_credentials(options.access_key_id, options.secret_access_key)
+        credentials = await session.get_credentials()
+        if credentials is None:
+            raise StorageError("there are no credentials: neither settings, nor environment, nor a role")
+        control = Control(client, options.bucket, options.profile.digest)
+        wire = Wire(
+            await control.url(),
+            Signer(credentials, region),
+            options.profile.digest,
+            timeout=options.timeout,
+            connections=2 * options.concurrent_parts + 8,
+        )
+        self._stack.push_async_callback(wire.close)
+        return Store(
+            options=options,
+            control=control,
+            wire=wire,
+            retries=Retries(within=options.retry_within),
+            budget=Budget(options.buffer),
+            sizes=Sizes(preferred=options.part_size, least=options.least_part, profile=options.profile),
+            sending=asyncio.Semaphore(options.concurrent_parts),
+        )
+
+    @property
+    def _store(self) -> Store:
+        if self._opened is None:
+            raise StorageError("the store is not open")
+        return self._opened
+
+    async def close(self) -> None:
+        self._opened = None
+        await self._stack.aclose()
+
+    async def claim(self, identity: str) -> None:
+        """A small object below our prefix says whose it is."""
+        store = self._store
+        about = About(upload_id="")
+        try:
+            await store.put(_IDENTITY, [identity.encode()], about, only_new=True)
+        except StorageAway:
+            raise
+        except StorageError:
+            owner = (await store.control.read(store.key(_IDENTITY))).decode(errors="replace")
+            if owner != identity:
+                raise StorageError(
+                    f"bucket {self._options.bucket!r} below {self._options.prefix!r} belongs to the"
+                    f" installation {owner}, this one is {identity}: take another s3_object_prefix"
+                ) from None
+
+    async def answers(self) -> None:
+        await self._store.control.check()
+
+    # --- receiving
+
+    async def writer(
+        self,
+        upload_id: str,  # noqa: ARG002 - the seam's; the ledger knows it
+        segment: Segment,
+        length: int | None,
+        ledger: Ledger,
+    ) -> S3Writer:
+        components(segment.ref)
+        kept = await ledger.recall()
+        if segment.length > kept.parted + sum(tail.length for tail in kept.tails):
+            raise StorageMissing(f"{segment.ref} has {kept.parted} bytes in parts, wanted {segment.length}")
+        return S3Writer(self._store, segment, length, ledger=ledger, kept=kept, spool=self._spool)
+
+    async def put(self, about: About, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:  # noqa: ARG002 - objects are never written to again
+        part = await self._store.put(ref, content, about, only_new=True)
+        return await self.stat(part.ref)
+
+    # --- finishing
+
+    async def finish(self, segments: Sequence[Segment], ref: str, ledger: Ledger) -> Stored:
+        length = total_length(segments, ref)
+        if len(segments) > 1:
+            return await assemble(self._store, segments, ref, ledger.about)
+        segment = segments[0] if segments else Segment(ref=ref, offset=0, length=0)
+        if length == 0:
+            return await self._empty(segment.ref, ledger.about)
+        return await finish(self._store, segment, ref, ledger)
+
+    async def _empty(self, ref: str, about: About) -> Stored:
+        try:
+            return await self.stat(ref)
+        except StorageMissing:
+            await self._store.put(ref, [], about)
+            return await self.stat(ref)
+
+    async def assemble(self, segments: Sequence[Segment], ref: str, about: About) -> Stored:
+        return await assemble(self._store, segments, ref, about)
+
+    async def missing(self, segments: Sequence[Segment], ledger: Ledger) -> str | None:
+        return await missing(self._store, segments[-1], ledger)
+
+    # --- reading
+
+    def read(self, ref: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        return read(self._store, ref, start, stop)
+
+    async def stat(self, ref: str) -> Stored:
+        head = await self._store.head(ref)
+        return Stored(ref=ref, length=head.size, identity=head.identity)
+
+    async def link(self, stored: Stored, about: About, expiry: int) -> str | None:
+        version = stored.identity[1:] if stored.identity.startswith("v") else None
+        headers = {
+            "ResponseContentType": served_type(about.media_type),
+            "ResponseContentDisposition": attachment(about.filename),
+            "ResponseCacheControl": "private, no-cache",
+        }
+        return await self._store.control.link(self._store.key(stored.ref), version, headers, expiry)
+
+    # --- names
+
+    async def delete(self, refs: Sequence[str]) -> None:
+        await self._store.delete(refs)
+
+    async def list(self) -> AsyncGenerator[Listed, None]:
+        prefix = self._options.prefix
+        async for named in self._store.control.names(prefix):
+            ref = named.key.removeprefix(prefix)
+            if ref != _IDENTITY:
+                yield Listed(ref=ref, size=named.size)
+
+    async def unfinished(self) -> AsyncGenerator[Unfinished, None]:
+        prefix = self._options.prefix
+        async for begun in self._store.control.begun(prefix):
+            if begun.key.startswith(prefix):
+                yield Unfinished(ref=begun.key.removeprefix(prefix), token=begun.multipart)
+
+    async def abort(self, unfinished: Unfinished) -> None:
+        await self._store.abort(Begun(key=self._options.prefix + unfinished.ref, multipart=unfinished.token))
+
+    async def discard(self, ref: str, memory: str) -> None:
+        multipart = parse_memory(memory).multipart
+        if multipart is not None:
+            await self._store.abort(Begun(key=self._store.key(ref), multipart=multipart))
+
+    async def remove_empty_folders(self) -> None:
+        pass
+
+    async def ensure_room(self, wanted: int) -> None:
+        if wanted > self._options.profile.most_object:
+            raise StorageFull(f"an object has at most {self._options.profile.most_object} bytes")
+
+    def adopt_dirty(self, written: Sequence[Synced]) -> None:
+        """What the store confirmed is on its media."""
+
+    async def sync_dirty(self) -> Sequence[Synced]:
+        return ()
+
+
+def _config(options: Options) -> AioConfig:
+    return AioConfig(
+        signature_version="s3v4",
+        # Ours: see retries.py.
+        retries={"total_max_attempts": 1},
+        s3={"addressing_style": "path" if options.profile.path_style else "auto"},
+        # The digests are ours too, and several stores refuse those that botocore adds.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        connect_timeout=options.timeout,
+        # Completing tens of thousands of megabytes takes a store its time.
+        read_timeout=4 * options.timeout,
+        max_pool_connections=options.concurrent_parts + 8,
+        tcp_keepalive=True,
+    )

@@ -1,0 +1,30 @@
+"""What the backend remembers of one upload in its row.
+
+Belongs here: its form. Not here: committing it (`base.Ledger`).
+"""
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Committed before it is used."""
+
+    multipart: str | None = None
+    """Id of the upload's one multipart upload."""
+    next_part: int = 1
+    """Every lower part number was given to some writer, and belongs to it for ever."""
+    part_size: int | None = None
+    """Where all parts must be equal."""
+
+    def as_text(self) -> str:
+        return json.dumps({name: value for name, value in asdict(self).items() if value is not None})
+
+
+def parse_memory(text: str) -> Memory:
+    """Raises ValueError for what we never wrote."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise TypeError(f"storage memory is {text!r}, wanted an object")
+    return Memory(**found)
