@@ -410,6 +410,6 @@ class ObjectStore(Protocol):
         """Give it up. Idempotent."""
         ...
 
-    async def link(self, stored: Stored, about: About, expiry: int) -> str | None:
-        """A URL that gives the bytes to whoever has it, for `expiry` seconds; None where there is none."""
+    async def link(self, stored: Stored, about: About, expiry: int) -> str:
+        """A URL that gives the bytes to whoever has it, for `expiry` seconds."""
         ...

@@ -194,7 +194,7 @@ class S3Backend:
         head = await self._store.head(ref)
         return Stored(ref=ref, length=head.size, identity=head.identity)
 
-    async def link(self, stored: Stored, about: About, expiry: int) -> str | None:
+    async def link(self, stored: Stored, about: About, expiry: int) -> str:
         version = stored.identity[1:] if stored.identity.startswith("v") else None
         headers = {
             "ResponseContentType": served_type(about.media_type),

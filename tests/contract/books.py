@@ -24,8 +24,9 @@ from storage_backends.base import (
     StorageMissing,
     Stored,
     Writer,
+    total_length,
 )
-from storage_backends.refs import attempt_ref
+from storage_backends.refs import attempt_ref, components
 
 UPLOAD = "0123456789abcdef0123456789abcdef"
 ABOUT = About(upload_id=UPLOAD, filename="a b.png", media_type="image/png")
@@ -65,6 +66,9 @@ class Book:
         self.epoch += 1
         return Page(self, self.epoch)
 
+
+MOST = 256 << 10
+"""Bytes given out at once."""
 
 _NAMES = itertools.count(1)
 
@@ -171,6 +175,7 @@ class Booked:
     async def finish(self, segments: Sequence[Segment], ref: str) -> Stored:
         if not isinstance(self.backend, ObjectStore):
             return await self.backend.finish(segments, ref, no_rows())
+        total_length(segments, ref)
         if len(segments) > 1:
             return await self._assemble(segments, ref)
         name = segments[0].ref if segments else ref
@@ -194,6 +199,7 @@ class Booked:
         return stored
 
     async def stat(self, ref: str) -> Stored:
+        components(ref)
         book = self.books.get(ref)
         if isinstance(self.backend, ObjectStore) and book is not None and book.object is None:
             length = sum(part.length for part in self._tails(book))
@@ -215,7 +221,8 @@ class Booked:
         )
         if stop > len(content):
             raise StorageMissing(ref)
-        yield content[start:stop]
+        for position in range(start, stop, MOST):
+            yield content[position : min(position + MOST, stop)]
 
     async def delete(self, refs: Sequence[str]) -> None:
         names = list(refs)

@@ -133,15 +133,15 @@ async def test_committed_bytes_that_are_not_there_are_missing(backend: Booked) -
     assert await content_of(backend, REF) == b"abc"
 
 
-async def test_a_later_segment_counts_offsets_from_the_start_of_the_upload(backend: Booked) -> None:
-    segment = await receive(backend, b"xyz", nothing_yet(SECOND, offset=1000))
+async def test_a_later_segment_counts_offsets_from_the_start_of_the_upload(files: Booked) -> None:
+    segment = await receive(files, b"xyz", nothing_yet(SECOND, offset=1000))
     assert segment.length == 3
-    writer = await backend.writer(UPLOAD, segment, None)
+    writer = await files.writer(UPLOAD, segment, None)
     assert writer.offset == 1003
     await writer.write(b"!")
     assert (await writer.checkpoint()).offset == 1004
     await writer.close(1004)
-    assert await content_of(backend, SECOND) == b"xyz!"
+    assert await content_of(files, SECOND) == b"xyz!"
 
 
 async def test_many_uploads_are_received_at_once(backend: Booked) -> None:

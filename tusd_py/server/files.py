@@ -11,7 +11,7 @@ from protocol.dates import http_date
 from protocol.disposition import attachment
 from protocol.ranges import parse_range
 from protocol.served_types import served_type
-from storage_backends.base import StorageBackend, StorageError
+from storage_backends.base import About, ObjectStore, StorageBackend, StorageError, Stored
 from tusd_py.log import get_logger
 from tusd_py.metadata.files import Version
 
@@ -28,8 +28,15 @@ SAFE_HEADERS = {
 }
 
 
-async def send_version(request: web.Request, backend: StorageBackend, version: Version) -> web.StreamResponse:
-    """200, 206, 304 or 416 (RFC 9110 sections 13, 14). Raises StorageError only before the first byte."""
+async def send_version(
+    request: web.Request, backend: StorageBackend, version: Version, *, link_expiry: int | None = None
+) -> web.StreamResponse:
+    """200, 206, 304 or 416 (RFC 9110 sections 13, 14). Raises StorageError only before the first byte.
+
+    With `link_expiry` in seconds, a GET is sent to the store instead: 302 to a URL that lives so long.
+    """
+    if link_expiry is not None and request.method == hdrs.METH_GET and isinstance(backend, ObjectStore):
+        return await _send_away(backend, version, link_expiry)
     etag = f'"{version.upload_id}"'
     headers = {
         **SAFE_HEADERS,
@@ -48,6 +55,15 @@ async def send_version(request: web.Request, backend: StorageBackend, version: V
     response = web.StreamResponse(status=200 if part is None else 206, headers=headers)
     await _send(request, response, backend, version.ref, slice(start, stop))
     return response
+
+
+async def _send_away(store: ObjectStore, version: Version, expiry: int) -> web.Response:
+    about = About(upload_id=version.upload_id, filename=version.filename, media_type=version.declared_type)
+    stored = Stored(ref=version.ref, length=version.length, identity=version.identity)
+    link = await store.link(stored, about, expiry)
+    # The URL lets in whoever has it: no cache may keep it, no page may pass it on.
+    headers = {**SAFE_HEADERS, hdrs.CACHE_CONTROL: "no-store", hdrs.LOCATION: link}
+    return web.Response(status=302, headers=headers)
 
 
 async def _send(

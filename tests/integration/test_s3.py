@@ -1,0 +1,258 @@
+"""The real program on a real object store: what becomes of uploads there, and what is left of them."""
+
+import asyncio
+import json
+import re
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from storage_backends.base import ObjectStore
+from storage_backends.s3 import S3Backend
+from tests.harness.content import Content
+from tests.harness.rows import fetch
+from tests.harness.server import ROOT, Server
+from tests.harness.tus import Plan, TusClient
+from tests.harness.wire import request
+from tests.services.seaweedfs import Bucket
+
+MIB = 1 << 20
+
+
+@asynccontextmanager
+async def serving(folder: Path, bucket: Bucket, **more: str) -> AsyncIterator[tuple[Server, TusClient]]:
+    named = {name.replace("__", "."): value for name, value in more.items()}
+    async with Server(folder=folder, settings={**bucket.settings(), **named}) as server:
+        yield server, TusClient(address=server.address)
+
+
+async def downloaded(server: Server, target: str) -> bytes:
+    answer = await request(server.address, "GET", target)
+    assert answer.status == 200, answer.body
+    return answer.body
+
+
+async def ran(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
+    command = server.command(*words)
+    return await asyncio.to_thread(
+        subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+async def kept(bucket: Bucket) -> tuple[dict[str, int], list[str]]:
+    """Names with their sizes, and multipart uploads under way."""
+    backend = S3Backend(bucket.options())
+    await backend.open()
+    try:
+        assert isinstance(backend, ObjectStore)
+        names = {one.ref: one.size async for one in backend.list()}
+        return names, [one.ref async for one in backend.unfinished()]
+    finally:
+        await backend.close()
+
+
+async def until_holds(condition: Callable[[], Awaitable[bool]], what: str, within: float = 15.0) -> None:
+    async with asyncio.timeout(within):
+        while not await condition():
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("length", "step"),
+    [(1, 1), (700_000, 100_000), (6 * MIB, MIB), (20 * MIB, 20 * MIB), (24 * MIB + 7, 5 * MIB + 1)],
+)
+async def test_an_upload_comes_back_as_it_was_sent(
+    tmp_path: Path, bucket: Bucket, length: int, step: int, seed: int
+) -> None:
+    async with serving(tmp_path, bucket) as (server, client):
+        tracked = await client.create(Content(seed=seed, length=length))
+        await client.finish(tracked, step=step)
+        assert tracked.content.matches(0, await downloaded(server, tracked.target))
+        answer = await request(server.address, "GET", tracked.target, [("Range", f"bytes={length // 2}-")])
+        assert (answer.status, len(answer.body)) == (206, length - length // 2)
+        names, unfinished = await kept(bucket)
+        assert list(names.values()) == [length]
+        assert unfinished == []
+
+
+async def test_many_small_requests_become_one_object(tmp_path: Path, bucket: Bucket, seed: int) -> None:
+    """6 MiB in 100 requests: tails that are merged, then taken into a part, then are gone."""
+    async with serving(tmp_path, bucket, s3__s3_part_size="5MiB") as (server, client):
+        tracked = await client.create(Content(seed=seed, length=6 * MIB))
+        most = 0
+        for start in range(0, 6 * MIB, 63_000):
+            await client.patch(tracked, Plan.whole(start, min(start + 63_000, 6 * MIB)))
+            if start % 20 == 0:
+                most = max(most, len((await kept(bucket))[0]))
+        assert most < 40
+        assert tracked.content.matches(0, await downloaded(server, tracked.target))
+        assert list((await kept(bucket))[0].values()) == [6 * MIB]
+
+
+async def test_a_length_declared_at_the_end_finishes_what_lies_in_tails(
+    tmp_path: Path, bucket: Bucket, seed: int
+) -> None:
+    for length in (1000, 9 * MIB):
+        async with serving(tmp_path, bucket) as (server, client):
+            content = Content(seed=seed, length=length)
+            tracked = await client.create(content, ("Upload-Defer-Length", "1"))
+            await client.patch(tracked, Plan.whole(0, length - 100))
+            await client.patch(tracked, Plan.whole(length - 100, length))
+            declared = [
+                ("Tus-Resumable", "1.0.0"),
+                ("Upload-Offset", str(length)),
+                ("Upload-Length", str(length)),
+                ("Content-Type", "application/offset+octet-stream"),
+                ("Content-Length", "0"),
+            ]
+            assert (await request(server.address, "PATCH", tracked.target, declared)).status == 204
+            assert content.matches(0, await downloaded(server, tracked.target))
+
+
+async def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, bucket: Bucket, seed: int) -> None:
+    length = 40 * MIB
+    async with serving(tmp_path, bucket, uploads__checkpoint_bytes="1MiB") as (server, client):
+        tracked = await client.create(Content(seed=seed, length=length))
+        await client.patch(tracked, Plan.whole(0, 3 * MIB))
+        for _ in range(2):
+            start = await client.offset(tracked)
+            at = start + 9 * MIB
+            hanging = await client.patch_hanging(tracked, Plan(start=start, stop=length, reach=at))
+            while (await fetch(server, 'SELECT "offset" FROM uploads'))[0]["offset"] == start:
+                # Bytes go on coming until a part was committed in the middle of the body.
+                await hanging.connection.send(tracked.content.read(at, at + 50_000))
+                at += 50_000
+            tracked.sent = max(tracked.sent, at)
+            await server.kill9()
+            await hanging.connection.close()
+            await server.start()
+        await client.finish(tracked, step=length)
+        assert tracked.content.matches(0, await downloaded(server, tracked.target))
+
+
+async def test_deleting_an_upload_leaves_nothing(tmp_path: Path, bucket: Bucket, seed: int) -> None:
+    async with serving(tmp_path, bucket) as (_, client):
+        begun = await client.create(Content(seed=seed, length=30 * MIB))
+        await client.patch(begun, Plan.whole(0, 9 * MIB))
+        done = await client.create(Content(seed=seed, length=10 * MIB))
+        await client.finish(done, step=10 * MIB)
+        names, unfinished = await kept(bucket)
+        assert names
+        assert unfinished
+        await client.delete(begun)
+        await client.delete(done)
+
+        async def nothing() -> bool:
+            return await kept(bucket) == ({}, [])
+
+        await until_holds(nothing, "everything is gone")
+
+
+async def test_an_upload_that_expires_leaves_nothing(tmp_path: Path, bucket: Bucket, seed: int) -> None:
+    more = {"uploads__expiry": "3s", "uploads__reap_interval": "500ms"}
+    async with serving(tmp_path, bucket, **more) as (_, client):
+        tracked = await client.create(Content(seed=seed, length=30 * MIB))
+        await client.patch(tracked, Plan.whole(0, 9 * MIB))
+
+        async def nothing() -> bool:
+            return await kept(bucket) == ({}, [])
+
+        await until_holds(nothing, "everything is gone")
+
+
+async def test_the_sweep_aborts_what_no_row_names(tmp_path: Path, bucket: Bucket, seed: int) -> None:
+    async with serving(tmp_path, bucket, storage__sweep_interval="500ms") as (server, client):
+        mine = await client.create(Content(seed=seed, length=30 * MIB))
+        await client.patch(mine, Plan.whole(0, 9 * MIB))
+        backend = S3Backend(bucket.options())
+        await backend.open()
+        key = (await fetch(server, "SELECT key FROM uploads"))[0]["key"]
+        store = backend._store
+        for ref in (f"{key}", f"anonymous/{'0' * 32}", f"anonymous/{'0' * 32}~wdead.1", "not-ours"):
+            await store.control.create(store.key(ref), {})
+        await backend.close()
+
+        async def only_mine() -> bool:
+            return sorted((await kept(bucket))[1]) == sorted([key, "not-ours"])
+
+        await until_holds(only_mine, "what was given up is gone")
+        await client.finish(mine, step=30 * MIB)
+        assert mine.content.matches(0, await downloaded(server, mine.target))
+
+
+@pytest.mark.parametrize("sizes", [(100, 200), (9 * MIB, 12 * MIB), (6 * MIB, 10, 3 * MIB, 7 * MIB)])
+async def test_partial_uploads_become_one(
+    tmp_path: Path, bucket: Bucket, sizes: tuple[int, ...], seed: int
+) -> None:
+    async with serving(tmp_path, bucket) as (server, client):
+        partials = []
+        for number, size in enumerate(sizes):
+            content = Content(seed=seed + number, length=size)
+            partials.append(await client.create(content, ("Upload-Concat", "partial")))
+            await client.finish(partials[-1], step=8 * MIB)
+        urls = " ".join(partial.target for partial in partials)
+        headers = [("Tus-Resumable", "1.0.0"), ("Upload-Concat", f"final;{urls}")]
+        final = await request(server.address, "POST", "/files/", headers)
+        target = urlsplit(final.headers["location"]).path
+
+        async def is_there() -> bool:
+            return (await request(server.address, "GET", target)).status == 200
+
+        await until_holds(is_there, "the final is there")
+        whole = b"".join(partial.content.read(0, partial.content.length) for partial in partials)
+        assert await downloaded(server, target) == whole
+
+
+async def test_a_multipart_upload_that_was_aborted_behind_us_is_lost(
+    tmp_path: Path, bucket: Bucket, seed: int
+) -> None:
+    async with serving(tmp_path, bucket) as (server, client):
+        tracked = await client.create(Content(seed=seed, length=30 * MIB))
+        await client.patch(tracked, Plan.whole(0, 9 * MIB))
+        backend = S3Backend(bucket.options())
+        await backend.open()
+        async for begun in backend.unfinished():
+            await backend.abort(begun)
+        await backend.close()
+        found = await ran(server, "fsck", "--json")
+        assert [json.loads(line)["problem"] for line in found.stdout.splitlines()] == ["bytes-missing"]
+        answer = await client.patch(tracked, Plan.whole(9 * MIB, 30 * MIB))
+        assert answer.status == 410
+        assert (await client.head(tracked)).status == 410
+
+
+async def test_two_installations_cannot_share_a_prefix(tmp_path: Path, bucket: Bucket) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    async with serving(tmp_path / "one", bucket):
+        other = Server(folder=tmp_path / "other", settings=bucket.settings())
+        asked = await ran(other, "serve")
+    assert asked.returncode != 0
+    assert "belongs to the installation" in asked.stderr
+
+
+async def test_a_download_can_be_sent_to_the_store(tmp_path: Path, bucket: Bucket, seed: int) -> None:
+    metadata = ("Upload-Metadata", "filename w6kudHh0,filetype dGV4dC9odG1s")
+    async with serving(tmp_path, bucket, s3__s3_download="redirect") as (server, client):
+        tracked = await client.create(Content(seed=seed, length=10 * MIB), metadata)
+        await client.finish(tracked, step=10 * MIB)
+        sent = await request(server.address, "GET", tracked.target)
+        assert sent.status == 302
+        assert sent.headers["cache-control"] == "no-store"
+        link = sent.headers["location"]
+        assert "X-Amz-Expires=300" in link
+        async with aiohttp.ClientSession() as session:
+            async with session.get(URL(link, encoded=True)) as answer:
+                assert answer.status == 200
+                assert tracked.content.matches(0, await answer.read())
+                assert answer.headers["Content-Type"] == "application/octet-stream"
+                assert answer.headers["Content-Disposition"].startswith("attachment;")
+            tampered = re.sub("Signature=.", "Signature=0", link).replace("Signature=00", "Signature=10")
+            async with session.get(URL(tampered, encoded=True)) as answer:
+                assert answer.status == 403
