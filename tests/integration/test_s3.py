@@ -136,6 +136,31 @@ async def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, bucket
         assert tracked.content.matches(0, await downloaded(server, tracked.target))
 
 
+async def test_rows_on_postgres_keep_the_parts(
+    tmp_path: Path, bucket: Bucket, postgres_dsn: str, seed: int
+) -> None:
+    """Its types and locks: parts, tails that go, memory that is compared, a killed writer, finishing."""
+    server = Server(folder=tmp_path, settings=bucket.settings(), database_url=postgres_dsn)
+    async with server:
+        client = TusClient(address=server.address)
+        tracked = await client.create(Content(seed=seed, length=25 * MIB), ("Upload-Defer-Length", "1"))
+        await client.patch(tracked, Plan.whole(0, 9 * MIB))
+        await client.patch(tracked, Plan.whole(9 * MIB, 17 * MIB))
+        hanging = await client.patch_hanging(tracked, Plan(start=17 * MIB, stop=25 * MIB, reach=18 * MIB))
+        await server.kill9()
+        await hanging.connection.close()
+        await server.start()
+        assert await client.offset(tracked) == 17 * MIB
+        await client.patch(tracked, Plan.whole(17 * MIB, 25 * MIB), ("Upload-Length", str(25 * MIB)))
+        assert tracked.content.matches(0, await downloaded(server, tracked.target))
+        await client.delete(tracked)
+
+        async def nothing() -> bool:
+            return await kept(bucket) == ({}, [])
+
+        await until_holds(nothing, "everything is gone")
+
+
 async def test_deleting_an_upload_leaves_nothing(tmp_path: Path, bucket: Bucket, seed: int) -> None:
     async with serving(tmp_path, bucket) as (_, client):
         begun = await client.create(Content(seed=seed, length=30 * MIB))

@@ -4,6 +4,7 @@ Belongs here: faults, each at the moment that a test chooses or by dice. Not her
 """
 
 import asyncio
+import io
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -51,6 +52,8 @@ class FaultProxy:
         self._dice = random.Random(seed)
         self._runner: web.AppRunner | None = None
         self.share = 0.0
+        self.is_away = False
+        """Everything is refused."""
         self.planned: list[tuple[str, Fault]] = []
         """Faults for the next request of an operation, before any dice."""
         self.met: Counter[str] = Counter()
@@ -70,6 +73,8 @@ class FaultProxy:
                 await runner.cleanup()
 
     def _fault(self, operation: str) -> Fault | None:
+        if self.is_away:
+            return Fault.SLOW_DOWN
         for planned in self.planned:
             if planned[0] == operation:
                 self.planned.remove(planned)
@@ -102,7 +107,7 @@ class FaultProxy:
         url = self._endpoint.join(URL(request.raw_path, encoded=True))
         headers = CIMultiDict(item for item in request.headers.items() if item[0].lower() not in _OURS)
         async with self._client.request(
-            request.method, url, headers=headers, data=body, allow_redirects=False
+            request.method, url, headers=headers, data=io.BytesIO(body), allow_redirects=False
         ) as answer:
             content = await answer.read()
             kept = CIMultiDict(item for item in answer.headers.items() if item[0].lower() not in _OURS)
