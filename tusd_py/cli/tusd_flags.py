@@ -126,12 +126,14 @@ UNSUPPORTED: Mapping[str, str] = {
     "enable-experimental-protocol": "the IETF draft is not part of this version",
     "enable-h2c": "HTTP/2 without TLS ends at the proxy: let it speak HTTP/1.1 to tusd-py",
     "expose-pprof": "there is no Go profiler in Python",
+    "s3-disable-ssl": "write --s3-endpoint http://..., which is without TLS",
+    "s3-transfer-acceleration": "transfer acceleration is not part of this version",
+    "s3-log-api-calls": "requests to the store are not logged one by one; failures are",
     "progress-hooks-interval": "hooks are not part of this version",
 }
 """Flags of tusd that we refuse, with the reason. Switches among them may be given as `=false`."""
 
 UNSUPPORTED_FAMILIES: Mapping[str, str] = {
-    "s3-": "there is no such setting in [s3]; an http:// endpoint is without TLS",
     "gcs-": "Google Cloud storage is not part of this version",
     "azure-": "Azure storage is not part of this version",
     "hooks-": "hooks are not part of this version",

@@ -28,7 +28,7 @@ MISTAKES = {
         carets=8,
         what="[storrage] is not a section",
         found="storrage",
-        wanted="one of `server`, `storage`, `database`",
+        wanted="one of `server`, `storage`, `s3`",
         hint="did you mean [storage]?",
     ),
     "unknown key": Mistake(

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ async def test_content_and_every_name_on_the_way_are_synced(
     backend: FilesystemBackend, tmp_path: Path, synced_paths: list[str]
 ) -> None:
     await receive(backend, Segment(ref="a/b/c", offset=0, length=0), b"abc", 3)
-    await backend.put(ABOUT, "a/d", [b"defg"], sealed=True)
+    await backend.put(replace(ABOUT, upload_id="2"), "a/d", [b"defg"], sealed=True)
     assert synced_paths == []
     told = await backend.sync_dirty()
     assert sorted(told, key=lambda one: one.ref) == [
