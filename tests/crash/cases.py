@@ -19,7 +19,19 @@ from tests.harness.server import Server
 from tests.histories.run import agree_with_the_model
 from tests.services.postgres import PostgresServer
 
-from . import concatenation, contention, frozen, hostile, kills, latency, nodes, power, shutdown, trace
+from . import (
+    bad_days,
+    concatenation,
+    contention,
+    frozen,
+    hostile,
+    kills,
+    latency,
+    nodes,
+    power,
+    shutdown,
+    trace,
+)
 from .report import Outcome
 
 Run = Callable[[Server, Outcome, int], Awaitable[Outcome]]
@@ -127,6 +139,13 @@ CASES: Sequence[Case] = (
     Case(name="SIGTERM, 50 PATCHes", run=shutdown.terminate_in_flight, long=20, slice=1),
     Case(
         name="SIGTERM, 50 PATCHes, 2 workers", run=shutdown.terminate_in_flight, long=20, slice=1, workers=2
+    ),
+    Case(
+        name="bad days of an object store",
+        run=bad_days.bad_days,
+        long=500,
+        slice=5,
+        missing=bad_days.store_reason,
     ),
     Case(name="HEAD, dead writer", run=latency.head_beside_dead_writer, long=100, slice=100, started=True),
     Case(

@@ -1,18 +1,18 @@
 """Bad days of an object store: the right object or an honest error, never a wrong one."""
 
-import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.harness.content import Content
+from tests.harness.persist import everything_is_stored, persist, same_as_sent
 from tests.harness.server import Server
-from tests.harness.tus import Plan, Refused, TusClient
-from tests.harness.wire import NoAnswer, request
+from tests.harness.tus import Plan, TusClient
+from tests.harness.wire import request
 from tests.services.fault_proxy import Fault, FaultProxy
 from tests.services.seaweedfs import Bucket
 
@@ -38,36 +38,6 @@ async def troubled(
             yield proxy, server, TusClient(address=server.address)
 
 
-async def holds(server: Server, client: TusClient) -> None:
-    """Everything that was promised, of every upload that this client made."""
-    assert client.ledger.violations == []
-    for tracked in client.ledger.uploads.values():
-        answer = await request(server.address, "GET", tracked.target)
-        assert answer.status == 200, (tracked.target, answer.status)
-        assert len(answer.body) == tracked.content.length
-        assert tracked.content.matches(0, answer.body)
-
-
-async def persist(client: TusClient, dice: random.Random, content: Content) -> None:
-    """Upload it in requests of random size, some cut; every refusal that may pass is tried again."""
-    tracked = None
-    while tracked is None:
-        with suppress(Refused, NoAnswer):
-            tracked = await client.create(content)
-    while not tracked.finished:
-        with suppress(Refused, NoAnswer):
-            start = await client.offset(tracked)
-            stop = min(content.length, start + dice.choice([1, 300_000, 3 * MIB, 9 * MIB, 30 * MIB]))
-            if start == stop:
-                return
-            if dice.random() < 0.2:
-                await client.patch_cut(
-                    tracked, Plan(start=start, stop=stop, reach=dice.randint(start, stop - 1))
-                )
-            else:
-                await client.patch(tracked, Plan.whole(start, stop))
-
-
 async def test_a_store_that_fails_every_third_time_makes_no_wrong_object(
     tmp_path: Path, bucket: Bucket, seed: int
 ) -> None:
@@ -81,16 +51,8 @@ async def test_a_store_that_fails_every_third_time_makes_no_wrong_object(
         for tracked in client.ledger.uploads.values():
             await client.finish(tracked, step=8 * MIB)
         await everything_is_stored(server, client)
-        await holds(server, client)
+        await same_as_sent(server, client)
     assert proxy.met
-
-
-async def everything_is_stored(server: Server, client: TusClient) -> None:
-    """The finish jobs are done."""
-    async with asyncio.timeout(60):
-        for tracked in client.ledger.uploads.values():
-            while (await request(server.address, "GET", tracked.target)).status != 200:
-                await asyncio.sleep(0.2)
 
 
 @pytest.mark.parametrize(("operation", "fault"), ONE_BY_ONE)
@@ -101,7 +63,7 @@ async def test_one_fault_is_outlived(
         proxy.planned = [(operation, fault)]
         await persist(client, random.Random(seed), Content(seed=seed, length=12 * MIB))
         await everything_is_stored(server, client)
-        await holds(server, client)
+        await same_as_sent(server, client)
         assert not proxy.planned
 
 
@@ -120,4 +82,4 @@ async def test_a_store_that_is_away_is_said_honestly(tmp_path: Path, bucket: Buc
         proxy.is_away = False
         await client.finish(tracked, step=30 * MIB)
         await everything_is_stored(server, client)
-        await holds(server, client)
+        await same_as_sent(server, client)
