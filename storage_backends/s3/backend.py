@@ -78,7 +78,7 @@ class S3Backend:
     async def _open(self) -> Store:
         options = self._options
         session = get_session()
-        region = options.region or options.profile.region
+        region = options.region or session.get_config_variable("region") or options.profile.region
         client = await self._stack.enter_async_context(
             session.create_client(
                 "s3",

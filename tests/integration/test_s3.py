@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from storage_backends.base import ObjectStore
+from storage_backends.base import Kept, ObjectStore, Part
 from storage_backends.s3 import S3Backend
 from tests.harness.content import Content
 from tests.harness.rows import fetch
@@ -21,6 +21,10 @@ from tests.harness.server import ROOT, Server
 from tests.harness.tus import Plan, TusClient
 from tests.harness.wire import request
 from tests.services.seaweedfs import Bucket
+from tusd_py.metadata.uploads import UploadRows
+from tusd_py.metadata.writing import Advance
+
+from .house import new_upload, working
 
 MIB = 1 << 20
 
@@ -281,3 +285,27 @@ async def test_a_download_can_be_sent_to_the_store(tmp_path: Path, bucket: Bucke
             tampered = re.sub("Signature=.", "Signature=0", link).replace("Signature=00", "Signature=10")
             async with session.get(URL(tampered, encoded=True)) as answer:
                 assert answer.status == 403
+
+
+async def test_a_take_over_by_force_begins_no_segment_and_fences_the_memory(tmp_path: Path) -> None:
+    async with working(tmp_path) as worker:
+        rows = UploadRows(worker.database, worker.rows._author, segmented=False)
+        upload = await rows.create(new_upload(100), actor="test")
+        held = await rows.acquire(upload.id)
+        assert held is not None
+        seized = await rows.seize(held)
+        assert seized is not None
+        assert (seized.epoch, seized.ref, seized.ref_offset) == (held.epoch + 1, upload.key, 0)
+        assert await rows.advance(Advance(upload=held, offset=5, synced=True), actor="test") is None
+        assert not await rows.kept.remember(held, '{"next_part": 9}', instead_of="{}")
+        assert await rows.kept.remember(seized, '{"next_part": 17}', instead_of="{}")
+        tail = Part(part_no=-1, offset=0, length=5, ref=f"{upload.key}~w1.1")
+        moved = await rows.advance(Advance(upload=seized, offset=5, synced=True, parts=(tail,)), actor="test")
+        assert moved is not None
+        part = Part(part_no=9, offset=0, length=50, ref=upload.key, etag="e", digest="d")
+        await rows.advance(
+            Advance(upload=moved, offset=50, synced=True, parts=(part,), dropped=(tail,)), actor="test"
+        )
+        assert await rows.kept.parts(upload.id) == [part]
+        kept_now = await rows.kept.find(upload.id)
+        assert kept_now == Kept(memory='{"next_part": 17}', parted=50, tails=())

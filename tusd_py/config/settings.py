@@ -100,7 +100,7 @@ class S3:
     s3_provider: Literal["aws", "seaweedfs", "minio", "ceph", "r2", "b2", "gcs"] = "aws"
     """Who runs the store: decides addressing, checksums, and what it can do."""
     s3_region: str = ""
-    """Region; empty is the provider's usual one."""
+    """Region; empty takes what AWS tools would (AWS_REGION, shared files), else the provider's usual one."""
     s3_access_key_id: str = ""
     """Empty takes the usual AWS chain: environment, shared files, the role of the machine."""
     s3_secret_access_key: Secret = ""

@@ -141,6 +141,7 @@ async def finish_soon(context: Context, upload: Upload) -> Upload:
         return await asyncio.wait_for(finish(context, upload), FINISH_WITHIN)
     except TimeoutError:
         log.info("upload.finish_postponed", upload=upload.id, error="it takes longer")
-    except (StorageError, DatabaseError) as failed:
+    except (StorageError, DatabaseError, Overtaken) as failed:
+        # Overtaken: another worker finishes it.
         log.warning("upload.finish_postponed", upload=upload.id, error=str(failed))
     return upload
