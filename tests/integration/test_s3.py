@@ -86,13 +86,13 @@ async def test_an_upload_comes_back_as_it_was_sent(
 
 
 async def test_many_small_requests_become_one_object(tmp_path: Path, bucket: Bucket, seed: int) -> None:
-    """6 MiB in 100 requests: tails that are merged, then taken into a part, then are gone."""
+    """6 MiB in 60 requests: tails that are merged, then taken into a part, then are gone."""
     async with serving(tmp_path, bucket, s3__s3_part_size="5MiB") as (server, client):
         tracked = await client.create(Content(seed=seed, length=6 * MIB))
         most = 0
-        for start in range(0, 6 * MIB, 63_000):
-            await client.patch(tracked, Plan.whole(start, min(start + 63_000, 6 * MIB)))
-            if start % 20 == 0:
+        for start in range(0, 6 * MIB, 110_000):
+            await client.patch(tracked, Plan.whole(start, min(start + 110_000, 6 * MIB)))
+            if start % 1_100_000 == 0:
                 most = max(most, len((await kept(bucket))[0]))
         assert most < 40
         assert tracked.content.matches(0, await downloaded(server, tracked.target))
@@ -282,7 +282,9 @@ async def test_a_download_can_be_sent_to_the_store(tmp_path: Path, bucket: Bucke
                 assert tracked.content.matches(0, await answer.read())
                 assert answer.headers["Content-Type"] == "application/octet-stream"
                 assert answer.headers["Content-Disposition"].startswith("attachment;")
-            tampered = re.sub("Signature=.", "Signature=0", link).replace("Signature=00", "Signature=10")
+            tampered = re.sub(
+                "Signature=(.)", lambda found: f"Signature={'1' if found[1] == '0' else '0'}", link
+            )
             async with session.get(URL(tampered, encoded=True)) as answer:
                 assert answer.status == 403
 
