@@ -383,10 +383,10 @@ class ObjectStore(Protocol):
     names that no row will ever name.
     """
 
-    async def claim(self, identity: str) -> None:
-        """Bind the store to the installation with this identity, where nothing else does.
+    async def claim(self, identity: str) -> str:
+        """Bind the store to the installation with this identity, where nothing else does; whose it is now.
 
-        Raises StorageError when it is another one's, whose bytes our sweep would take for rubbish.
+        The bytes of another one would be rubbish to our sweep. Raises StorageError.
         """
         ...
 

@@ -123,7 +123,7 @@ class S3Backend:
         self._opened = None
         await self._stack.aclose()
 
-    async def claim(self, identity: str) -> None:
+    async def claim(self, identity: str) -> str:
         """A small object below our prefix says whose it is."""
         store = self._store
         about = About(upload_id="")
@@ -132,12 +132,8 @@ class S3Backend:
         except StorageAway:
             raise
         except StorageError:
-            owner = (await store.control.read(store.key(_IDENTITY))).decode(errors="replace")
-            if owner != identity:
-                raise StorageError(
-                    f"bucket {self._options.bucket!r} below {self._options.prefix!r} belongs to the"
-                    f" installation {owner}, this one is {identity}: take another s3_object_prefix"
-                ) from None
+            return (await store.control.read(store.key(_IDENTITY))).decode(errors="replace")
+        return identity
 
     async def answers(self) -> None:
         await self._store.control.check()

@@ -263,7 +263,7 @@ async def test_two_installations_cannot_share_a_prefix(tmp_path: Path, bucket: B
         other = Server(folder=tmp_path / "other", settings=bucket.settings())
         asked = await ran(other, "serve")
     assert asked.returncode != 0
-    assert "belongs to the installation" in asked.stderr
+    assert "the store belongs to the installation" in asked.stderr
 
 
 async def test_a_download_can_be_sent_to_the_store(tmp_path: Path, bucket: Bucket, seed: int) -> None:

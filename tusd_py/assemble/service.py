@@ -20,7 +20,7 @@ from tusd_py.errors import Refused
 from tusd_py.leases import Leases
 from tusd_py.log import get_logger
 from tusd_py.metadata.database import Database, Query
-from tusd_py.metadata.facts import IDENTITY, FactRows, claim_identity
+from tusd_py.metadata.facts import IDENTITY, FactRows, claim_identity, identity_of
 from tusd_py.metadata.files import FileRows
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.jobs import JobRows
@@ -92,7 +92,7 @@ async def open_service(
     """
     async with AsyncExitStack() as stack:
         folder, mark = _own_folders(settings, stack)
-        identity = identity_of_data(mark)
+        marked = identity_of_data(mark) if mark is not None else None
         open_service_folder(folder)
         seat = take_seat(folder / "workers", stack)
         database = await _open_database(settings, stack)
@@ -101,8 +101,10 @@ async def open_service(
         member = Member(seat, workers, notices, spans_hosts=spans_hosts(settings))
         backend = await _open_backend(settings, stack)
         await _refuse_forgetful_database(database, backend)
-        await claim_identity(database, identity)
-        await _claim_store(backend, identity)
+        if marked is not None:
+            await claim_identity(database, marked)
+        if isinstance(backend, ObjectStore):
+            await _claim_store(backend, await identity_of(database, random_hex(16)))
         context = _make_context(
             settings, member, database, backend, meter=meter, callbacks=callbacks or Callbacks()
         )
@@ -147,12 +149,12 @@ def _make_context(
     )
 
 
-def _own_folders(settings: Settings, stack: AsyncExitStack) -> tuple[Path, Path]:
-    """For locks and sockets, and for what marks the data."""
+def _own_folders(settings: Settings, stack: AsyncExitStack) -> tuple[Path, Path | None]:
+    """For locks and sockets, and for what marks the data; None where the store does that itself."""
     if settings.storage.backend == "memory":
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tusd-py-"))) / ".tusd"
         return folder, folder
-    return service_folder(settings), data_mark(settings)
+    return service_folder(settings), None if settings.storage.backend == "s3" else data_mark(settings)
 
 
 async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
@@ -174,14 +176,17 @@ async def _open_backend(settings: Settings, stack: AsyncExitStack) -> StorageBac
     return backend
 
 
-async def _claim_store(backend: StorageBackend, identity: str) -> None:
+async def _claim_store(store: ObjectStore, identity: str) -> None:
     """Of two installations in one place, each would take the other's bytes for rubbish."""
-    if not isinstance(backend, ObjectStore):
-        return
     try:
-        await backend.claim(identity)
+        owner = await store.claim(identity)
     except StorageError as failed:
         raise Refused(str(failed)) from failed
+    if owner != identity:
+        raise Refused(
+            f"the store belongs to the installation {owner}, this database to {identity}",
+            hint="is database.url the right one? Otherwise take another s3_object_prefix",
+        )
 
 
 async def _refuse_forgetful_database(database: Database, backend: StorageBackend) -> None:

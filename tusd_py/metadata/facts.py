@@ -44,18 +44,23 @@ class FactRows:
         await self._database.execute(Query(_UPSERT, {"name": name, "value": value}))
 
 
+async def identity_of(database: Database, proposed: str) -> str:
+    """What the database says about whose it is; `proposed` if nothing did before, and then for ever."""
+
+    def script() -> Script[str]:
+        yield Query(_INSERT_ONCE, {"name": IDENTITY, "value": proposed})
+        rows = yield Query(_SELECT, {"name": IDENTITY})
+        return str(rows[0]["value"])
+
+    return await database.transact(script)
+
+
 async def claim_identity(database: Database, identity: str) -> None:
     """Bind the database to the data folder that carries `identity`; the first claim counts, for ever.
 
     Idempotent. Raises Refused when the database belongs to another folder.
     """
-
-    def script() -> Script[str]:
-        yield Query(_INSERT_ONCE, {"name": IDENTITY, "value": identity})
-        rows = yield Query(_SELECT, {"name": IDENTITY})
-        return str(rows[0]["value"])
-
-    owner = await database.transact(script)
+    owner = await identity_of(database, identity)
     if owner != identity:
         raise Refused(
             f"the data folder has the identity {identity}, but the database belongs to the one with {owner}",
