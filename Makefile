@@ -84,9 +84,9 @@ $(PEERS)/node_modules/.ready: $(PEERS)/package-lock.json
 	npm --prefix $(PEERS) ci --silent --no-audit --no-fund
 	@touch $@
 
-# The tests' programs: the power cuts make filesystems, the traces need strace, Postgres is the real one.
+# The tests' programs: the power cuts make filesystems, the traces need strace, Postgres and clamd are the real ones.
 packages:
-	@tests/fetch-packages strace:strace mkfs.ext4:e2fsprogs curl:curl psql:postgresql pgbouncer:pgbouncer nginx:nginx haproxy:haproxy chromium:chromium
+	@tests/fetch-packages strace:strace mkfs.ext4:e2fsprogs curl:curl psql:postgresql pgbouncer:pgbouncer nginx:nginx haproxy:haproxy clamd:clamav-daemon chromium:chromium
 
 lock: ## write requirements.lock anew from what pyproject.toml allows
 	rm -rf $(VENV)-lock

@@ -147,6 +147,21 @@ class UploadNotFinished(ProtocolError):
     retry_after = 5
 
 
+class NotScannedYet(ProtocolError):
+    """the file has not been scanned for viruses yet"""
+
+    # 409 like an upload that is not finished: the same request may succeed a little later.
+    status, code = 409, "ERR_NOT_SCANNED"
+    retry_after = 5
+
+
+class Quarantined(ProtocolError):
+    """the file is in quarantine"""
+
+    # 403, not 410: it is still there, and the operator may release it.
+    status, code = 403, "ERR_QUARANTINED"
+
+
 class UploadLocked(ProtocolError):
     """upload is being written by another request"""
 

@@ -47,6 +47,12 @@ class StorageAway(StorageError):
     """The store does not answer, or refuses for now. The writer may still tell its `progress`."""
 
 
+class StorageChanged(StorageError):
+    """The named bytes are not those that were meant: they have another identity now."""
+
+    retry = False
+
+
 class StorageBroken(StorageError):
     """A write or sync failed, so what reached the medium is unknown; this writer must not be used again.
 
@@ -331,8 +337,13 @@ class StorageBackend(Protocol):
         """
         ...
 
-    def read(self, ref: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+    def read(
+        self, ref: str, start: int, stop: int, *, identity: str | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """Bytes [start, stop). Raises StorageMissing; ends early only by raising StorageError.
+
+        With `identity`, of those very bytes (`Stored.identity`), compared with what was opened: raises
+        StorageChanged before the first block when others lie there.
 
         Close it (`contextlib.aclosing`) when you may stop before the end.
         """

@@ -14,6 +14,7 @@ from .base import (
     Ledger,
     Listed,
     Segment,
+    StorageChanged,
     StorageError,
     StorageFull,
     StorageMissing,
@@ -199,8 +200,14 @@ class MemoryBackend:
             file.sealed = True
         return file.stored(ref)
 
-    async def read(self, ref: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        content = self._found(ref).content
+    async def read(
+        self, ref: str, start: int, stop: int, *, identity: str | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        file = self._found(ref)
+        found = file.stored(ref).identity
+        if identity is not None and found != identity:
+            raise StorageChanged(f"{ref} is {found}, wanted {identity}")
+        content = file.content
         if len(content) < stop:
             raise StorageMissing(f"{ref} ends at {len(content)}, wanted {stop}")
         for position in range(start, stop, READ_BLOCK):

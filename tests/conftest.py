@@ -9,10 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests.harness.server import Server
+from tests.services.clamd import clamd_server, own_clamd
 from tests.services.postgres import postgres_dsn, postgres_server
 from tests.services.seaweedfs import bucket, seaweed, shared_bucket
 
-__all__ = ["bucket", "postgres_dsn", "postgres_server", "seaweed", "shared_bucket"]
+__all__ = [
+    "bucket",
+    "clamd_server",
+    "own_clamd",
+    "postgres_dsn",
+    "postgres_server",
+    "seaweed",
+    "shared_bucket",
+]
 
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 

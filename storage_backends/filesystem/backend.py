@@ -206,8 +206,11 @@ class FilesystemBackend:
 
     # Reading
 
-    async def read(self, ref: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        file = await claimed(self._executor, partial(self._whole.open, ref, at_least=stop), os.close)
+    async def read(
+        self, ref: str, start: int, stop: int, *, identity: str | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        opening = partial(self._whole.open, ref, at_least=stop, identity=identity)
+        file = await claimed(self._executor, opening, os.close)
         lane = Lane(self._executor)
         try:
             while start < stop:

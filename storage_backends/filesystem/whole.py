@@ -9,7 +9,14 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
-from storage_backends.base import Block, Durability, StorageError, StorageMissing, Stored
+from storage_backends.base import (
+    Block,
+    Durability,
+    StorageChanged,
+    StorageError,
+    StorageMissing,
+    Stored,
+)
 from storage_backends.refs import components
 
 from .folder import Folders, Made
@@ -59,15 +66,21 @@ class WholeFiles:
         with suppress(OSError):
             os.unlink(components(ref)[-1], dir_fd=made.folder)
 
-    def open(self, ref: str, *, at_least: int = 0) -> int:
-        """For reading. Raises StorageMissing, also when it is shorter than `at_least` bytes."""
+    def open(self, ref: str, *, at_least: int = 0, identity: str | None = None) -> int:
+        """For reading. Raises StorageMissing, also when it is shorter than `at_least` bytes.
+
+        With `identity`, raises StorageChanged when that is not what was opened.
+        """
         parts = components(ref)
         with told_as_storage_error(ref):
             file = self._folders.open_file(parts, os.O_RDONLY)
-        size = os.fstat(file).st_size
-        if size < at_least:
+        found = stored(ref, file)
+        if identity is not None and found.identity != identity:
             os.close(file)
-            raise StorageMissing(f"{ref} has {size} bytes, wanted {at_least}")
+            raise StorageChanged(f"{ref} is {found.identity}, wanted {identity}")
+        if found.length < at_least:
+            os.close(file)
+            raise StorageMissing(f"{ref} has {found.length} bytes, wanted {at_least}")
         return file
 
     def stat(self, ref: str) -> Stored:

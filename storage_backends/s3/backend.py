@@ -183,8 +183,10 @@ class S3Backend:
 
     # --- reading
 
-    def read(self, ref: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        return read(self._store, ref, start, stop)
+    def read(
+        self, ref: str, start: int, stop: int, *, identity: str | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        return read(self._store, ref, start, stop, identity=identity)
 
     async def stat(self, ref: str) -> Stored:
         head = await self._store.head(ref)

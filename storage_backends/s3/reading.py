@@ -5,7 +5,7 @@ Belongs here: a range of an object, gone on with when a connection breaks. Not h
 
 from collections.abc import AsyncGenerator
 
-from storage_backends.base import StorageAway, StorageError, StorageMissing
+from storage_backends.base import StorageAway, StorageChanged, StorageError, StorageMissing
 
 from .failures import NETWORK, Refused
 from .store import Store
@@ -14,14 +14,16 @@ _ATTEMPTS = 4
 """Connections without a byte after which it is given up."""
 
 
-async def read(store: Store, ref: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+async def read(
+    store: Store, ref: str, start: int, stop: int, *, identity: str | None = None
+) -> AsyncGenerator[bytes, None]:
     """Bytes [start, stop), all of one object, however many connections that takes."""
     key = store.key(ref)
+    etag = None if identity is None else await _etag_of(store, ref, identity)
     if start >= stop:
         if (await store.head(ref)).size < stop:
             raise StorageMissing(f"{ref} ends before {stop}")
         return
-    etag: str | None = None
     fruitless, position = 0, start
     while position < stop:
         before = position
@@ -38,6 +40,14 @@ async def read(store: Store, ref: str, start: int, stop: int) -> AsyncGenerator[
             if position > start:
                 raise StorageError(f"{ref} changed while it was read") from gone
             raise
+
+
+async def _etag_of(store: Store, ref: str, identity: str) -> str:
+    """What every connection then insists on (If-Match). Raises StorageChanged."""
+    head = await store.head(ref)
+    if head.identity != identity:
+        raise StorageChanged(f"{ref} is {head.identity}, wanted {identity}")
+    return head.etag
 
 
 async def _pause_or_give_up(store: Store, ref: str, failed: Exception, fruitless: int) -> None:

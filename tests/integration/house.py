@@ -77,6 +77,18 @@ class Counted:
     def lost(self) -> None:
         self.seen.append("lost")
 
+    def scanned(self, verdict: str, seconds: float, size: int) -> None:
+        self.seen.append(f"scanned: {verdict}")
+
+    def scan_failed(self) -> None:
+        self.seen.append("scan failed")
+
+    def scan_given_up(self) -> None:
+        self.seen.append("scan given up")
+
+    def scanner_proven(self, *, is_proven: bool) -> None:
+        self.seen.append(f"scanner proven: {is_proven}")
+
     def waiting(self, consumer: str, waiting: int, running: int) -> None:
         self.seen.append(f"waiting: {consumer} {waiting} {running}")
 

@@ -229,6 +229,7 @@ def unprivileged() -> pwd.struct_passwd:
 
 
 def free_port() -> int:
+    """One that nobody listens on now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

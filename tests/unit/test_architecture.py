@@ -45,6 +45,7 @@ AT_HOME = {
     "aiosqlite": ("tusd_py.metadata",),
     "asyncpg": ("tusd_py.metadata",),
     "sqlite3": ("tusd_py.metadata",),
+    "pyclamd": ("tusd_py.scanning",),
     "aiobotocore": ("storage_backends",),
     "botocore": ("storage_backends",),
 }
@@ -222,7 +223,8 @@ try:
     code = main()
 except SystemExit as ending:
     code = ending.code
-heavy = sorted({{"aiohttp", "aiosqlite", "asyncpg", "botocore", "aiobotocore", "uvloop"}} & set(sys.modules))
+known = {{"aiohttp", "aiosqlite", "asyncpg", "pyclamd", "botocore", "aiobotocore", "uvloop"}}
+heavy = sorted(known & set(sys.modules))
 sys.exit(f"loaded {{heavy}}" if heavy else code)
 """
     asked = subprocess.run(

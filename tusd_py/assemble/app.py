@@ -25,6 +25,9 @@ def make_app(settings: Settings, service: Service, metrics: Metrics, readiness: 
     install(app, settings, meter=metrics)
     readiness.add("database", service.database_answers)
     readiness.add("storage", service.storage_answers)
+    if service.scanning is not None:
+        # Without it uploads go on, only downloads of new files wait.
+        readiness.add("scanner", service.scanning.is_proven, required=False)
     add_health(app, readiness)
     add_page(app, settings)
 

@@ -4,7 +4,7 @@ Belongs here: which, and how often. Not here: what each does (work/).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from protocol.upload import UploadId
@@ -79,12 +79,12 @@ def make_rounds(
     ]
 
 
-def counting(jobs: JobRunner, rows: JobRows, meter: Meter) -> Round:
+def counting(consumers: Sequence[str], rows: JobRows, meter: Meter) -> Round:
     """Keeps the metric of waiting jobs."""
 
     async def count() -> None:
         counted = {one.consumer: one for one in await rows.backlog()}
-        for consumer in jobs.consumers:
+        for consumer in consumers:
             backlog = counted.get(consumer)
             total, running = (backlog.total, backlog.claimed) if backlog else (0, 0)
             meter.waiting(consumer, total - running, running)
@@ -93,7 +93,11 @@ def counting(jobs: JobRunner, rows: JobRows, meter: Meter) -> Round:
 
 
 @asynccontextmanager
-async def working(jobs: JobRunner, rounds: list[Round], given_up: Callable[[], None]) -> AsyncIterator[None]:
+async def working(
+    forever: Sequence[Callable[[], Coroutine[None, None, None]]],
+    rounds: list[Round],
+    given_up: Callable[[], None],
+) -> AsyncIterator[None]:
     """Do all of it while inside; `given_up` is called when the others buried this worker."""
 
     async def all_rounds() -> None:
@@ -103,7 +107,7 @@ async def working(jobs: JobRunner, rounds: list[Round], given_up: Callable[[], N
             log.error("worker.given_up")  # noqa: TRY400 - no fault of this code
             given_up()
 
-    tasks = [asyncio.create_task(all_rounds()), asyncio.create_task(jobs.run())]
+    tasks = [asyncio.create_task(all_rounds()), *(asyncio.create_task(run()) for run in forever)]
     try:
         yield
     finally:

@@ -34,6 +34,7 @@ from tusd_py.version import version
 
 from .doubts import warn_of
 from .faces import make_tus_face
+from .scanning import is_configured
 from .service import Service, open_service
 
 log = get_logger("tusd_py")
@@ -80,6 +81,8 @@ class Tus:
         self._callbacks = callbacks
         self._readiness = Readiness()
         self._readiness.add("service", self._is_open)
+        if is_configured(settings):
+            self._readiness.add("scanner", self._is_scanning, required=False)
         self._serving: _Serving | None = None
         self._leave = asyncio.Event()
         self._stopping = False
@@ -176,6 +179,11 @@ class Tus:
         self._readiness.draining = True
         if self._serving is not None:
             await self._serving.service.drain(self._settings.timeouts.shutdown / 2)
+
+    async def _is_scanning(self) -> None:
+        if self._serving is None or self._serving.service.scanning is None:
+            raise Unavailable
+        await self._serving.service.scanning.is_proven()
 
     async def _is_open(self) -> None:
         if self._serving is None:

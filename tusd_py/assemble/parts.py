@@ -10,9 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from protocol.tus.features import Features
-from protocol.upload import Verdict
 from storage_backends.base import Durability, StorageBackend
-from tusd_py.access.may_read import ReadPolicy
 from tusd_py.config.settings import Settings
 from tusd_py.digests import ALGORITHMS
 from tusd_py.errors import Refused
@@ -22,6 +20,7 @@ from tusd_py.metadata.upload_row import FOREVER, Lifetime
 from tusd_py.uploads.context import Rules
 
 from .notices import Notices
+from .scanning import make_read_policy
 
 SERVICE_FOLDER = ".tusd"
 REMEMBERED = 24 * 3600
@@ -176,8 +175,7 @@ def make_rules(settings: Settings) -> Rules:
         key_template=settings.storage.key_template,
         acquire_patience=timeouts.acquire_lock,
         head_patience=timeouts.head_lock,
-        # Without a scanner every version stays unknown; the log says at start that such files are served.
-        read_policy=ReadPolicy(served=frozenset({Verdict.UNKNOWN, Verdict.CLEAN})),
+        read_policy=make_read_policy(settings),
         # What an object store confirmed is synced, whatever is said of disks.
         survives_power=settings.storage.backend == "s3"
         or Durability(settings.storage.durability) is Durability.POWER,

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storage_backends.base import ObjectStore, StorageBackend, StorageError
@@ -23,7 +23,8 @@ from tusd_py.metadata.database import Database, Query
 from tusd_py.metadata.facts import IDENTITY, FactRows, claim_identity, identity_of
 from tusd_py.metadata.files import FileRows
 from tusd_py.metadata.housekeeping import Housekeeping
-from tusd_py.metadata.jobs import JobRows
+from tusd_py.metadata.jobs import RESCAN, SCAN, JobRows
+from tusd_py.metadata.scans import ScanRows
 from tusd_py.metadata.upload_row import Author
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.workers import WorkerRows
@@ -47,6 +48,7 @@ from .parts import (
     service_folder,
     spans_hosts,
 )
+from .scanning import Scanning, is_configured, make_scanning
 
 log = get_logger("tusd_py")
 
@@ -58,6 +60,7 @@ class Service:
     context: Context
     database: Database
     jobs: JobRunner
+    scanning: Scanning | None
 
     async def database_answers(self) -> None:
         """For /readyz; raises DatabaseError."""
@@ -105,22 +108,28 @@ async def open_service(
             await claim_identity(database, marked)
         if isinstance(backend, ObjectStore):
             await _claim_store(backend, await identity_of(database, random_hex(16)))
-        context = _make_context(
-            settings, member, database, backend, meter=meter, callbacks=callbacks or Callbacks()
+        context, scanning = _make_context(
+            settings, member, database, backend, job_rows, meter=meter, callbacks=callbacks or Callbacks()
         )
         await member.register(context.leases, stack)
         await lose_unsynced(context, housekeeping, seat.boot)
         jobs = make_runner(context, job_rows, housekeeping)
         rounds = make_rounds(settings, context, housekeeping, workers, member)
+        rounds += (
+            [counting(jobs.consumers, job_rows, meter)]
+            if scanning is None
+            else [counting([*jobs.consumers, SCAN, RESCAN], job_rows, meter), *scanning.rounds]
+        )
+        forever = [jobs.run] if scanning is None else [jobs.run, scanning.prover.run, scanning.workers.run]
         # Entered in the order of starting; left the other way round: writers save first, and are synced.
         sync = Round(name="sync", every=0, action=lambda: sync_written(backend, housekeeping))
         stack.push_async_callback(once, sync)
         stack.push_async_callback(context.announcements.close)
         stack.push_async_callback(context.finishes.close)
-        await stack.enter_async_context(working(jobs, [*rounds, counting(jobs, job_rows, meter)], given_up))
+        await stack.enter_async_context(working(forever, rounds, given_up))
         stack.push_async_callback(context.leases.close)
         log.info("service.started", worker=seat.id, storage=backend.name, database=database.name)
-        yield Service(context=context, database=database, jobs=jobs)
+        yield Service(context=context, database=database, jobs=jobs, scanning=scanning)
 
 
 def _make_context(
@@ -128,14 +137,20 @@ def _make_context(
     member: Member,
     database: Database,
     backend: StorageBackend,
+    jobs: JobRows,
     *,
     meter: Meter,
     callbacks: Callbacks,
-) -> Context:
+) -> tuple[Context, Scanning | None]:
     seat = member.seat
-    author = Author(worker=seat.id, boot_id=seat.boot, lifetime=make_lifetime(settings))
+    author = Author(
+        worker=seat.id,
+        boot_id=seat.boot,
+        lifetime=make_lifetime(settings),
+        scans=is_configured(settings),
+    )
     rows = UploadRows(database, author, segmented=not isinstance(backend, ObjectStore))
-    return Context(
+    context = Context(
         rows=rows,
         files=FileRows(database),
         backend=backend,
@@ -147,6 +162,11 @@ def _make_context(
         clock=time.time,
         random_id=lambda: random_hex(16),
     )
+    scans = ScanRows(database, author)
+    scanning = make_scanning(settings, context, scans, jobs)
+    if scanning is None:
+        return context, None
+    return replace(context, stored=scanning.workers.kick, rescan=scans.ask), scanning
 
 
 def _own_folders(settings: Settings, stack: AsyncExitStack) -> tuple[Path, Path | None]:

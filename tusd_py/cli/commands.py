@@ -45,6 +45,26 @@ def fsck(options: argparse.Namespace) -> int:
     return run(settings, repair=options.repair, as_json=options.json)
 
 
+def quarantine(options: argparse.Namespace) -> int:
+    """List what is in quarantine, release it, or delete it."""
+    settings = _settings_with_log(options)
+    if options.action == "list":
+        from tusd_py.assemble import list_quarantine  # noqa: PLC0415  # heavy
+
+        return list_quarantine(settings, as_json=options.json)
+    from tusd_py.assemble import decide  # noqa: PLC0415  # heavy
+
+    return decide(settings, options.action, options.files)
+
+
+def rescan(options: argparse.Namespace) -> int:
+    """Have files scanned again."""
+    settings = _settings_with_log(options)
+    from tusd_py.assemble import rescan as run  # noqa: PLC0415  # heavy
+
+    return run(settings, options.files, which=options.which)
+
+
 def upload(options: argparse.Namespace) -> int:
     """Send files to a tus server."""
     from .upload import run  # noqa: PLC0415  # heavy

@@ -16,6 +16,7 @@ from tusd_py.errors import Refused
 from . import commands
 from .arguments import normalised
 from .parser import UsageError, make_parser
+from .scan_options import check_files
 from .terminal import complain, refuse, warn
 from .upload_options import with_files_between_options
 from .usage import complain_about, explain
@@ -29,6 +30,8 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check-config": commands.check_config,
     "migrate": commands.migrate,
     "fsck": commands.fsck,
+    "quarantine": commands.quarantine,
+    "rescan": commands.rescan,
     "upload": commands.upload,
     "version": commands.print_version,
 }
@@ -59,6 +62,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     leftover = with_files_between_options(options, leftover)
     if problems := list(complain_about(leftover, options.command)):
         raise ConfigErrors(problems)
+    check_files(options)
     return options
 
 

@@ -11,6 +11,7 @@ from tusd_py.config.keys import explanations, keys
 from tusd_py.config.load import Given
 
 from .arguments import COMMANDS
+from .scan_options import QUARANTINE_EPILOG, RESCAN_EPILOG, add_quarantine_options, add_rescan_options
 from .tusd_flags import GROUPS, LOCAL_PROXIES, MEANING, WITHOUT_EFFECT
 from .upload_options import EPILOG as UPLOAD_EPILOG
 from .upload_options import add_upload_options
@@ -25,13 +26,20 @@ examples:
   tusd-py serve --host 0.0.0.0 --auth none --max-size 5GB
   tusd-py check-config --config /etc/tusd-py/config.toml
 """
-ARGUMENTS = {"upload": " URL FILE..."}
-EPILOGS = {"serve": EPILOG, "upload": UPLOAD_EPILOG}
+ARGUMENTS = {"quarantine": " list|release|delete [FILE...]", "rescan": " [FILE...]", "upload": " URL FILE..."}
+EPILOGS = {
+    "serve": EPILOG,
+    "quarantine": QUARANTINE_EPILOG,
+    "rescan": RESCAN_EPILOG,
+    "upload": UPLOAD_EPILOG,
+}
 SUMMARIES = {
     "serve": "serve uploads (also without naming a command)",
     "check-config": "say what is in force and where it came from, or everything that is wrong",
     "migrate": "bring the database's schema up to date",
     "fsck": "compare rows and bytes",
+    "quarantine": "list files that a scanner closed, release them, or delete them",
+    "rescan": "have files scanned for viruses again",
     "upload": "send files to a tus server, going on where an earlier command stopped",
     "version": "print the version",
 }
@@ -158,6 +166,10 @@ def _add_options(command: str, parser: argparse.ArgumentParser) -> None:
     if command == "fsck":
         parser.add_argument("--repair", action="store_true", help="put right what can be put right")
         parser.add_argument("--json", action="store_true", help="one JSON object for each finding")
+    if command == "quarantine":
+        add_quarantine_options(parser)
+    if command == "rescan":
+        add_rescan_options(parser)
     parser.set_defaults(flags={}, forgotten=[])
     _add_settings(parser)
 

@@ -13,7 +13,7 @@ from .upload_options import FLAGS as UPLOAD_FLAGS
 
 _OFF = ("false", "0", "no", "off")
 _EVERYWHERE = ("help", "version", "debug", "json")
-_OTHERS = ("config", "set", "repair")
+_OTHERS = ("config", "set", "repair", "all", "quarantined", "failed")
 
 
 def known_flags(command: str) -> Iterator[str]:

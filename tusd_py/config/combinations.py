@@ -185,6 +185,17 @@ def _metadata_fits_a_header(settings: Settings, _origins: Origins) -> Blame | No
     return Blame(key="uploads.max_metadata", complaint=complaint)
 
 
+def _one_clamd(settings: Settings, _origins: Origins) -> Blame | None:
+    if not settings.scan.clamd_socket or not settings.scan.clamd_host:
+        return None
+    complaint = Complaint(
+        what="cannot be joined with scan.clamd_socket",
+        found="both clamd_socket and clamd_host",
+        wanted="either the socket, or the host",
+    )
+    return Blame(key="scan.clamd_host", complaint=complaint)
+
+
 COMBINATIONS: Sequence[tuple[tuple[str, ...], Check]] = (
     (("server.host", "server.unix_sock", "access.auth"), _auth_beyond_loopback),
     (("server.tls_certificate", "server.tls_key"), _whole_tls_pair),
@@ -198,6 +209,7 @@ COMBINATIONS: Sequence[tuple[tuple[str, ...], Check]] = (
     (("s3.s3_min_part_size", "s3.s3_part_size"), _parts_above_their_least),
     (("metrics.port", "server.port", "server.unix_sock", "metrics.expose_metrics"), _metrics_of_their_own),
     (("uploads.max_metadata", "limits.header_field"), _metadata_fits_a_header),
+    (("scan.clamd_socket", "scan.clamd_host"), _one_clamd),
 )
 """Each with the settings it looks at: it is not asked while one of them is broken."""
 

@@ -31,6 +31,9 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _PREFIX = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)+", re.ASCII)
 MOST_PORTS = 65535
 MOST_WORKERS = 512
+MOST_SCANS = 256
+LARGEST_SCAN = 2**31 - 3
+"""Bytes; clamd looks at nothing longer (libclamav/others.h, CLI_MAX_MAXFILESIZE)."""
 MOST_SOCKET_PATH = 107
 """Bytes; the kernel's sun_path has 108 with its NUL (unix(7))."""
 _PUBLIC_BITS = 0o777
@@ -80,6 +83,17 @@ def _host(host: str) -> Complaint | None:
         hint = 'write "0.0.0.0" to listen on every IPv4 address, "::" for IPv6 too'
     return Complaint(
         what="is no address", found=f'"{host}"', wanted="an IP address or a host name", hint=hint
+    )
+
+
+def _clamd_host(host: str) -> Complaint | None:
+    """pyclamd speaks IPv4 only."""
+    if not host or (":" not in host and _host(host) is None):
+        return None
+    return Complaint(
+        what="is no address",
+        found=f'"{host}"',
+        wanted="an IPv4 address, a host name that has one, or nothing",
     )
 
 
@@ -350,6 +364,17 @@ RULES: Mapping[str, Rule] = {
     "cors.allow_methods": _tokens,
     "cors.allow_headers": _tokens,
     "cors.expose_headers": _tokens,
+    "scan.clamd_socket": _unix_sock,
+    "scan.clamd_host": _clamd_host,
+    "scan.clamd_port": _between(1, MOST_PORTS, "a port"),
+    "scan.parallel": _between(1, MOST_SCANS, "a number of scans"),
+    "scan.max_size": _between(1, LARGEST_SCAN, "a size"),
+    "scan.attempts": _between(1, 1000, "a number"),
+    "scan.prove_interval": _some_time,
+    "scan.connect_timeout": _some_time,
+    "scan.send_timeout": _some_time,
+    "scan.verdict_timeout": _some_time,
+    "scan.timeout": _some_time,
     "metrics.host": _host,
     "metrics.port": _port,
     "metrics.metrics_path": _metrics_path,

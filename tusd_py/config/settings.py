@@ -247,6 +247,46 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """Scanning for viruses with clamd, before anybody may fetch a file. Off while clamd_socket and clamd_host
+    are empty. See docs/scanning.md."""
+
+    clamd_socket: str = ""
+    """Path of clamd's Unix socket, its LocalSocket."""
+    clamd_host: str = ""
+    """Or the host of its TCPSocket, by IPv4."""
+    clamd_port: int = 3310
+    """And its port."""
+    parallel: int = 4
+    """Scans at once in each worker; all together not above clamd's MaxThreads."""
+    max_size: Bytes = 100 * MIB
+    """Longer files are unscannable and are never sent. The smaller of clamd's StreamMaxLength and
+    MaxFileSize; at most 2 GiB - 3."""
+    unscannable: Literal["deny", "owner", "allow"] = "deny"
+    """Who may fetch files that clamd cannot look into (too long, encrypted, too many levels): "deny" nobody,
+    "owner" whoever uploaded it, "allow" everybody who may fetch it otherwise."""
+    on_infected: Literal["quarantine", "delete"] = "quarantine"
+    """"quarantine" keeps infected files, closed, for `tusd-py quarantine`; "delete" removes them at once."""
+    rescan_updates: bool = False
+    """Scan every file again, in the background, after clamd's signatures changed."""
+    attempts: int = 8
+    """Tries for a file without getting a verdict, with pauses from 1 to 30 s, before it is given up; it stays
+    closed, and `tusd-py rescan` tries again."""
+    prove_interval: Seconds = 300.0
+    """How often clamd is shown what it must find; until it does, nothing becomes clean."""
+    signatures_max_age: Seconds = 7 * DAY
+    """Older signatures prove nothing; 0 takes any, also those without a date."""
+    connect_timeout: Seconds = 2.0
+    """How long to wait for a connection to clamd."""
+    send_timeout: Seconds = 30.0
+    """How long clamd may take nothing of a stream."""
+    verdict_timeout: Seconds = 150.0
+    """How long to wait for the verdict after the last byte; more than clamd's MaxScanTime."""
+    timeout: Seconds = 600.0
+    """The longest that one scan may take in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
     """Prometheus metrics, on a listener of their own."""
 
@@ -287,5 +327,6 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     cors: Cors = field(default_factory=Cors)
     access: Access = field(default_factory=Access)
+    scan: Scan = field(default_factory=Scan)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)

@@ -12,7 +12,7 @@ from storage_backends.base import Stored
 from .database import Buried, Query, Row, Script
 from .events import EventKind, record
 from .files import add_version
-from .jobs import enqueue
+from .jobs import SCAN, enqueue
 from .plans import length_of, lock_partials, pin, ready_finals
 from .upload_row import (
     ALIVE_AND_LOCKED,
@@ -127,8 +127,10 @@ def announce_stored(author: Author, upload: Upload, stored: Stored, actor: str) 
     yield record(EventKind.STORED, upload.id, actor, length=stored.length)
     if upload.kind is Kind.PARTIAL:
         yield from ready_finals(author, upload, actor)
-    else:
-        yield from add_version(upload, stored)
+        return
+    yield from add_version(upload, stored)
+    if author.scans:
+        yield enqueue(SCAN, upload.id, 0)
 
 
 def _living(author: Author, rows: list[Row]) -> Script[Upload]:

@@ -86,5 +86,5 @@ def _end(author: Author, upload: Upload, state: Transfer, actor: str) -> Script[
         yield lose_version(upload)
         return
     if upload.state is Transfer.STORED:
-        yield from remove_version(upload)
+        yield from remove_version(upload.id, upload.file_id)
     yield enqueue("purge", upload.id, 0)

@@ -25,6 +25,11 @@ class EventKind(StrEnum):
     EXPIRED = "upload.expired"
     REFUSED = "upload.refused"
     LOST = "upload.lost"
+    SCANNED = "upload.scanned"
+    SCAN_FAILED = "upload.scan_failed"
+    QUARANTINED = "file.quarantined"
+    RELEASED = "file.released"
+    DELETED = "file.deleted"
 
 
 ENTERED: Mapping[Transfer, EventKind] = {

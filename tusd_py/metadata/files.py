@@ -28,12 +28,18 @@ class Version:
     declared_type: str | None
     sniffed_type: str | None
     verdict: Verdict
+    finding: str | None
+    """The name of what was found, or why it could not be scanned."""
     released_by: str | None
+    """Who let it out of quarantine."""
+    engine: str | None
+    """The scanner and its signatures, as of before the scan."""
+    scanned_at: int | None
     is_lost: bool
     created_at: int
 
 
-_COLUMNS = """
+VERSIONS = """
     SELECT v.*, f.tenant, f.owner, f.filename
     FROM versions v JOIN files f ON f.file_id = v.file_id
 """
@@ -76,18 +82,18 @@ def add_version(upload: Upload, stored: Stored) -> Script[None]:
     )
 
 
-def remove_version(upload: Upload) -> Script[None]:
-    """Part of the transaction that terminates a stored upload: its version, and a file left without any."""
-    yield Query("DELETE FROM versions WHERE upload_id = :id", {"id": upload.id})
+def remove_version(upload_id: str, file_id: str) -> Script[None]:
+    """Part of the transaction that removes what an upload became: a version, and its file if none is left."""
+    yield Query("DELETE FROM versions WHERE upload_id = :id", {"id": upload_id})
     yield Query(
         """
         UPDATE files
         SET version = coalesce((SELECT max(n) FROM versions v WHERE v.file_id = files.file_id), 0)
         WHERE file_id = :file_id
         """,
-        {"file_id": upload.file_id},
+        {"file_id": file_id},
     )
-    yield Query("DELETE FROM files WHERE file_id = :file_id AND version = 0", {"file_id": upload.file_id})
+    yield Query("DELETE FROM files WHERE file_id = :file_id AND version = 0", {"file_id": file_id})
 
 
 def lose_version(upload: Upload) -> Query:
@@ -103,12 +109,12 @@ class FileRows:
 
     async def of_upload(self, upload_id: str) -> Version | None:
         """The version that an upload became; known for as long as the file is, not only as the upload."""
-        return await self._one(Query(_COLUMNS + " WHERE v.upload_id = :id", {"id": upload_id}))
+        return await self._one(Query(VERSIONS + " WHERE v.upload_id = :id", {"id": upload_id}))
 
     async def current(self, file_id: str) -> Version | None:
         """The current version of a file."""
         return await self._one(
-            Query(_COLUMNS + " WHERE v.file_id = :id AND v.n = f.version", {"id": file_id})
+            Query(VERSIONS + " WHERE v.file_id = :id AND v.n = f.version", {"id": file_id})
         )
 
     async def page(self, after: tuple[str, int], limit: int) -> list[Version]:
@@ -116,7 +122,7 @@ class FileRows:
         file_id, n = after
         rows = await self._database.read(
             Query(
-                _COLUMNS
+                VERSIONS
                 + """
                 WHERE v.file_id > :file_id OR (v.file_id = :file_id AND v.n > :n)
                 ORDER BY v.file_id, v.n LIMIT :limit
@@ -124,14 +130,15 @@ class FileRows:
                 {"file_id": file_id, "n": n, "limit": limit},
             )
         )
-        return [_version(row) for row in rows]
+        return [to_version(row) for row in rows]
 
     async def _one(self, query: Query) -> Version | None:
         rows = await self._database.read(query)
-        return _version(rows[0]) if rows else None
+        return to_version(rows[0]) if rows else None
 
 
-def _version(row: Row) -> Version:
+def to_version(row: Row) -> Version:
+    """A row of VERSIONS."""
     return Version(
         file_id=row["file_id"],
         n=row["n"],
@@ -146,7 +153,10 @@ def _version(row: Row) -> Version:
         declared_type=row["declared_type"],
         sniffed_type=row["sniffed_type"],
         verdict=Verdict(row["verdict"]),
+        finding=row["finding"],
         released_by=row["released_by"],
+        engine=row["engine"],
+        scanned_at=row["scanned_at"],
         is_lost=bool(row["lost"]),
         created_at=row["created_at"],
     )

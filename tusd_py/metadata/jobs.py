@@ -59,6 +59,7 @@ _RETRY = """
         due_at = CASE WHEN attempts = :attempts THEN {now} + CAST(:delay AS BIGINT) ELSE due_at END
     WHERE consumer = :consumer AND subject = :subject
       AND claimed_by = :worker AND claimed_until = :claimed_until
+    RETURNING subject
 """
 _BACKLOG = """
     SELECT consumer,
@@ -69,6 +70,12 @@ _BACKLOG = """
     FROM jobs
     GROUP BY consumer
 """
+
+
+SCAN = "scan"
+"""The consumer that scans what was just stored."""
+RESCAN = "rescan"
+"""The same for what can wait: older files, and files that were scanned before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +127,12 @@ def finished(claim: Claim) -> Script[bool]:
     return bool(rows)
 
 
+def failed(claim: Claim, error: str, delay: int) -> Query:
+    """As `JobRows.retry`, to be part of a transaction. No row when the claim was lost."""
+    params = {**_params(claim), "attempts": claim.attempts, "error": error, "delay": delay}
+    return Query(_RETRY, params)
+
+
 class JobRows:
     """The queue, as the runners use it."""
 
@@ -140,8 +153,7 @@ class JobRows:
 
     async def retry(self, claim: Claim, error: str, delay: int) -> None:
         """It failed: try again in `delay` microseconds. Nothing when the claim was lost."""
-        params = {**_params(claim), "attempts": claim.attempts, "error": error, "delay": delay}
-        await self._database.execute(Query(_RETRY, params))
+        await self._database.execute(failed(claim, error, delay))
 
     async def backlog(self) -> list[Backlog]:
         """One for each consumer that has jobs."""

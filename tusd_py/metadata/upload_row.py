@@ -100,6 +100,8 @@ class Author:
     worker: str
     boot_id: str
     lifetime: Lifetime
+    scans: bool = False
+    """There is a scanner: what is stored is queued for it by the same commit."""
 
 
 NOT_BURIED = "NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.buried <> 0)"

@@ -28,6 +28,4 @@ class FileFace:
         except UploadNotFound:
             raise NotFound from None
         version = await current_version(self.context, await self.identify(request), file_id)
-        return await send_version(
-            request, self.context.backend, version, link_expiry=self.context.rules.link_expiry
-        )
+        return await send_version(request, self.context, version)

@@ -3,17 +3,21 @@
 Belongs here: the answer to a GET of stored bytes. Not here: who may read them (uploads/download.py).
 """
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from aiohttp import hdrs, web
 
 from protocol.dates import http_date
 from protocol.disposition import attachment
+from protocol.errors import NotScannedYet
 from protocol.ranges import parse_range
 from protocol.served_types import served_type
-from storage_backends.base import About, ObjectStore, StorageBackend, StorageError, Stored
+from storage_backends.base import About, ObjectStore, StorageBackend, StorageChanged, StorageError, Stored
+from tusd_py.access.may_read import bound_identity
 from tusd_py.log import get_logger
 from tusd_py.metadata.files import Version
+from tusd_py.uploads.context import Context
 
 log = get_logger("tusd_py.files")
 
@@ -28,15 +32,23 @@ SAFE_HEADERS = {
 }
 
 
-async def send_version(
-    request: web.Request, backend: StorageBackend, version: Version, *, link_expiry: int | None = None
-) -> web.StreamResponse:
+async def send_version(request: web.Request, context: Context, version: Version) -> web.StreamResponse:
     """200, 206, 304 or 416 (RFC 9110 sections 13, 14). Raises StorageError only before the first byte.
 
     With `link_expiry` in seconds, a GET is sent to the store instead: 302 to a URL that lives so long.
+    The verdict that let this version be read is bound to its bytes: others under the same name are not sent.
     """
-    if link_expiry is not None and request.method == hdrs.METH_GET and isinstance(backend, ObjectStore):
-        return await _send_away(backend, version, link_expiry)
+    try:
+        if (link := await _link(request, context, version)) is not None:
+            return link
+        return await _answer(request, context, version)
+    except StorageChanged as changed:
+        log.error("download.changed", ref=version.ref, error=str(changed))  # noqa: TRY400 - the cause is said
+        await context.rescan(version)
+        raise NotScannedYet from changed
+
+
+async def _answer(request: web.Request, context: Context, version: Version) -> web.StreamResponse:
     etag = f'"{version.upload_id}"'
     headers = {
         **SAFE_HEADERS,
@@ -53,8 +65,27 @@ async def send_version(
     if part is not None:
         headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{version.length}"
     response = web.StreamResponse(status=200 if part is None else 206, headers=headers)
-    await _send(request, response, backend, version.ref, slice(start, stop))
+    identity = bound_identity(version, context.rules.read_policy)
+    if request.method == hdrs.METH_HEAD:
+        await _check(context.backend, version.ref, identity)
+        await response.prepare(request)
+        return response
+    async with aclosing(context.backend.read(version.ref, start, stop, identity=identity)) as blocks:
+        # Missing or other bytes must show before the status is sent: afterwards only the connection can
+        # say so. Once the first block is here, the rest comes from the same open file.
+        first = await anext(blocks, b"")
+        await _send(request, response, first, blocks)
     return response
+
+
+async def _link(request: web.Request, context: Context, version: Version) -> web.Response | None:
+    """To the store itself, where that is configured and there is one."""
+    store, expiry = context.backend, context.rules.link_expiry
+    if expiry is None or request.method != hdrs.METH_GET or not isinstance(store, ObjectStore):
+        return None
+    if (identity := bound_identity(version, context.rules.read_policy)) is not None:
+        await _check(store, version.ref, identity)
+    return await _send_away(store, version, expiry)
 
 
 async def _send_away(store: ObjectStore, version: Version, expiry: int) -> web.Response:
@@ -66,26 +97,27 @@ async def _send_away(store: ObjectStore, version: Version, expiry: int) -> web.R
     return web.Response(status=302, headers=headers)
 
 
+async def _check(backend: StorageBackend, ref: str, identity: str | None) -> None:
+    found = await backend.stat(ref)
+    if identity is not None and found.identity != identity:
+        raise StorageChanged(f"{ref} is {found.identity}, wanted {identity}")
+
+
 async def _send(
     request: web.Request,
     response: web.StreamResponse,
-    backend: StorageBackend,
-    ref: str,
-    part: slice,
+    first: bytes,
+    blocks: AsyncGenerator[bytes, None],
 ) -> None:
-    # Missing bytes must show before the status is sent: afterwards only the connection can say so.
-    await backend.stat(ref)
     await response.prepare(request)
-    if request.method == hdrs.METH_HEAD:
-        return
     try:
-        async with aclosing(backend.read(ref, part.start, part.stop)) as blocks:
-            async for block in blocks:
-                await response.write(block)
+        await response.write(first)
+        async for block in blocks:
+            await response.write(block)
         await response.write_eof()
     except StorageError as failed:
         # The status is out, so only a broken connection can say that bytes are missing; never padding.
-        log.error("download.broken", ref=ref, error=str(failed))  # noqa: TRY400 - the cause is the message
+        log.error("download.broken", error=str(failed))  # noqa: TRY400 - the cause is the message
         abort(request)
     except ConnectionError:
         abort(request)

@@ -74,6 +74,16 @@ class Metrics:
         self.jobs = self._gauge(
             "tusdpy_jobs", "Jobs waiting or running", "livemostrecent", ("consumer", "state")
         )
+        self.scans = self._counter("tusdpy_scans_total", "Scans by what they said", ("verdict",))
+        self.scans_failed = self._counter("tusdpy_scans_failed_total", "Scans that ended without a verdict")
+        self.scans_given_up = self._counter(
+            "tusdpy_scans_given_up_total", "Files whose scan failed too often to be tried again"
+        )
+        self.scan_duration = self._histogram("tusdpy_scan_seconds", "One scan, to its verdict", _DURATIONS)
+        self.scanned_bytes = self._counter("tusdpy_scanned_bytes_total", "Bytes of files with a new verdict")
+        self.proven = self._gauge(
+            "tusdpy_scanner_proven", "1 while the scanner finds what it has to", "livemin"
+        )
         self.uploads_lost = self._counter("tusdpy_uploads_lost_total", "Uploads whose bytes were lost")
 
     def requested(self, method: str) -> None:
@@ -126,6 +136,24 @@ class Metrics:
     def committed(self, seconds: float) -> None:
         """How long making bytes durable and moving the line took."""
         self.commit.observe(seconds)
+
+    def scanned(self, verdict: str, seconds: float, size: int) -> None:
+        """A verdict was committed."""
+        self.scans.labels(verdict).inc()
+        self.scan_duration.observe(seconds)
+        self.scanned_bytes.inc(size)
+
+    def scan_failed(self) -> None:
+        """A scan ended without a verdict; it is tried again."""
+        self.scans_failed.inc()
+
+    def scan_given_up(self) -> None:
+        """It failed so often that nobody tries again."""
+        self.scans_given_up.inc()
+
+    def scanner_proven(self, *, is_proven: bool) -> None:
+        """Whether the scanner showed lately that it finds what it has to."""
+        self.proven.set(is_proven)
 
     def waiting(self, consumer: str, waiting: int, running: int) -> None:
         """How many jobs of a consumer there are; every worker sees all of them."""

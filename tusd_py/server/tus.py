@@ -159,9 +159,7 @@ class TusFace:
     async def _get(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
         identity = await self.identify(request)
         version = await version_of_upload(self.context, identity, upload_id)
-        return await send_version(
-            request, self.context.backend, version, link_expiry=self.context.rules.link_expiry
-        )
+        return await send_version(request, self.context, version)
 
     # --- bodies
 

@@ -4,7 +4,7 @@ Belongs here: the collaborators of the service. Not here: how they are made (ass
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,12 +15,16 @@ from storage_backends.base import StorageBackend
 from storage_backends.refs import attempt_ref
 from tusd_py.access.may_read import ReadPolicy
 from tusd_py.leases import Leases
-from tusd_py.metadata.files import FileRows
+from tusd_py.metadata.files import FileRows, Version
 from tusd_py.metadata.uploads import UploadRows
 
 from .callbacks import Announcements, Callbacks
 from .finishes import Finishes
 from .ledger import RowLedger
+
+
+async def _nobody_scans(_version: Version) -> None:
+    """Without a scanner nothing is bound to a verdict."""
 
 
 class Meter(Protocol):
@@ -39,6 +43,22 @@ class Meter(Protocol):
 
     def took_over(self, how: str) -> None: ...
     def lost(self) -> None: ...
+    def scanned(self, verdict: str, seconds: float, size: int) -> None:
+        """A verdict was committed."""
+        ...
+
+    def scan_failed(self) -> None:
+        """A scan ended without a verdict; it is tried again."""
+        ...
+
+    def scan_given_up(self) -> None:
+        """It failed so often that nobody tries again."""
+        ...
+
+    def scanner_proven(self, *, is_proven: bool) -> None:
+        """Whether the scanner showed lately that it finds what it has to."""
+        ...
+
     def waiting(self, consumer: str, waiting: int, running: int) -> None:
         """How many jobs of a consumer there are."""
         ...
@@ -91,6 +111,10 @@ class Context:
     """To be closed before the storage is."""
     announcements: Announcements = field(default_factory=Announcements)
     """To be closed after the finishes, which make some."""
+    stored: Callable[[], None] = lambda: None
+    """Called when a file was stored: a scanner may have something to do."""
+    rescan: Callable[[Version], Awaitable[None]] = _nobody_scans
+    """Have a version scanned once more, because its bytes are not those that were scanned."""
 
     def new_attempt(self, key: str) -> str:
         """A name for bytes that no row names yet."""

@@ -3,11 +3,11 @@
 Belongs here: which version, and whether. Not here: ranges and headers (server/files.py).
 """
 
-from protocol.errors import Forbidden, NotFound, ProtocolError, UploadGone, UploadNotFinished, UploadNotFound
+from protocol.errors import NotFound, ProtocolError, UploadGone, UploadNotFinished, UploadNotFound
 from protocol.upload import ALL_BYTES_DURABLE, UNFINISHED, Kind, UploadId, visible
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
-from tusd_py.access.may_read import may_read
+from tusd_py.access.may_read import may_read, why_not
 from tusd_py.metadata.files import Version
 
 from .context import Context
@@ -34,8 +34,8 @@ async def _readable(context: Context, identity: Identity, version: Version) -> V
     await permit(context, identity, Action.DOWNLOAD, version)
     if version.is_lost:
         raise UploadGone
-    if not may_read(version, context.rules.read_policy):
-        raise Forbidden("the file has not been cleared for reading")
+    if not may_read(version, context.rules.read_policy, identity):
+        raise why_not(version)
     return version
 
 

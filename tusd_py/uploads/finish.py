@@ -120,6 +120,7 @@ def announce_finished(context: Context, stored: Upload) -> None:
     """After the commit, never before it."""
     context.meter.finished(context.clock() - stored.created_at / 1e6, stored.length or 0)
     context.announcements.finished(context.callbacks, stored)
+    context.stored()
 
 
 async def finish_by_id(context: Context, upload: Upload | None) -> None:

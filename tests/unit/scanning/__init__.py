@@ -1,0 +1,1 @@
+"""Scanning, one module at a time."""

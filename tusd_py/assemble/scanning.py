@@ -1,0 +1,118 @@
+"""The scanner that the settings name, and what goes with it. Imports pyclamd only when it is configured.
+
+Belongs here: settings to parts. Not here: what they do (scanning/).
+"""
+
+import time
+from dataclasses import dataclass
+
+from protocol.upload import Verdict
+from tusd_py.access.may_read import WITHOUT_SCANNER, ReadPolicy
+from tusd_py.config.settings import Scan, Settings
+from tusd_py.errors import Refused
+from tusd_py.metadata.jobs import JobRows
+from tusd_py.metadata.scans import ScanRows
+from tusd_py.scanning.backlog import Backlog
+from tusd_py.scanning.prover import Prover
+from tusd_py.scanning.scanner import NoVerdict, Scanner
+from tusd_py.scanning.workers import Collaborators, ScanRules, ScanWorkers
+from tusd_py.uploads.context import Context
+from tusd_py.work.rounds import Round
+
+LOOK_FOR_JOBS_EVERY = 2.0
+"""Seconds; what this worker stored is scanned at once."""
+LOOK_FOR_UNSCANNED_EVERY = 10.0
+"""Seconds between looks for files that were stored without a scanner, and for new signatures."""
+
+_ALWAYS = frozenset({Verdict.CLEAN})
+
+
+def is_configured(settings: Settings) -> bool:
+    """A scanner is to be used."""
+    return bool(settings.scan.clamd_socket or settings.scan.clamd_host)
+
+
+def make_read_policy(settings: Settings) -> ReadPolicy:
+    """What is served. Without a scanner also what nobody looked at; the log says so at start."""
+    if not is_configured(settings):
+        return WITHOUT_SCANNER
+    unscannable = frozenset({Verdict.UNSCANNABLE})
+    served = _ALWAYS | unscannable if settings.scan.unscannable == "allow" else _ALWAYS
+    owners = unscannable if settings.scan.unscannable == "owner" else frozenset[Verdict]()
+    return ReadPolicy(served=served, served_to_owner=owners)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanning:
+    """A scanner at work."""
+
+    prover: Prover
+    workers: ScanWorkers
+    backlog: Backlog
+
+    @property
+    def rounds(self) -> list[Round]:
+        return [Round(name="unscanned", every=LOOK_FOR_UNSCANNED_EVERY, action=self.backlog.queue)]
+
+    async def is_proven(self) -> None:
+        """For /readyz; raises NoVerdict."""
+        if self.prover.proof is None:
+            raise NoVerdict(self.prover.why_not)
+
+
+def make_scanning(settings: Settings, context: Context, scans: ScanRows, jobs: JobRows) -> Scanning | None:
+    """None where no scanner is configured. Raises Refused when its package is missing."""
+    if not is_configured(settings):
+        return None
+    scan = settings.scan
+    scanner = _clamd(scan)
+    prover = Prover(
+        scanner,
+        max_size=scan.max_size,
+        every=scan.prove_interval,
+        max_age=scan.signatures_max_age,
+        clock=time.time,
+        meter=context.meter,
+    )
+    house = Collaborators(
+        backend=context.backend,
+        files=context.files,
+        scans=scans,
+        jobs=jobs,
+        scanner=scanner,
+        prover=prover,
+        meter=context.meter,
+        worker=context.worker,
+    )
+    rules = ScanRules(
+        parallel=scan.parallel,
+        max_size=scan.max_size,
+        timeout=scan.timeout,
+        attempts=scan.attempts,
+        deletes_infected=scan.on_infected == "delete",
+        served=context.rules.read_policy.served,
+    )
+    workers = ScanWorkers(house, rules, look_every=LOOK_FOR_JOBS_EVERY)
+    return Scanning(
+        prover=prover,
+        workers=workers,
+        backlog=Backlog(scans, prover, kick=workers.kick, rescans_updates=scan.rescan_updates),
+    )
+
+
+def _clamd(scan: Scan) -> Scanner:
+    try:
+        from tusd_py.scanning.clamd import Clamd, Deadlines, Place  # noqa: PLC0415 - only when configured
+    except ModuleNotFoundError as missing:
+        raise Refused(
+            f"scan names clamd, which needs the package {missing.name}", hint="pip install 'tusd-py[scan]'"
+        ) from None
+    return Clamd(
+        Place(socket=scan.clamd_socket, host=scan.clamd_host, port=scan.clamd_port),
+        Deadlines(
+            connect=scan.connect_timeout,
+            send=scan.send_timeout,
+            verdict=scan.verdict_timeout,
+            total=scan.timeout,
+        ),
+    )

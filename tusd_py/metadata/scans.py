@@ -1,0 +1,300 @@
+"""What scanners said of versions, and what operators decided about it.
+
+Belongs here: verdicts, the quarantine, and who is to be scanned. Not here: scanning (scanning/), the queue
+(jobs.py), who may read (access/).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import LiteralString
+
+from protocol.upload import Step, UploadId, Verdict
+
+from .database import Database, Query, Script
+from .ending import end
+from .events import EventKind, record
+from .files import VERSIONS, Version, remove_version, to_version
+from .jobs import RESCAN, SCAN, Claim, enqueue, failed, finished
+from .upload_row import ALIVE_AND_LOCKED, FOREVER, Author, overtaken
+
+SYSTEM = "system"
+"""The actor of what nobody asked for."""
+
+# A release is a decision about one finding: it ends with another one.
+_SETTLE = (
+    """
+    UPDATE versions
+    SET verdict = :verdict, finding = CAST(:finding AS TEXT), engine = :engine, identity = :identity,
+        sha256 = coalesce(CAST(:sha256 AS TEXT), sha256), scanned_at = {now},
+        released_by = CASE WHEN verdict = :verdict
+                            AND coalesce(finding, '') = coalesce(CAST(:finding AS TEXT), '')
+                           THEN released_by ELSE NULL END
+    WHERE upload_id = :id AND ref = :ref AND identity = :seen
+      AND """
+    + ALIVE_AND_LOCKED
+    + """
+    RETURNING released_by
+    """
+)
+# The other consumer's job, if it was given up: there is a verdict now.
+_DROP_GIVEN_UP = """
+    DELETE FROM jobs
+    WHERE subject = :id AND consumer IN ('scan', 'rescan') AND consumer <> :consumer AND due_at >= :never
+"""
+NEVER = FOREVER // 2
+"""A job due later than this (microseconds since the epoch) was given up."""
+
+_RELEASE = """
+    UPDATE versions SET released_by = :actor
+    WHERE upload_id = :id AND verdict IN ('infected', 'unscannable') AND released_by IS NULL
+    RETURNING file_id
+"""
+_UNSCANNED = """
+    SELECT upload_id FROM versions v
+    WHERE verdict = 'unknown' AND lost = 0
+      AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = v.upload_id AND j.consumer IN ('scan', 'rescan'))
+    ORDER BY created_at LIMIT CAST(:limit AS BIGINT)
+"""
+
+
+class Which(StrEnum):
+    """Versions that an operator may ask for by what they are."""
+
+    ALL = "all"
+    QUARANTINED = "quarantined"
+    FAILED = "failed"
+
+
+_WHICH: dict[Which, LiteralString] = {
+    Which.ALL: "v.lost = 0",
+    Which.QUARANTINED: "v.verdict IN ('infected', 'unscannable')",
+    Which.FAILED: """EXISTS (SELECT 1 FROM jobs j WHERE j.subject = v.upload_id
+                             AND j.consumer IN ('scan', 'rescan') AND j.last_error IS NOT NULL)""",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one scan said of a version."""
+
+    verdict: Verdict
+    name: str | None
+    """Of what was found, or why it could not be scanned."""
+    engine: str
+    """The scanner and its signatures, as of before the scan."""
+    sha256: str | None
+    """Of all that was scanned; None when that was not everything."""
+    identity: str
+    """Of the bytes that were scanned."""
+
+
+class Outcome(StrEnum):
+    """What a verdict means for the version."""
+
+    SERVE = "serve"
+    QUARANTINE = "quarantine"
+    DELETE = "delete"
+
+
+class Settled(StrEnum):
+    """What became of a verdict."""
+
+    RECORDED = "recorded"
+    DELETED = "deleted"
+    """It was recorded, and the version removed by the same commit; its bytes have no name any more."""
+    AGAIN = "again"
+    """The claim was lost, or a new scan was asked for meanwhile: nothing was recorded."""
+    GONE = "gone"
+    """The version is not there any more."""
+
+
+class ScanRows:
+    """Verdicts, as one worker or an operator's command records them."""
+
+    def __init__(self, database: Database, author: Author) -> None:
+        self._database = database
+        self._author = author
+
+    async def settle(self, claim: Claim, version: Version, finding: Finding, outcome: Outcome) -> Settled:
+        """The verdict, its event, what it means and the end of the job, in one commit. Raises Buried.
+
+        A version that was released is neither quarantined nor deleted for what it was released with.
+        """
+        return await self._database.transact(lambda: self._settle(claim, version, finding, outcome))
+
+    def _settle(self, claim: Claim, version: Version, finding: Finding, outcome: Outcome) -> Script[Settled]:
+        # Before the version, in the order in which ending an upload locks them.
+        yield Query("SELECT id FROM uploads WHERE id = :id {for_update}", {"id": version.upload_id})
+        if not (yield from finished(claim)):
+            return Settled.AGAIN
+        rows = yield self._recorded(version, finding)
+        if not rows:
+            yield from overtaken(self._author)
+            return Settled.GONE
+        yield Query(_DROP_GIVEN_UP, {"id": version.upload_id, "consumer": claim.consumer, "never": NEVER})
+        facts: dict[str, str | int | None] = {
+            "file_id": version.file_id,
+            "version": version.n,
+            "verdict": finding.verdict,
+        }
+        yield record(
+            EventKind.SCANNED,
+            version.upload_id,
+            SYSTEM,
+            **facts,
+            finding=finding.name,
+            engine=finding.engine,
+            sha256=finding.sha256,
+        )
+        if outcome is Outcome.SERVE or rows[0]["released_by"] is not None:
+            return Settled.RECORDED
+        if outcome is Outcome.DELETE:
+            yield from self._deleted(version, SYSTEM, finding.verdict, finding.name)
+            return Settled.DELETED
+        if version.verdict is not finding.verdict:
+            yield record(EventKind.QUARANTINED, version.upload_id, SYSTEM, **facts, finding=finding.name)
+        return Settled.RECORDED
+
+    def _recorded(self, version: Version, finding: Finding) -> Query:
+        return Query(
+            _SETTLE,
+            {
+                "id": version.upload_id,
+                "ref": version.ref,
+                "seen": version.identity,
+                "verdict": finding.verdict,
+                "finding": finding.name,
+                "engine": finding.engine,
+                "sha256": finding.sha256,
+                "identity": finding.identity,
+                "worker": self._author.worker,
+            },
+        )
+
+    async def give_up(self, claim: Claim, error: str) -> None:
+        """No more tries until somebody asks for them: the version stays as it is."""
+
+        def script() -> Script[None]:
+            if not (yield failed(claim, error, FOREVER)):
+                return
+            yield record(EventKind.SCAN_FAILED, claim.subject, SYSTEM, attempts=claim.attempts, error=error)
+
+        await self._database.transact(script)
+
+    async def ask(self, version: Version) -> None:
+        """Have it scanned soon, once more if need be."""
+        await self._database.execute(enqueue(SCAN, version.upload_id, 0))
+
+    async def queue_unscanned(self, limit: int) -> int:
+        """Queue up to `limit` versions that no scanner has seen and that nobody queued; how many."""
+
+        def script() -> Script[int]:
+            rows = yield Query(_UNSCANNED, {"limit": limit})
+            for row in rows:
+                yield enqueue(RESCAN, row["upload_id"], 0)
+            return len(rows)
+
+        return await self._database.transact(script)
+
+    async def queue_older(self, engine: str, after: tuple[str, int], limit: int) -> tuple[str, int] | None:
+        """Queue those of the next `limit` versions behind `after` that another engine scanned.
+
+        In the order of (file_id, n); the last that was looked at, None at the end.
+        """
+        page = await self._page("1 = 1", after, limit)
+        older = [one for one in page if one.verdict is not Verdict.UNKNOWN and one.engine != engine]
+        await self._queue(older)
+        return (page[-1].file_id, page[-1].n) if page else None
+
+    async def queue(
+        self, which: Which, after: tuple[str, int], limit: int
+    ) -> tuple[tuple[str, int], int] | None:
+        """Queue the next `limit` versions of a kind; the last one and how many, None at the end."""
+        page = await self._page(_WHICH[which], after, limit)
+        await self._queue(page)
+        return ((page[-1].file_id, page[-1].n), len(page)) if page else None
+
+    async def _queue(self, versions: list[Version]) -> None:
+        def script() -> Script[None]:
+            for version in versions:
+                yield enqueue(RESCAN, version.upload_id, 0)
+
+        if versions:
+            await self._database.transact(script)
+
+    async def quarantined(self, after: tuple[str, int], limit: int) -> list[Version]:
+        """Versions found infected or unscannable, released ones too, in the order of (file_id, n)."""
+        return await self._page(_WHICH[Which.QUARANTINED], after, limit)
+
+    async def versions_of(self, file_id: str) -> list[Version]:
+        """Every version of a file."""
+        rows = await self._database.read(
+            Query(VERSIONS + " WHERE v.file_id = :id ORDER BY v.n", {"id": file_id})
+        )
+        return [to_version(row) for row in rows]
+
+    async def _page(self, which: LiteralString, after: tuple[str, int], limit: int) -> list[Version]:
+        file_id, n = after
+        rows = await self._database.read(
+            Query(
+                VERSIONS
+                + f"""
+                WHERE (v.file_id > :file_id OR (v.file_id = :file_id AND v.n > :n)) AND {which}
+                ORDER BY v.file_id, v.n LIMIT :limit
+                """,
+                {"file_id": file_id, "n": n, "limit": limit},
+            )
+        )
+        return [to_version(row) for row in rows]
+
+    async def release(self, version: Version, *, actor: str) -> bool:
+        """Serve it in spite of its verdict. False when it is not in quarantine (any more)."""
+
+        def script() -> Script[bool]:
+            rows = yield Query(_RELEASE, {"id": version.upload_id, "actor": actor})
+            if rows:
+                yield record(
+                    EventKind.RELEASED,
+                    version.upload_id,
+                    actor,
+                    file_id=version.file_id,
+                    version=version.n,
+                    verdict=version.verdict,
+                    finding=version.finding,
+                )
+            return bool(rows)
+
+        return await self._database.transact(script)
+
+    async def delete(self, version: Version, *, actor: str) -> bool:
+        """Remove it for good. False when it was gone already.
+
+        Nothing names its bytes afterwards: delete them, or leave them to the sweep.
+        """
+
+        def script() -> Script[bool]:
+            found = yield Query(
+                "SELECT 1 AS found FROM versions WHERE upload_id = :id", {"id": version.upload_id}
+            )
+            if not found:
+                return False
+            yield from self._deleted(version, actor, version.verdict, version.finding)
+            return True
+
+        return await self._database.transact(script)
+
+    def _deleted(self, version: Version, actor: str, verdict: Verdict, finding: str | None) -> Script[None]:
+        upload_id = UploadId(version.upload_id)
+        ended = yield from end(
+            self._author, upload_id, Step.TERMINATE, actor=actor, seen=None, only_due=False
+        )
+        if ended is None:
+            # The row of the upload was forgotten long ago.
+            yield from remove_version(version.upload_id, version.file_id)
+        facts: dict[str, str | int | None] = {
+            "file_id": version.file_id,
+            "version": version.n,
+            "verdict": verdict,
+            "finding": finding,
+        }
+        yield record(EventKind.DELETED, version.upload_id, actor, **facts)

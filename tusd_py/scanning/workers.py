@@ -1,0 +1,211 @@
+"""The scan workers of one process: several versions at once, as long as the scanner is proven.
+
+Jobs of what was just stored come first, then those that can wait. A job that is claimed by a worker that
+dies is given to another with its burial; the verdict, its event and the end of the job are one commit, so
+that however often a version is scanned, one verdict is told.
+
+Belongs here: claiming, retrying, giving up. Not here: one scan (examine.py), the queue (metadata/jobs.py).
+"""
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocol.upload import Verdict
+from storage_backends.base import StorageBackend, StorageError
+from tusd_py.log import get_logger
+from tusd_py.metadata.database import Buried, DatabaseError
+from tusd_py.metadata.files import FileRows, Version
+from tusd_py.metadata.jobs import RESCAN, SCAN, Claim, JobRows
+from tusd_py.metadata.scans import Finding, Outcome, ScanRows, Settled
+
+from .examine import examine
+from .prover import Proof, Prover
+from .scanner import NoVerdict, Scanner
+
+log = get_logger("tusd_py.scanning")
+
+FIRST_PAUSE, LONGEST_PAUSE = 1_000_000, 30_000_000
+"""Microseconds between tries, doubled each time. The longest is short: a scanner that is away is not tried at
+all until it is proven again, and then everything should settle soon."""
+LEASE_BEYOND = 60.0
+"""Seconds for which a claim outlives the longest scan."""
+
+
+class ScanMeter(Protocol):
+    """What is counted."""
+
+    def scanned(self, verdict: str, seconds: float, size: int) -> None: ...
+    def scan_failed(self) -> None: ...
+    def scan_given_up(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanRules:
+    """The settings that scanning looks at. Bytes and seconds."""
+
+    parallel: int
+    max_size: int
+    timeout: float
+    """Of one scan, from beginning to end."""
+    attempts: int
+    deletes_infected: bool
+    served: frozenset[Verdict]
+    """What readers get: a verdict outside of it closes the version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collaborators:
+    """What the workers work with."""
+
+    backend: StorageBackend
+    files: FileRows
+    scans: ScanRows
+    jobs: JobRows
+    scanner: Scanner
+    prover: Prover
+    meter: ScanMeter
+    worker: str
+
+
+class ScanWorkers:
+    """Scans what is due."""
+
+    def __init__(self, house: Collaborators, rules: ScanRules, *, look_every: float) -> None:
+        """`look_every` in seconds; `kick` looks at once."""
+        self._house = house
+        self._rules = rules
+        self._look_every = look_every
+        self._kicked = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def kick(self) -> None:
+        """There may be something to scan now."""
+        self._kicked.set()
+
+    async def run(self) -> None:
+        """Until cancelled, which ends what is being scanned; its jobs are done elsewhere."""
+        try:
+            while True:
+                await self._house.prover.proven()
+                self._kicked.clear()
+                if not await self._begin_some():
+                    await self._rest()
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _rest(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._look_every):
+                await self._kicked.wait()
+
+    async def _begin_some(self) -> bool:
+        """False when there is nothing to begin now, or no room for it."""
+        try:
+            claims = await self._claim(self._rules.parallel - len(self._running))
+        except DatabaseError as failed:
+            log.warning("scans.postponed", error=str(failed))
+            return False
+        except Exception:
+            # An outermost loop: scans that nobody begins would be noticed by nobody.
+            log.exception("scans.failed")
+            return False
+        for claim in claims:
+            task = asyncio.create_task(self._run(claim), name=f"scan:{claim.subject}")
+            self._running.add(task)
+            task.add_done_callback(self._over)
+        return bool(claims)
+
+    async def _claim(self, room: int) -> list[Claim]:
+        lease = int((self._rules.timeout + LEASE_BEYOND) * 1_000_000)
+        claims: list[Claim] = []
+        for consumer in (SCAN, RESCAN):
+            if room > len(claims):
+                claims += await self._house.jobs.claim(
+                    consumer, self._house.worker, room - len(claims), lease
+                )
+        return claims
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._kicked.set()
+
+    async def _run(self, claim: Claim) -> None:
+        try:
+            await self._scan(claim)
+        except Buried as buried:
+            log.warning("scan.not_recorded", upload=claim.subject, error=str(buried))
+        except Exception as failed:
+            # One of the outermost loops: what goes wrong with one file may not stop the others.
+            log.warning(
+                "scan.failed",
+                upload=claim.subject,
+                attempts=claim.attempts,
+                error=str(failed),
+                exc_info=not isinstance(failed, NoVerdict | StorageError | DatabaseError),
+            )
+            await self._again(claim, failed)
+
+    async def _scan(self, claim: Claim) -> None:
+        house = self._house
+        version = await house.files.of_upload(claim.subject)
+        if version is None or version.is_lost:
+            await house.jobs.done(claim)
+            return
+        proof = await house.prover.proven()
+        began = time.monotonic()
+        finding = await self._examined(version, proof)
+        settled = await house.scans.settle(claim, version, finding, self._outcome(finding))
+        log.info("scan.done", upload=version.upload_id, verdict=finding.verdict, settled=settled)
+        if settled in (Settled.RECORDED, Settled.DELETED):
+            house.meter.scanned(finding.verdict, time.monotonic() - began, version.length)
+        if settled is Settled.DELETED:
+            # Nothing names these any more. If this process dies first, the sweep finds them.
+            await house.backend.delete([version.ref])
+
+    def _outcome(self, finding: Finding) -> Outcome:
+        if finding.verdict is Verdict.INFECTED and self._rules.deletes_infected:
+            return Outcome.DELETE
+        return Outcome.SERVE if finding.verdict in self._rules.served else Outcome.QUARANTINE
+
+    async def _examined(self, version: Version, proof: Proof) -> Finding:
+        prover = self._house.prover
+        try:
+            finding = await examine(
+                self._house.backend,
+                self._house.scanner,
+                version,
+                engine=proof.engine,
+                max_size=self._rules.max_size,
+            )
+        except NoVerdict as failed:
+            prover.doubt(str(failed))
+            raise
+        if finding.verdict is Verdict.CLEAN and prover.proof is None:
+            raise NoVerdict("the scanner was doubted meanwhile")
+        return finding
+
+    async def _again(self, claim: Claim, why: Exception) -> None:
+        self._house.meter.scan_failed()
+        error = _described(why)
+        try:
+            if claim.attempts >= self._rules.attempts:
+                log.error("scan.given_up", upload=claim.subject, attempts=claim.attempts, error=error)
+                self._house.meter.scan_given_up()
+                await self._house.scans.give_up(claim, error)
+                return
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(claim.attempts - 1, 16))
+            await self._house.jobs.retry(claim, error, pause)
+        except DatabaseError as failed:
+            # The claim runs out, and somebody does it again.
+            log.warning("scan.not_put_back", upload=claim.subject, error=str(failed))
+
+
+def _described(failed: Exception) -> str:
+    """As text that a database takes: no NUL, no half characters."""
+    text = f"{type(failed).__name__}: {failed}"
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
