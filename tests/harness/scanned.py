@@ -43,9 +43,11 @@ class Sent:
 
 async def send(server: Server, suspect: Suspect) -> Sent:
     """One POST with everything. Raises DidNotHappen when it is refused."""
-    headers = [RESUMABLE, BYTES, ("Upload-Length", str(len(suspect.content)))]
+    headers = [RESUMABLE, ("Upload-Length", str(len(suspect.content)))]
+    if suspect.content:
+        headers.append(BYTES)
     answer = await request(server.address, "POST", "/files/", headers, suspect.content)
-    if answer.status != 201 or answer.offset != len(suspect.content):
+    if answer.status != 201 or (answer.offset or 0) != len(suspect.content):
         raise DidNotHappen(f"POST: {answer.status} {answer.body!r}")
     return Sent(suspect=suspect, target="/files/" + answer.headers["location"].rpartition("/")[2])
 
