@@ -206,10 +206,12 @@ class Booked:
             return Stored(ref=ref, length=length, identity="unfinished")
         return replace(await self.backend.stat(self._object(ref)), ref=ref)
 
-    async def read(self, ref: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+    async def read(
+        self, ref: str, start: int, stop: int, *, identity: str | None = None
+    ) -> AsyncGenerator[bytes, None]:
         book = self.books.get(ref)
         if book is None or book.object is not None or not self._tails(book):
-            async for block in self.backend.read(self._object(ref), start, stop):
+            async for block in self.backend.read(self._object(ref), start, stop, identity=identity):
                 yield block
             return
         content = b"".join(

@@ -14,6 +14,7 @@ from storage_backends.base import (
     Block,
     Checkpoint,
     Segment,
+    StorageChanged,
     StorageError,
     StorageFull,
     StorageMissing,
@@ -530,3 +531,18 @@ async def test_room_is_asked_for_before_an_upload_begins(tmp_path: Path, kind: s
 async def test_there_is_room_for_nothing_more_at_least(backend: Booked) -> None:
     await backend.ensure_room(0)
     await backend.ensure_room(1)
+
+
+# Bound to a verdict
+
+
+async def test_only_the_very_bytes_that_are_meant_are_read(backend: Booked) -> None:
+    stored = await backend.put(UPLOAD, REF, [b"first"], sealed=True)
+    async with aclosing(backend.read(REF, 0, 5, identity=stored.identity)) as blocks:
+        assert b"".join([block async for block in blocks]) == b"first"
+    await backend.delete([REF])
+    other = await backend.put(UPLOAD, REF, [b"other"], sealed=True)
+    assert other.identity != stored.identity
+    async with aclosing(backend.read(REF, 0, 5, identity=stored.identity)) as blocks:
+        with pytest.raises(StorageChanged):
+            await anext(blocks)

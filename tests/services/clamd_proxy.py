@@ -25,6 +25,10 @@ class Fault(StrEnum):
     SAYS_TWICE = "answers twice"
 
 
+EARLY = 1 << 20
+"""Bytes after which it says OK early; before, all of the stream may be in the sockets' buffers already, and
+then nobody can tell. Shorter streams get no answer."""
+
 BAD = tuple(fault for fault in Fault if fault not in (Fault.NONE, Fault.IN_PIECES))
 
 
@@ -47,13 +51,31 @@ class ClamdProxy:
 
     _dice: random.Random = field(init=False)
     _silent: list[asyncio.StreamWriter] = field(init=False)
+    _serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            await self._serve(reader, writer)
-        if writer not in self._silent:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                await self._serve(reader, writer)
+        finally:
+            self._serving.discard(task)
+            if writer not in self._silent:
+                writer.close()
+
+    async def close(self) -> None:
+        """End every connection."""
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        for writer in self._silent:
             writer.close()
+        # Transports are closed by the next turns of the loop.
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = await reader.readexactly(1)
@@ -82,10 +104,12 @@ class ClamdProxy:
         ours: asyncio.StreamWriter,
         fault: Fault,
     ) -> bool:
+        passed = 0
         while True:
             head = await reader.readexactly(4)
             size = int.from_bytes(head, "big")
-            if size and fault is Fault.SAYS_OK_EARLY:
+            passed += size
+            if size and fault is Fault.SAYS_OK_EARLY and passed > EARLY:
                 ours.write(b"stream: OK\0")
                 await ours.drain()
             if size and fault is Fault.HANG_UP_BEFORE:
@@ -123,6 +147,8 @@ async def faulty_clamd(clamd: str, path: str, seed: int) -> AsyncIterator[ClamdP
     proxy = ClamdProxy(clamd=clamd, seed=seed)
     server = await asyncio.start_unix_server(proxy.serve, path)
     async with server:
-        yield proxy
-        for writer in proxy._silent:
-            writer.close()
+        try:
+            yield proxy
+        finally:
+            server.close()
+            await proxy.close()

@@ -3,7 +3,9 @@
 Belongs here: settings to parts. Not here: what they do (scanning/).
 """
 
+import asyncio
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from protocol.upload import Verdict
@@ -17,7 +19,7 @@ from tusd_py.scanning.prover import Prover
 from tusd_py.scanning.scanner import NoVerdict, Scanner
 from tusd_py.scanning.workers import Collaborators, ScanRules, ScanWorkers
 from tusd_py.uploads.context import Context
-from tusd_py.work.rounds import Round
+from tusd_py.work.rounds import Round, once
 
 LOOK_FOR_JOBS_EVERY = 2.0
 """Seconds; what this worker stored is scanned at once."""
@@ -50,9 +52,17 @@ class Scanning:
     workers: ScanWorkers
     backlog: Backlog
 
+    async def queue_backlog(self) -> None:
+        """Until cancelled: at once, and then again and again."""
+        look = Round(name="unscanned", every=LOOK_FOR_UNSCANNED_EVERY, action=self.backlog.queue)
+        while True:
+            await once(look)
+            await asyncio.sleep(look.every)
+
     @property
-    def rounds(self) -> list[Round]:
-        return [Round(name="unscanned", every=LOOK_FOR_UNSCANNED_EVERY, action=self.backlog.queue)]
+    def forever(self) -> list[Callable[[], Coroutine[None, None, None]]]:
+        """What runs for as long as the service does."""
+        return [self.prover.run, self.workers.run, self.queue_backlog]
 
     async def is_proven(self) -> None:
         """For /readyz; raises NoVerdict."""

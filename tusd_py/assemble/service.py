@@ -21,7 +21,7 @@ from tusd_py.leases import Leases
 from tusd_py.log import get_logger
 from tusd_py.metadata.database import Database, Query
 from tusd_py.metadata.facts import IDENTITY, FactRows, claim_identity, identity_of
-from tusd_py.metadata.files import FileRows
+from tusd_py.metadata.files import FileRows, Version
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.jobs import RESCAN, SCAN, JobRows
 from tusd_py.metadata.scans import ScanRows
@@ -115,12 +115,9 @@ async def open_service(
         await lose_unsynced(context, housekeeping, seat.boot)
         jobs = make_runner(context, job_rows, housekeeping)
         rounds = make_rounds(settings, context, housekeeping, workers, member)
-        rounds += (
-            [counting(jobs.consumers, job_rows, meter)]
-            if scanning is None
-            else [counting([*jobs.consumers, SCAN, RESCAN], job_rows, meter), *scanning.rounds]
-        )
-        forever = [jobs.run] if scanning is None else [jobs.run, scanning.prover.run, scanning.workers.run]
+        queues = jobs.consumers if scanning is None else [*jobs.consumers, SCAN, RESCAN]
+        rounds.append(counting(queues, job_rows, meter))
+        forever = [jobs.run, *(scanning.forever if scanning else [])]
         # Entered in the order of starting; left the other way round: writers save first, and are synced.
         sync = Round(name="sync", every=0, action=lambda: sync_written(backend, housekeeping))
         stack.push_async_callback(once, sync)
@@ -166,7 +163,13 @@ def _make_context(
     scanning = make_scanning(settings, context, scans, jobs)
     if scanning is None:
         return context, None
-    return replace(context, stored=scanning.workers.kick, rescan=scans.ask), scanning
+    workers = scanning.workers
+
+    async def rescan(version: Version) -> None:
+        await scans.ask(version)
+        workers.kick()
+
+    return replace(context, stored=workers.kick, rescan=rescan), scanning
 
 
 def _own_folders(settings: Settings, stack: AsyncExitStack) -> tuple[Path, Path | None]:

@@ -154,13 +154,34 @@ class Clamd:
             raise NoVerdict(f"clamd at {self._place}: {late}") from late
 
 
+class _Closing:
+    """pyclamd leaves its socket open where it cannot connect."""
+
+    clamd_socket: socket.socket
+
+    def _init_socket(self) -> None:
+        try:
+            super()._init_socket()  # type: ignore[misc]  # pyclamd's, which comes next in the order
+        except OSError:
+            self.clamd_socket.close()
+            raise
+
+
+class _UnixControl(_Closing, pyclamd.ClamdUnixSocket):  # type: ignore[misc]  # it has no types
+    pass
+
+
+class _TcpControl(_Closing, pyclamd.ClamdNetworkSocket):  # type: ignore[misc]  # it has no types
+    pass
+
+
 def _ask_version(place: Place, timeout: float) -> str:
     """Blocks. pyclamd's constructor connects once to see who is there; all its errors are OSErrors."""
     try:
         if place.socket:
-            client = pyclamd.ClamdUnixSocket(filename=place.socket, timeout=timeout)
+            client = _UnixControl(filename=place.socket, timeout=timeout)
         else:
-            client = pyclamd.ClamdNetworkSocket(host=_ipv4(place), port=place.port, timeout=timeout)
+            client = _TcpControl(host=_ipv4(place), port=place.port, timeout=timeout)
         try:
             answer = client.version()
         finally:
