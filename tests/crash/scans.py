@@ -6,6 +6,7 @@ clamd is the real one. Belongs here: the cases. Not here: files and readers (tes
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from tests.harness.scanned import (
     Readers,
@@ -24,6 +25,7 @@ from tests.harness.server import Server, until
 from tests.harness.suspects import Suspect, suspects
 from tests.services.clamd import ClamdMissing, ClamdServer, find_program, temporary_clamd
 from tests.services.clamd_proxy import BAD, ClamdProxy, Fault, faulty_clamd
+from tusd_py.scanning.specimens import specimens
 
 from .report import Outcome
 
@@ -124,11 +126,11 @@ async def _scan_through_faults(
             await dice.choice(_FAULTS)(clamd, proxy, dice)
         # Uploads do not wait for a scanner: a refused one raises here.
         sent = await sending
-        proxy.faults = (Fault.NONE, Fault.IN_PIECES)
+        proxy.faults = _GOOD
         await _settle(server, outcome, sent)
     _judge_readers(outcome, readers)
-    seen = sorted({fault.name for fault in proxy.done})
-    outcome.remarks.append(f"{proxy.streams} streams: {', '.join(seen)}")
+    bad = sum(fault in BAD for fault in proxy.done)
+    outcome.remarks.append(f"{proxy.streams} streams, {bad} of them broken")
 
 
 async def _send_slowly(server: Server, made: Sequence[Suspect], readers: Readers) -> list[Sent]:
@@ -138,6 +140,10 @@ async def _send_slowly(server: Server, made: Sequence[Suspect], readers: Readers
         await asyncio.sleep(0.05)
     return readers.known
 
+
+_GOOD = (Fault.NONE, Fault.IN_PIECES)
+SPECIMENS = len(list(specimens(1)))
+"""Streams that prove a scanner."""
 
 _Break = Callable[[ClamdServer, ClamdProxy, random.Random], Awaitable[None]]
 
@@ -162,11 +168,22 @@ async def _restart(clamd: ClamdServer, _proxy: ClamdProxy, dice: random.Random) 
 
 
 async def _lie(_clamd: ClamdServer, proxy: ClamdProxy, dice: random.Random) -> None:
-    # Only now and then, so that the scanner is proven in between and scans are begun.
-    await asyncio.sleep(dice.uniform(0, 1))
-    proxy.faults = (*BAD, *[Fault.NONE, Fault.IN_PIECES] * 20)
-    await asyncio.sleep(dice.uniform(1, 3))
-    proxy.faults = (Fault.NONE, Fault.IN_PIECES)
+    # Right after so many good streams that the scanner is proven: so that they hit scans.
+    for _ in range(5):
+        proxy.faults = _GOOD
+        await _streams(proxy, SPECIMENS + dice.randrange(4))
+        proxy.faults = BAD
+        await _streams(proxy, 4)
+    proxy.faults = _GOOD
+
+
+async def _streams(proxy: ClamdProxy, count: int) -> None:
+    """Until that many more began, or there is nothing to scan."""
+    wanted = proxy.streams + count
+    with suppress(TimeoutError):
+        async with asyncio.timeout(2):
+            while proxy.streams < wanted:
+                await asyncio.sleep(0.001)
 
 
 _FAULTS: Sequence[_Break] = (_kill, _freeze, _restart, _lie, _lie)
