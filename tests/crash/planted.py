@@ -15,13 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from protocol.upload import Transfer
+from protocol.upload import Transfer, Verdict
 from storage_backends.filesystem.writer import FilesystemWriter
 from tusd_py.metadata import writing
 from tusd_py.metadata.upload_row import EXPIRES
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.writing import Advance
-from tusd_py.uploads import proof
+from tusd_py.scanning import clamd, replies
+from tusd_py.scanning.scanner import Answer
+from tusd_py.uploads import download, proof
 
 VARIABLE = "PLANTED_BUG"
 
@@ -103,6 +105,22 @@ def no_renewal() -> None:
     writing._ADVANCE = writing._ADVANCE.replace(EXPIRES, "expires_at")
 
 
+def unscanned_is_served() -> None:
+    """Nobody waits for a verdict."""
+    _replace(download, "may_read", lambda version, policy, identity: version.verdict is not Verdict.INFECTED)
+
+
+def no_answer_is_clean() -> None:
+    """What pyclamd makes of a clamd that hung up."""
+    pyclamd_would = Answer(verdict=Verdict.CLEAN)
+    judge = replies.judge
+    _replace(
+        clamd,
+        "judge",
+        lambda reply, *, is_whole: judge(reply, is_whole=is_whole) if reply else pyclamd_would,
+    )
+
+
 def _replace(owner: object, name: str, by: Callable[..., Any]) -> None:
     setattr(owner, name, by)
 
@@ -114,4 +132,6 @@ BUGS: Mapping[str, Callable[[], None]] = {
     "no directory sync": no_directory_sync,
     "no checksum": no_checksum,
     "no renewal": no_renewal,
+    "unscanned is served": unscanned_is_served,
+    "no answer is clean": no_answer_is_clean,
 }

@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness.server import Server
 
-from . import frozen, power, trace
+from . import frozen, power, scans, trace
 from .cases import Run
 from .planted import environ
 from .report import Outcome
@@ -48,3 +48,18 @@ async def test_a_power_cut_shows_a_server_that_does_not_sync(tmp_path: Path, see
     server = Server(folder=tmp_path, settings={"storage.durability": "process"})
     found = await _found(server, power.cut_sqlite, 3, seed)
     assert '"rule": "I1"' in found or '"rule": "I2"' in found, found
+
+
+@pytest.mark.skipif(scans.missing() is not None, reason=scans.missing() or "")
+@pytest.mark.parametrize(
+    ("bug", "case", "runs"),
+    [
+        ("unscanned is served", scans.mixed_files, 22),
+        ("no answer is clean", scans.broken_scanner, 80),
+    ],
+)
+async def test_readers_show_a_server_that_opens_files_too_early(
+    bug: str, case: Run, runs: int, tmp_path: Path, seed: int
+) -> None:
+    found = await _found(Server(folder=tmp_path, environ=environ(bug)), case, runs, seed)
+    assert '"rule": "I5"' in found, found

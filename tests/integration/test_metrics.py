@@ -31,6 +31,12 @@ TYPES = {
     "tusdpy_fenced_total": "counter",
     "tusdpy_takeovers_total": "counter",
     "tusdpy_jobs": "gauge",
+    "tusdpy_scans_total": "counter",
+    "tusdpy_scans_failed_total": "counter",
+    "tusdpy_scans_given_up_total": "counter",
+    "tusdpy_scan_seconds": "histogram",
+    "tusdpy_scanned_bytes_total": "counter",
+    "tusdpy_scanner_proven": "gauge",
     "tusdpy_uploads_lost_total": "counter",
     "tusdpy_build_info": "gauge",
 }
@@ -47,6 +53,11 @@ EXPECTED = (
     "tusdpy_commit_seconds_count {n}.0",
     "tusdpy_fenced_total {n}.0",
     'tusdpy_takeovers_total{{how="dead"}} {n}.0',
+    'tusdpy_scans_total{{verdict="clean"}} {n}.0',
+    "tusdpy_scans_failed_total {n}.0",
+    "tusdpy_scans_given_up_total {n}.0",
+    "tusdpy_scan_seconds_count {n}.0",
+    "tusdpy_scanned_bytes_total {n}00.0",
     "tusdpy_uploads_lost_total {n}.0",
 )
 
@@ -73,6 +84,10 @@ def count_everything(metrics: Metrics) -> None:
     metrics.terminated()
     metrics.fenced()
     metrics.took_over("dead")
+    metrics.scanned("clean", 0.5, 100)
+    metrics.scan_failed()
+    metrics.scan_given_up()
+    metrics.scanner_proven(is_proven=True)
     metrics.lost()
     metrics.receiving().__enter__()
     metrics.waiting("finish", 7, 0)
