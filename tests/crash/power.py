@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from tests.harness.checker import OTHER_DEVICE, check_invariants
+from tests.harness.rows import change
 from tests.harness.server import Server
 
 from .disks import Disks, Mounted, OnPostgres, OnSqlite, Rows, missing, mounted, new_disks
@@ -26,6 +27,8 @@ from .load import Load
 from .report import Outcome
 
 RECOVERED_WITHIN = 5.0
+# Copied disks are mounted on the machine that goes on, whose boot id would say that the first server lives.
+_BOOTED_AGAIN = "UPDATE workers SET host = 'an-earlier-boot/-/1:1', alive_until = 0"
 TRIES = 10
 """Cuts that are thrown away because something was still being written, before that is an error."""
 
@@ -100,7 +103,9 @@ async def _check_copies(copies: Disks, rows: type[Rows], load: Load, outcome: Ou
     """Recover the copies, serve them, and hold them against what was told before the cut."""
     ledger = copy.deepcopy(load.ledger)
     with mounted(copies, copies.data.parent / "second") as at, rows(at.database, fresh=False) as database:
-        async with _server(at, database) as server:
+        second = _server(at, database)
+        await change(second, _BOOTED_AGAIN)
+        async with second as server:
             outcome.measured(server.ready_seconds[-1], RECOVERED_WITHIN, "recovery after a power cut")
             try:
                 await check_invariants(ledger, server, tolerated=OTHER_DEVICE)

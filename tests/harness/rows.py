@@ -1,6 +1,6 @@
 """Looks into the database and the data folder from outside, without the product's own code.
 
-Belongs here: reading rows and listing files. Not here: what they should say (checker.py).
+Belongs here: rows, and listing files. Not here: what they should say (checker.py).
 """
 
 import asyncio
@@ -36,6 +36,19 @@ async def fetch(server: Server, sql: str) -> list[Row]:
     if server.database_url.startswith("postgresql"):
         return await _fetch_postgres(server.database_url, sql)
     return await asyncio.to_thread(_fetch_sqlite, _sqlite_path(server), sql)
+
+
+async def change(server: Server, sql: str) -> None:
+    """Play the clock, or another machine. The server should not run."""
+    if server.database_url.startswith("postgresql"):
+        await _fetch_postgres(server.database_url, sql)
+    else:
+        await asyncio.to_thread(_change_sqlite, _sqlite_path(server), sql)
+
+
+def _change_sqlite(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(sql)
 
 
 async def _fetch_postgres(url: str, sql: str) -> list[Row]:
