@@ -38,7 +38,7 @@ class Standing(StrEnum):
     """On another host, and it did not, or was given up. It may be frozen, and wake."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Standings:
     """How the others stand, as one worker sees it."""
 
