@@ -42,19 +42,21 @@ export interface Memory {
   readonly tab: string
   put(records: Remembered[]): void
   remove(keys: string[]): void
-  /** Those that no open tab is working on. */
-  abandoned(): Promise<Remembered[]>
+  /** Those that no open tab is working on, and whether there are others: a tab may just be closing. */
+  abandoned(): Promise<{ records: Remembered[]; someAreHeld: boolean }>
 }
 
 export async function openMemory(): Promise<Memory> {
-  const [{ tab, others }, database] = await Promise.all([claimTab(), open()])
+  const [tabs, database] = await Promise.all([joinTabs(), open()])
   return {
-    tab,
+    tab: tabs.own,
     put: (records) => write(database, (store) => records.forEach((record) => store.put(record))),
     remove: (keys) => write(database, (store) => keys.forEach((key) => store.delete(key))),
     async abandoned() {
-      const records = database ? await allOf(database) : []
-      return records.filter((record) => !others.has(record.tab))
+      const others = await tabs.others()
+      const all = database ? await allOf(database) : []
+      const records = all.filter((record) => !others.has(record.tab))
+      return { records, someAreHeld: records.length < all.length }
     },
   }
 }
@@ -93,24 +95,38 @@ function write(database: IDBDatabase | null, change: (store: IDBObjectStore) => 
   }
 }
 
-/** The name of this tab: it outlives a reload, and a copied tab takes another one. */
-async function claimTab(): Promise<{ tab: string; others: Set<string> }> {
-  let tab = readSession() ?? newId()
-  const others = new Set<string>()
-  if (typeof BroadcastChannel !== 'undefined') {
-    const channel = new BroadcastChannel(CHANNEL)
-    channel.onmessage = ({ data }) => data.here && others.add(data.here)
+interface Tabs {
+  own: string
+  /** Those that are open now; asks them. */
+  others(): Promise<Set<string>>
+}
+
+/** The name of this tab outlives a reload, and a copied tab takes another one. */
+async function joinTabs(): Promise<Tabs> {
+  let own = ''
+  let heard = new Set<string>()
+  const channel = typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel(CHANNEL)
+  if (channel) {
+    channel.onmessage = ({ data }) => {
+      if (data.here) heard.add(data.here)
+      if (data.ask && own) channel.postMessage({ here: own })
+    }
+  }
+  const others = async (): Promise<Set<string>> => {
+    if (!channel) return new Set()
+    heard = new Set()
     channel.postMessage({ ask: true })
     await new Promise((resolve) => setTimeout(resolve, ROLL_CALL))
-    if (others.has(tab)) tab = newId()
-    channel.onmessage = ({ data }) => data.ask && channel.postMessage({ here: tab })
+    return heard
   }
+  const wished = readSession() ?? newId()
+  own = (await others()).has(wished) ? newId() : wished
   try {
-    sessionStorage.setItem(TAB, tab)
+    sessionStorage.setItem(TAB, own)
   } catch {
     // Then this tab is a new one after every reload.
   }
-  return { tab, others }
+  return { own, others }
 }
 
 function readSession(): string | null {

@@ -60,6 +60,8 @@ const TELL_EVERY = 150 // milliseconds
 const UNDO_WITHIN = 8_000
 const SHOWN_FOR = 6_000
 const PROBE_EVERY = 3_000
+/** A tab that is being closed may still have said that it is there. */
+const RECALL_AGAIN = 2_000
 /** Unfinished uploads that are asked for at start; each costs a request. */
 const ASKED_AT_START = 50
 
@@ -72,6 +74,8 @@ export class Uploads {
   online = true
 
   #memory: Promise<Memory>
+  /** What this page has had in its list, be it cancelled since: nothing to recall. */
+  #ours = new Set<string>()
   #attempts = new Map<string, Upload>()
   #timers = new Map<string, number>()
   #kept = new Map<string, number>()
@@ -223,7 +227,10 @@ export class Uploads {
     // In pieces, so that thousands of files never hold the page up.
     for (let begin = 0; begin < items.length; begin += 200) {
       const piece = items.slice(begin, begin + 200)
-      for (const item of piece) this.#check(item)
+      for (const item of piece) {
+        this.#ours.add(item.key)
+        this.#check(item)
+      }
       this.items = [...this.items, ...piece]
       this.#remember(piece.filter((item) => item.state === 'queued'))
       this.#pump()
@@ -384,9 +391,14 @@ export class Uploads {
   // --- what is remembered
 
   async #recall(): Promise<void> {
+    if (await this.#recallAbandoned()) setTimeout(() => void this.#recallAbandoned(), RECALL_AGAIN)
+  }
+
+  /** Whether other tabs hold some. */
+  async #recallAbandoned(): Promise<boolean> {
     const memory = await this.#memory
-    const live = new Set(this.items.map((item) => item.key))
-    const records = (await memory.abandoned()).filter((record) => !live.has(record.key))
+    const { records: found, someAreHeld } = await memory.abandoned()
+    const records = found.filter((record) => !this.#ours.has(record.key))
     const whole = records.filter((record) => record.file)
     memory.put(whole.map((record) => ({ ...record, tab: memory.tab })))
     const items = whole.map((record) => itemOfRecord(record, record.file as File))
@@ -395,6 +407,7 @@ export class Uploads {
     for (const [index, item] of items.entries()) if (whole[index]?.paused) item.state = 'paused'
     await this.#enqueue(items)
     await this.#askForOffsets()
+    return someAreHeld
   }
 
   async #askForOffsets(): Promise<void> {
