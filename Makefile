@@ -40,7 +40,8 @@ $(NODE)/node_modules/.ready: $(NODE)/package-lock.json
 	@touch $@
 
 run: setup ## start the server with what is built in, in ./data
-	@echo 'Uploads go to   http://$(HOST):$(PORT)/files/   and are kept in ./$(DATA). Try, in another terminal:'
+	@echo 'Open   http://$(HOST):$(PORT)/   in a browser. Programs upload to   http://$(HOST):$(PORT)/files/'
+	@echo 'What comes is kept in ./$(DATA). Try, in another terminal:'
 	@echo
 	@echo '  url=$$(curl -sS -D- -o /dev/null -X POST http://$(HOST):$(PORT)/files/ -H "Tus-Resumable: 1.0.0" \'
 	@echo '    -H "Upload-Length: $$(stat -c %s README.md)" | sed -n "s/^[Ll]ocation: //p" | tr -d "\r")'

@@ -33,7 +33,9 @@ async def _found(server: Server, case: Run, runs: int, seed: int) -> str:
 )
 async def test_a_trace_shows_a_server_that_would(bug: str, tmp_path: Path, seed: int) -> None:
     found = await _found(Server(folder=tmp_path, environ=environ(bug)), trace.order_of_calls, 1, seed)
-    assert "before the commit" in found or "without a durable commit" in found, found
+    # Bytes that a thread writes after everything else may also be missed by the next request.
+    seen = ("before the commit", "without a durable commit", "a client could not go on")
+    assert any(words in found for words in seen), found
 
 
 async def test_a_worker_that_wakes_shows_a_server_with_no_compare_and_set(tmp_path: Path, seed: int) -> None:

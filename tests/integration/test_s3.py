@@ -129,9 +129,11 @@ async def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, bucket
             at = start + 9 * MIB
             hanging = await client.patch_hanging(tracked, Plan(start=start, stop=length, reach=at))
             while (await fetch(server, 'SELECT "offset" FROM uploads'))[0]["offset"] == start:
-                # Bytes go on coming until a part was committed in the middle of the body.
-                await hanging.connection.send(tracked.content.read(at, at + 50_000))
-                at += 50_000
+                # Bytes go on coming until a part was committed in the middle of the body, so slowly that its
+                # end is far away even if the store takes its time.
+                await hanging.connection.send(tracked.content.read(at, at + 10_000))
+                at += 10_000
+                await asyncio.sleep(0.01)
             tracked.sent = max(tracked.sent, at)
             await server.kill9()
             await hanging.connection.close()

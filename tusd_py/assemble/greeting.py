@@ -25,9 +25,10 @@ def _text(settings: Settings, origin: str) -> str:
         curl, url = f"curl --unix-socket {path}", f"http://localhost{settings.server.base_path}"
     else:
         curl, url = "curl", f"{origin}{settings.server.base_path}"
+    page = f"Or open {origin}/ in a browser.\n" if settings.server.page and origin.startswith("http") else ""
     return f"""
 You can now upload files to: {url}
-
+{page}
 Try it:
   printf 'hello, world' > /tmp/hello.txt
   url=$({curl} -s -D - -o /dev/null -X POST {url} -H 'Tus-Resumable: 1.0.0' \\
