@@ -48,8 +48,13 @@ async def test_a_worker_that_wakes_shows_a_server_with_no_compare_and_set(tmp_pa
 async def test_a_power_cut_shows_a_server_that_does_not_sync(tmp_path: Path, seed: int) -> None:
     # What durability "process" does, and does not promise to survive.
     server = Server(folder=tmp_path, settings={"storage.durability": "process"})
-    found = await _found(server, power.cut_sqlite, 3, seed)
-    assert '"rule": "I1"' in found or '"rule": "I2"' in found, found
+    found = ""
+    for attempt in range(3):
+        # The kernel may have written everything by itself just before a cut.
+        found = await _found(server, power.cut_sqlite, 3, seed + attempt)
+        if '"rule": "I1"' in found or '"rule": "I2"' in found:
+            return
+    pytest.fail(f"not found: {found}")
 
 
 @pytest.mark.skipif(scans.missing() is not None, reason=scans.missing() or "")
