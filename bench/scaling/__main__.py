@@ -85,11 +85,15 @@ def _table(costs: Costs, cluster: Cluster, chosen: argparse.Namespace) -> str:
         load = Workload(size=size, patch=chosen.patch, inline=chosen.inline, checkpoint=chosen.checkpoint)
         found = capacities(costs, cluster, load)
         wall = first_wall(found)
-        each = " | ".join(f"{found[name]:.3g}" for name in names)
-        lines.append(
-            f"| {size_text(size)} | {found[wall]:.3g} | {found[wall] * size / 1e9:.3g} | {wall} | {each} |"
-        )
+        each = " | ".join(_short(found[name]) for name in names)
+        carried = f"{_short(found[wall])} | {_short(found[wall] * size / 1e9)}"
+        lines.append(f"| {size_text(size)} | {carried} | {wall} | {each} |")
     return "\n".join(lines)
+
+
+def _short(value: float) -> str:
+    """Three digits that count, and no exponent."""
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def _print(text: str) -> None:
