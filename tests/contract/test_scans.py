@@ -61,6 +61,12 @@ async def claim(database: Database, consumer: str = SCAN) -> Claim:
     return found
 
 
+async def queued(scans: ScanRows) -> int:
+    """How many unscanned ones were queued from the beginning on."""
+    page = await scans.queue_unscanned((0, ""), 10)
+    return 0 if page is None else page[1]
+
+
 def finding(verdict: Verdict = Verdict.CLEAN, name: str | None = None, engine: str = "1") -> Finding:
     return Finding(verdict=verdict, name=name, engine=engine, sha256="ab", identity="second")
 
@@ -169,16 +175,47 @@ async def test_what_was_stored_without_a_scanner_is_queued_once(database: Databa
     upload = await stored(database, scans=False)
     scans = await scans_of(database)
     assert await JobRows(database).backlog() == []
-    assert await scans.queue_unscanned(10) == 1
-    assert await scans.queue_unscanned(10) == 0
+    page = await scans.queue_unscanned((0, ""), 10)
+    assert page is not None
+    assert page[1] == 1
+    assert await scans.queue_unscanned(page[0], 10) is None
+    assert await queued(scans) == 0
     assert (await claim(database, RESCAN)).subject == upload.id
+
+
+async def test_a_reader_who_asks_does_not_disturb_a_scan(database: Database) -> None:
+    upload = await stored(database)
+    scans, version = await scans_of(database), await version_of(database, upload)
+    held = await claim(database)
+    await scans.ask_once(version)
+    assert await scans.settle(held, version, finding(), Outcome.SERVE) is Settled.RECORDED
+    await scans.ask_once(await version_of(database, upload))
+    await scans.ask_once(await version_of(database, upload))
+    assert (await claim(database)).attempts == 1
+
+
+async def test_what_is_removed_leaves_no_job(database: Database) -> None:
+    upload = await infect(database)
+    scans, version = await scans_of(database), await version_of(database, upload)
+    await scans.ask(version)
+    await scans.give_up(await claim(database), "it kills clamd")
+    assert await scans.delete(version, actor="bob")
+    assert [job.consumer for job in await JobRows(database).backlog()] == ["purge"]
+
+
+async def test_only_what_is_in_quarantine_is_deleted_from_there(database: Database) -> None:
+    upload = await stored(database)
+    scans, version = await scans_of(database), await version_of(database, upload)
+    await scans.settle(await claim(database), version, finding(), Outcome.SERVE)
+    assert not await scans.delete(version, actor="bob")
+    assert (await version_of(database, upload)).verdict is Verdict.CLEAN
 
 
 async def test_a_job_that_was_given_up_waits_until_somebody_asks(database: Database) -> None:
     upload = await stored(database)
     scans, version = await scans_of(database), await version_of(database, upload)
     await scans.give_up(await claim(database), "it kills clamd")
-    assert await scans.queue_unscanned(10) == 0
+    assert await queued(scans) == 0
     assert await JobRows(database).claim(SCAN, "a1", 10, MINUTE) == []
     assert await scans.queue(Which.FAILED, BEGINNING, 10) == ((upload.file_id, 1), 1)
     assert await scans.settle(await claim(database, RESCAN), version, finding(), Outcome.SERVE)

@@ -1,6 +1,7 @@
 """Scanning, with the real program and a real clamd: what is served when, and what operators can do."""
 
 import asyncio
+import hashlib
 import json
 import subprocess
 from collections.abc import AsyncIterator
@@ -243,8 +244,28 @@ async def test_other_bytes_under_the_name_are_never_served(scanning: Server) -> 
     answer = await get(scanning, sent)
     assert (answer.status, answer.body.partition(b":")[0]) == (409, b"ERR_NOT_SCANNED")
     row = await until_verdict(scanning, sent, "unscannable")
+    assert row["sha256"] == hashlib.sha256(CLEAN.content).hexdigest()
     assert row["finding"] == "changed since it was scanned"
     assert (await get(scanning, sent)).status == 403
+    # However often they are looked at, they are not what was uploaded.
+    for asked in range(1, 3):
+        assert (await command(scanning, "rescan", "--all")) == (0, "1 queued\n")
+        await until_settled(scanning)
+        again = await version_of(scanning, sent)
+        assert (again["verdict"], again["sha256"]) == ("unscannable", row["sha256"]), asked
+        assert (await get(scanning, sent)).status == 403
+
+
+async def test_a_release_is_for_the_bytes_that_were_scanned(scanning: Server) -> None:
+    sent = await send(scanning, INFECTED)
+    row = await until_verdict(scanning, sent, "infected")
+    await command(scanning, "quarantine", "release", f"{row['file_id']}:1")
+    assert (await get(scanning, sent)).status == 200
+    replace(path_of(scanning, row), INFECTED.content[:-1] + b"N")
+    assert (await get(scanning, sent)).status == 409
+    assert (await command(scanning, "rescan", "--all"))[0] == 0
+    await until_settled(scanning)
+    assert (await get(scanning, sent)).status in (403, 409)
 
 
 async def test_a_restored_copy_is_served_once_it_was_scanned(scanning: Server) -> None:

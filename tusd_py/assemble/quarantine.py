@@ -7,6 +7,7 @@ does to rows (metadata/scans.py).
 import asyncio
 import getpass
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,28 +61,36 @@ def decide(settings: Settings, action: str, names: Sequence[str]) -> int:
 
 
 async def _decide(settings: Settings, action: str, names: Sequence[str]) -> int:
-    actor = f"operator {getpass.getuser()}"
+    actor = f"operator {_operator()}"
 
-    async def release(version: Version) -> None:
-        await rows.scans.release(version, actor=actor)
+    async def release(version: Version) -> bool:
+        return await rows.scans.release(version, actor=actor)
 
-    async def delete(version: Version) -> None:
-        if await rows.scans.delete(version, actor=actor):
+    async def delete(version: Version) -> bool:
+        is_gone = await rows.scans.delete(version, actor=actor)
+        if is_gone:
             await _delete_bytes(settings, version)
+        return is_gone
 
-    does: Callable[[Version], Awaitable[None]] = release if action == "release" else delete
+    does: Callable[[Version], Awaitable[bool]] = release if action == "release" else delete
     left = 0
     async with _opened(settings) as rows:
         for name in names:
             version = await _found(rows, name)
             refusal = _why_not(version, action)
-            if version is None or refusal:
-                _say(f"{name}: {refusal}")
-                left += 1
-                continue
-            await does(version)
-            _say(f"{name}: {action}d")
+            if version is not None and not refusal and not await does(version):
+                refusal = "it is not in quarantine any more"
+            left += bool(refusal)
+            _say(f"{name}: {refusal or f'{action}d'}")
     return FAILED if left else 0
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # Containers run as users that have no name.
+        return f"uid {os.getuid()}"
 
 
 def _why_not(version: Version | None, action: str) -> str:

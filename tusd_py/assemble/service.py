@@ -29,6 +29,7 @@ from tusd_py.metadata.upload_row import Author
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.workers import WorkerRows
 from tusd_py.randomness import random_hex
+from tusd_py.scanning.examine import CHANGED
 from tusd_py.uploads.callbacks import Callbacks
 from tusd_py.uploads.context import Context, Meter
 from tusd_py.work.rounds import Round, once
@@ -112,7 +113,7 @@ async def open_service(
             settings, member, database, backend, job_rows, meter=meter, callbacks=callbacks or Callbacks()
         )
         await member.register(context.leases, stack)
-        await lose_unsynced(context, housekeeping, seat.boot)
+        await lose_unsynced(context, housekeeping, seat.host.boot)
         jobs = make_runner(context, job_rows, housekeeping)
         rounds = make_rounds(settings, context, housekeeping, workers, member)
         queues = jobs.consumers if scanning is None else [*jobs.consumers, SCAN, RESCAN]
@@ -142,7 +143,7 @@ def _make_context(
     seat = member.seat
     author = Author(
         worker=seat.id,
-        boot_id=seat.boot,
+        boot_id=seat.host.boot,
         lifetime=make_lifetime(settings),
         scans=is_configured(settings),
     )
@@ -166,7 +167,8 @@ def _make_context(
     workers = scanning.workers
 
     async def rescan(version: Version) -> None:
-        await scans.ask(version)
+        if version.finding != CHANGED:
+            await scans.ask_once(version)
         workers.kick()
 
     return replace(context, stored=workers.kick, rescan=rescan), scanning

@@ -84,6 +84,8 @@ def add_version(upload: Upload, stored: Stored) -> Script[None]:
 
 def remove_version(upload_id: str, file_id: str) -> Script[None]:
     """Part of the transaction that removes what an upload became: a version, and its file if none is left."""
+    # Also one that was given up, which would wait for ever.
+    yield Query("DELETE FROM jobs WHERE subject = :id AND consumer IN ('scan', 'rescan')", {"id": upload_id})
     yield Query("DELETE FROM versions WHERE upload_id = :id", {"id": upload_id})
     yield Query(
         """

@@ -21,6 +21,11 @@ _ENQUEUE = """
                       THEN excluded.due_at ELSE jobs.due_at END,
         attempts = 0
 """
+_ENQUEUE_ONCE = """
+    INSERT INTO jobs (consumer, subject, due_at, created_at)
+    VALUES (:consumer, :subject, {now}, {now})
+    ON CONFLICT (consumer, subject) DO NOTHING
+"""
 # MATERIALIZED: planned as a join, the inner query could run again and lock more rows than its limit.
 _CLAIM = """
     WITH due AS MATERIALIZED (
@@ -113,6 +118,11 @@ def enqueue(consumer: str, subject: str, delay: int) -> Query:
     One that waits already is due at the earlier of both dates.
     """
     return Query(_ENQUEUE, {"consumer": consumer, "subject": subject, "delay": delay})
+
+
+def enqueue_once(consumer: str, subject: str) -> Query:
+    """A job that is due now; nothing where it waits, or is being done, already."""
+    return Query(_ENQUEUE_ONCE, {"consumer": consumer, "subject": subject})
 
 
 def finished(claim: Claim) -> Script[bool]:

@@ -14,7 +14,7 @@ from .database import Database, Query, Script
 from .ending import end
 from .events import EventKind, record
 from .files import VERSIONS, Version, remove_version, to_version
-from .jobs import RESCAN, SCAN, Claim, enqueue, failed, finished
+from .jobs import RESCAN, SCAN, Claim, enqueue, enqueue_once, failed, finished
 from .upload_row import ALIVE_AND_LOCKED, FOREVER, Author, overtaken
 
 SYSTEM = "system"
@@ -25,7 +25,7 @@ _SETTLE = (
     """
     UPDATE versions
     SET verdict = :verdict, finding = CAST(:finding AS TEXT), engine = :engine, identity = :identity,
-        sha256 = coalesce(CAST(:sha256 AS TEXT), sha256), scanned_at = {now},
+        sha256 = coalesce(sha256, CAST(:sha256 AS TEXT)), scanned_at = {now},
         released_by = CASE WHEN verdict = :verdict
                             AND coalesce(finding, '') = coalesce(CAST(:finding AS TEXT), '')
                            THEN released_by ELSE NULL END
@@ -50,10 +50,16 @@ _RELEASE = """
     RETURNING file_id
 """
 _UNSCANNED = """
-    SELECT upload_id FROM versions v
-    WHERE verdict = 'unknown' AND lost = 0
-      AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = v.upload_id AND j.consumer IN ('scan', 'rescan'))
-    ORDER BY created_at LIMIT CAST(:limit AS BIGINT)
+    SELECT created_at, upload_id,
+           EXISTS (SELECT 1 FROM jobs j
+                   WHERE j.subject = v.upload_id AND j.consumer IN ('scan', 'rescan')) AS is_queued
+    FROM versions v
+    WHERE verdict = 'unknown' AND lost = 0 AND (created_at, upload_id) > (:at, :id)
+    ORDER BY created_at, upload_id LIMIT CAST(:limit AS BIGINT)
+"""
+_IN_QUARANTINE = """
+    SELECT 1 AS found FROM versions
+    WHERE upload_id = :id AND verdict IN ('infected', 'unscannable') {for_update}
 """
 
 
@@ -83,9 +89,9 @@ class Finding:
     engine: str
     """The scanner and its signatures, as of before the scan."""
     sha256: str | None
-    """Of all that was scanned; None when that was not everything."""
+    """Of all that was scanned; None when that was not everything, or not what was uploaded."""
     identity: str
-    """Of the bytes that were scanned."""
+    """Of the bytes that the verdict is about."""
 
 
 class Outcome(StrEnum):
@@ -171,30 +177,35 @@ class ScanRows:
             },
         )
 
-    async def give_up(self, claim: Claim, error: str) -> None:
-        """No more tries until somebody asks for them: the version stays as it is."""
+    async def give_up(self, claim: Claim, error: str) -> bool:
+        """No more tries until somebody asks for them: the version stays as it is. False for a lost claim."""
 
-        def script() -> Script[None]:
+        def script() -> Script[bool]:
             if not (yield failed(claim, error, FOREVER)):
-                return
+                return False
             yield record(EventKind.SCAN_FAILED, claim.subject, SYSTEM, attempts=claim.attempts, error=error)
+            return True
 
-        await self._database.transact(script)
+        return await self._database.transact(script)
 
     async def ask(self, version: Version) -> None:
         """Have it scanned soon, once more if need be."""
         await self._database.execute(enqueue(SCAN, version.upload_id, 0))
 
-    async def queue_unscanned(self, limit: int) -> int:
-        """Queue up to `limit` versions that no scanner has seen and that nobody queued; how many."""
+    async def ask_once(self, version: Version) -> None:
+        """Have it scanned, unless that was asked for: however many readers want it, the scan goes on."""
+        await self._database.execute(enqueue_once(SCAN, version.upload_id))
 
-        def script() -> Script[int]:
-            rows = yield Query(_UNSCANNED, {"limit": limit})
-            for row in rows:
-                yield enqueue(RESCAN, row["upload_id"], 0)
-            return len(rows)
+    async def queue_unscanned(self, after: tuple[int, str], limit: int) -> tuple[tuple[int, str], int] | None:
+        """Queue those of the next `limit` versions that no scanner has seen, and nobody queued.
 
-        return await self._database.transact(script)
+        In the order of (created_at, upload_id); the last one and how many were queued, None at the end.
+        """
+        at, last = after
+        rows = await self._database.read(Query(_UNSCANNED, {"at": at, "id": last, "limit": limit}))
+        news = [row["upload_id"] for row in rows if not row["is_queued"]]
+        await self._queue(news)
+        return ((rows[-1]["created_at"], rows[-1]["upload_id"]), len(news)) if rows else None
 
     async def queue_older(self, engine: str, after: tuple[str, int], limit: int) -> tuple[str, int] | None:
         """Queue those of the next `limit` versions behind `after` that another engine scanned.
@@ -203,7 +214,7 @@ class ScanRows:
         """
         page = await self._page("1 = 1", after, limit)
         older = [one for one in page if one.verdict is not Verdict.UNKNOWN and one.engine != engine]
-        await self._queue(older)
+        await self._queue([one.upload_id for one in older])
         return (page[-1].file_id, page[-1].n) if page else None
 
     async def queue(
@@ -211,15 +222,15 @@ class ScanRows:
     ) -> tuple[tuple[str, int], int] | None:
         """Queue the next `limit` versions of a kind; the last one and how many, None at the end."""
         page = await self._page(_WHICH[which], after, limit)
-        await self._queue(page)
+        await self._queue([one.upload_id for one in page])
         return ((page[-1].file_id, page[-1].n), len(page)) if page else None
 
-    async def _queue(self, versions: list[Version]) -> None:
+    async def _queue(self, upload_ids: list[str]) -> None:
         def script() -> Script[None]:
-            for version in versions:
-                yield enqueue(RESCAN, version.upload_id, 0)
+            for upload_id in upload_ids:
+                yield enqueue(RESCAN, upload_id, 0)
 
-        if versions:
+        if upload_ids:
             await self._database.transact(script)
 
     async def quarantined(self, after: tuple[str, int], limit: int) -> list[Version]:
@@ -267,16 +278,13 @@ class ScanRows:
         return await self._database.transact(script)
 
     async def delete(self, version: Version, *, actor: str) -> bool:
-        """Remove it for good. False when it was gone already.
+        """Remove it for good. False when it is not in quarantine (any more).
 
         Nothing names its bytes afterwards: delete them, or leave them to the sweep.
         """
 
         def script() -> Script[bool]:
-            found = yield Query(
-                "SELECT 1 AS found FROM versions WHERE upload_id = :id", {"id": version.upload_id}
-            )
-            if not found:
+            if not (yield Query(_IN_QUARANTINE, {"id": version.upload_id})):
                 return False
             yield from self._deleted(version, actor, version.verdict, version.finding)
             return True

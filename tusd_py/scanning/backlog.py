@@ -38,10 +38,12 @@ class Backlog:
         return found
 
     async def _queue_unscanned(self) -> int:
-        found = 0
-        while queued := await self._scans.queue_unscanned(BATCH):
+        found, after = 0, (0, "")
+        while page := await self._scans.queue_unscanned(after, BATCH):
+            after, queued = page
             found += queued
-            self._kick()
+            if queued:
+                self._kick()
         if found:
             log.info("scan.unscanned_queued", versions=found)
         return found

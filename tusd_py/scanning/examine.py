@@ -41,19 +41,28 @@ async def examine(
     after = await backend.stat(version.ref)
     if after.identity != before.identity:
         raise StorageChanged(f"{version.ref} was {before.identity} and is {after.identity}")
-    if before.identity != version.identity:
-        answer = _of_changed(version, sha256, answer)
+    if not _is_of(version, sha256, before.identity):
+        return _of_changed(version, answer, engine)
     return Finding(
         verdict=answer.verdict, name=answer.name, engine=engine, sha256=sha256, identity=after.identity
     )
 
 
-def _of_changed(version: Version, sha256: str | None, answer: Answer) -> Answer:
-    """They are not the bytes that were stored, or a copy of them, say from a backup."""
-    log.warning("scan.other_bytes", upload=version.upload_id, ref=version.ref, same=sha256 == version.sha256)
-    if answer.verdict is Verdict.INFECTED or version.sha256 in (None, sha256):
-        return answer
-    return Answer(verdict=Verdict.UNSCANNABLE, name=CHANGED)
+def _is_of(version: Version, sha256: str | None, identity: str) -> bool:
+    """Whether these are the bytes that were uploaded, or a copy of them, say from a backup."""
+    if sha256 is not None and version.sha256 is not None:
+        return sha256 == version.sha256
+    return identity == version.identity or version.verdict is Verdict.UNKNOWN
+
+
+def _of_changed(version: Version, answer: Answer, engine: str) -> Finding:
+    """The version stays bound to the bytes that it had: no later scan may take these for them."""
+    log.warning("scan.other_bytes", upload=version.upload_id, ref=version.ref)
+    if answer.verdict is not Verdict.INFECTED:
+        answer = Answer(verdict=Verdict.UNSCANNABLE, name=CHANGED)
+    return Finding(
+        verdict=answer.verdict, name=answer.name, engine=engine, sha256=None, identity=version.identity
+    )
 
 
 async def _scanned(

@@ -95,18 +95,17 @@ class Prover:
             self._doubted.clear()
             try:
                 proof = await self._prove()
+                if self._doubted.is_set():
+                    continue  # by a scan that was under way before: ask once more
+                log.info("scanner.proven", engine=proof.engine)
+                self._set(proof, "")
+                pause = FIRST_PAUSE
+                await self._watch(proof)
             except Exception as failed:  # noqa: BLE001 - logged by the next line
-                # An outermost loop: without it nothing would ever be scanned again.
+                # An outermost loop: without it nothing would ever be scanned again, or everything believed.
                 self._is_not(failed)
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)
-                continue
-            if self._doubted.is_set():
-                continue  # by a scan that was under way before: ask once more
-            log.info("scanner.proven", engine=proof.engine)
-            self._set(proof, "")
-            pause = FIRST_PAUSE
-            await self._watch(proof)
 
     def _is_not(self, failed: Exception) -> None:
         if self._why != str(failed):

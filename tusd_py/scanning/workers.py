@@ -164,8 +164,14 @@ class ScanWorkers:
         if settled in (Settled.RECORDED, Settled.DELETED):
             house.meter.scanned(finding.verdict, time.monotonic() - began, version.length)
         if settled is Settled.DELETED:
-            # Nothing names these any more. If this process dies first, the sweep finds them.
-            await house.backend.delete([version.ref])
+            await self._delete_bytes(version)
+
+    async def _delete_bytes(self, version: Version) -> None:
+        """Nothing names them any more; what cannot be removed now, the sweep finds."""
+        try:
+            await self._house.backend.delete([version.ref])
+        except StorageError as failed:
+            log.warning("scan.bytes_left", upload=version.upload_id, ref=version.ref, error=str(failed))
 
     def _outcome(self, finding: Finding) -> Outcome:
         if finding.verdict is Verdict.INFECTED and self._rules.deletes_infected:
@@ -194,9 +200,9 @@ class ScanWorkers:
         error = _described(why)
         try:
             if claim.attempts >= self._rules.attempts:
-                log.error("scan.given_up", upload=claim.subject, attempts=claim.attempts, error=error)
-                self._house.meter.scan_given_up()
-                await self._house.scans.give_up(claim, error)
+                if await self._house.scans.give_up(claim, error):
+                    log.error("scan.given_up", upload=claim.subject, attempts=claim.attempts, error=error)
+                    self._house.meter.scan_given_up()
                 return
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(claim.attempts - 1, 16))
             await self._house.jobs.retry(claim, error, pause)

@@ -14,6 +14,7 @@ from protocol.errors import ProtocolError
 from storage_backends.base import StorageError
 from tusd_py.log import get_logger
 from tusd_py.metadata.database import DatabaseError
+from tusd_py.scanning.scanner import NoVerdict
 
 log = get_logger("tusd_py.server")
 
@@ -96,7 +97,7 @@ async def _ask(check: _Check) -> str:
     except TimeoutError:
         log.warning("health.timeout", check=check.name, seconds=PATIENCE)
         return "timeout"
-    except (StorageError, DatabaseError, ProtocolError) as failed:
+    except (StorageError, DatabaseError, ProtocolError, NoVerdict) as failed:
         log.warning("health.failed", check=check.name, error=str(failed))
         return "failed"
     except Exception:  # a check may fail in any way, and must not take the others along
