@@ -20,15 +20,6 @@ def new_worker_id() -> str:
     return secrets.token_hex(8)
 
 
-def boot_id() -> str:
-    """Changes with every boot of this machine; tells whether unsynced bytes can still be there."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        # Without one (not Linux), every start counts as a boot: the careful answer.
-        return secrets.token_hex(16)
-
-
 class Liveness:
     """The locks of all workers that share a folder."""
 

@@ -1,5 +1,6 @@
 """Workers that are gone are buried, and only those."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from tusd_py.metadata.host import Host
@@ -42,6 +43,17 @@ async def test_the_silent_of_other_hosts_are_buried_by_those_who_were_not_cut_of
         await one.workers.renew(one.id, TTL)
         assert await one.burials(steady_for=1.0).bury() == 0
         assert await one.burials(steady_for=LONG).bury() == 1
+
+
+async def test_one_that_is_buried_from_afar_may_be_frozen_and_keeps_its_lock(tmp_path: Path) -> None:
+    clock = Clock()
+    async with working(tmp_path, clock, host=ELSEWHERE) as far, working(tmp_path, clock) as near:
+        clock.ahead = 2 * TTL
+        await near.workers.renew(near.id, TTL)
+        # Hosts that share the folder with the data, and with it that with the locks.
+        shared = replace(near.standings, spans_hosts=True)
+        assert await replace(near.burials(steady_for=LONG), standings=shared).bury() == 1
+        assert not near.liveness.is_dead(far.id)
 
 
 def test_a_pulse_is_steady_after_the_time_for_which_a_worker_may_be_silent() -> None:

@@ -74,7 +74,7 @@ def make_rounds(
         Round(
             name="adopt",
             every=ADOPT_EVERY,
-            action=lambda: adopt_unsynced(backend, housekeeping, member.seat.boot),
+            action=lambda: adopt_unsynced(backend, housekeeping, member.seat.host.boot),
         ),
     ]
 

@@ -150,7 +150,7 @@ class Tus:
             log.critical("service.given_up", meaning="the other workers buried this one; it is opened anew")
             try:
                 await self._open_once(opened)
-            except (Refused, StorageError, DatabaseError):
+            except (Refused, StorageError, DatabaseError, OSError):
                 log.exception("service.not_opened", again_after=OPEN_AGAIN_AFTER)
                 await self._pause()
 

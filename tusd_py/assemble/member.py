@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tusd_py.errors import Refused
 from tusd_py.leases import LOOK_AT_ROWS_EVERY, Leases
-from tusd_py.liveness import Liveness, boot_id, new_worker_id
+from tusd_py.liveness import Liveness, new_worker_id
 from tusd_py.log import get_logger
 from tusd_py.metadata.database import DatabaseError
 from tusd_py.metadata.host import Host
@@ -30,7 +30,6 @@ class Seat:
     """What a worker has before there is a database: a name, and a lock that says that it lives."""
 
     id: str
-    boot: str
     host: Host
     liveness: Liveness
     wakeups: Wakeups
@@ -44,7 +43,6 @@ def take_seat(folder: Path, stack: AsyncExitStack) -> Seat:
     stack.callback(liveness.close)
     return Seat(
         id=worker,
-        boot=boot_id(),
         host=Host.this().with_locks_in(liveness.folder()),
         liveness=liveness,
         wakeups=Wakeups(folder, worker),
@@ -90,7 +88,7 @@ class Member:
             stack.push_async_callback(self._notices.close)
             wakeups.reach(self._notices)
             address = LISTENS if self._notices.listens else POLLS
-        await self._workers.register(self.seat.id, str(self.seat.host), self.seat.boot, address, TTL)
+        await self._workers.register(self.seat.id, str(self.seat.host), self.seat.host.boot, address, TTL)
         stack.push_async_callback(self._leave)
         await self._burials.bury()
 

@@ -44,7 +44,8 @@ async def _migrate(settings: Settings) -> int:
 
 async def bring_up_to_date(settings: Settings, *, migrate: bool) -> int:
     """Open and close the database once; the version of its schema. Raises Refused."""
-    identity_of_data(data_mark(settings))
+    if settings.storage.backend == "filesystem":
+        identity_of_data(data_mark(settings))
     open_service_folder(service_folder(settings))
     database = make_database(settings, migrate=migrate)
     await database.open()

@@ -17,7 +17,8 @@ class Host:
     """A running kernel, the installation that it runs, and the folder with the locks of its workers."""
 
     boot: str
-    """Shared by all containers of a host; changes when it restarts."""
+    """Shared by all containers of a host; changes when it restarts, and says whether unsynced bytes can
+    still be there."""
     machine: str
     """Stays over a restart; often missing in containers."""
     folder: str = ""
@@ -30,7 +31,7 @@ class Host:
         return cls(boot=_BOOT_ID.read_text().strip(), machine=_read_machine_id())
 
     def with_locks_in(self, folder: stat_result) -> Self:
-        """`folder` was asked for by an open descriptor, which stays open."""
+        """`folder` was asked for while a lock file in it was held open, which it stays."""
         return replace(self, folder=f"{folder.st_dev}:{folder.st_ino}")
 
     def is_same(self, other: "Host") -> bool:

@@ -106,16 +106,17 @@ class PostgresNotices:
                 )
         except (*FAILURES, ValueError) as problem:
             raise Deaf(f"there is no connection to listen on: {_said(problem)}") from problem
-        self._connection = connection
         try:
             async with asyncio.timeout(self._seconds + ARRIVES_WITHIN):
                 await self._prove(connection)
         except (*FAILURES, DatabaseError) as problem:
-            await self._hang_up()
+            await _end(connection)
             raise Deaf(f"LISTEN failed: {_said(problem)}") from problem
         except BaseException:
-            await self._hang_up()
+            await _end(connection)
             raise
+        # Only now: nobody may send on it, or rely on what it hears, before that.
+        self._connection = connection
 
     async def _prove(self, connection: Connection) -> None:
         """Listen, and hear ourselves, by way of the connections that the rows go over. Raises Deaf."""
@@ -184,12 +185,8 @@ class PostgresNotices:
 
     async def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        try:
-            await connection.close(timeout=1.0)
-        except FAILURES:
-            connection.terminate()
+        if connection is not None:
+            await _end(connection)
 
     # --- sending
 
@@ -220,6 +217,13 @@ class PostgresNotices:
         async with self._asking, asyncio.timeout(self._seconds):
             await connection.execute(_NOTIFY, list(channels), list(texts))
         return True
+
+
+async def _end(connection: Connection) -> None:
+    try:
+        await connection.close(timeout=1.0)
+    except FAILURES:
+        connection.terminate()
 
 
 def _channel(worker: str) -> str:

@@ -70,17 +70,20 @@ class Burials:
         """
         buried = 0
         for worker in await self.workers.unburied():
-            if worker.id == self.worker or not self._is_gone(worker):
+            standing = self.standings.of_row(worker)
+            if worker.id == self.worker or not self._is_gone(worker, standing):
                 continue
             if await self.workers.bury(worker.id):
                 log.info("worker.buried", worker=worker.id)
                 buried += 1
-            self.standings.liveness.forget(worker.id)
-            self.wakeups.forget(worker.id)
+            if standing is Standing.DEAD:
+                # A silent one may be frozen, and its lock tells those beside it: in this very folder, where
+                # hosts share it.
+                self.standings.liveness.forget(worker.id)
+                self.wakeups.forget(worker.id)
         return buried
 
-    def _is_gone(self, worker: Worker) -> bool:
-        standing = self.standings.of_row(worker)
+    def _is_gone(self, worker: Worker, standing: Standing) -> bool:
         if standing is Standing.DEAD:
             # What this kernel says of a worker of an earlier boot, it must also have been silent for.
             return not worker.is_alive or self.standings.host.sees_locks_of(Host.parse(worker.host))
