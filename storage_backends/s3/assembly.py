@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from storage_backends.base import About, Part, Segment, StorageError, StorageMissing, Stored, total_length
 
 from .control import Begun
-from .failures import Refused, Vanished
+from .failures import NETWORK, Refused, Vanished
 from .finish import found
 from .reading import read
-from .store import NETWORK, Source, Store
+from .store import Source, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,7 +132,9 @@ class S3Backend:
         except StorageAway:
             raise
         except StorageError:
-            return (await store.control.read(store.key(_IDENTITY))).decode(errors="replace")
+            key = store.key(_IDENTITY)
+            owner = await store.retries.run("GetObject", lambda: store.control.read(key))
+            return owner.decode(errors="replace")
         return identity
 
     async def answers(self) -> None:

@@ -31,9 +31,6 @@ _PASSING = frozenset(
 )
 _FIRST_SERVER_ERROR, _TOO_MANY, _TIMEOUT = 500, 429, 408
 
-NETWORK = (aiohttp.ClientError, HTTPClientError, TimeoutError, OSError, EOFError)
-"""How a request ends that may or may not have been carried out."""
-
 
 class Refused(StorageAway):
     """The store said no, with a code and a status."""
@@ -50,6 +47,14 @@ class Refused(StorageAway):
             or self.status >= _FIRST_SERVER_ERROR
             or self.status in (_TOO_MANY, _TIMEOUT)
         )
+
+
+class Unanswered(StorageAway):
+    """No whole answer came; the request may have been carried out, or not."""
+
+
+NETWORK = (aiohttp.ClientError, Unanswered, TimeoutError, OSError, EOFError)
+"""How a request ends that may or may not have been carried out."""
 
 
 class Vanished(StorageError):
@@ -77,7 +82,7 @@ def _named(operation: str, code: str, status: int, message: str) -> StorageError
 
 @contextmanager
 def told(operation: str) -> Iterator[None]:
-    """Around one call of the control client. Raises StorageError, and NETWORK: the outcome is unknown."""
+    """Around one call of the control client. Raises StorageError: Unanswered where the outcome is unknown."""
     try:
         yield
     except ClientError as failed:
@@ -86,7 +91,7 @@ def told(operation: str) -> Iterator[None]:
         raise _named(
             operation, str(error.get("Code", status)), status, str(error.get("Message", ""))
         ) from failed
-    except HTTPClientError:
-        raise
+    except HTTPClientError as failed:
+        raise Unanswered(f"{operation}: {failed}") from failed
     except BotoCoreError as failed:
         raise StorageAway(f"{operation}: {failed}") from failed

@@ -21,9 +21,9 @@ from storage_backends.base import (
 )
 
 from .control import Head
-from .failures import Refused, Vanished
+from .failures import NETWORK, Refused, Vanished
 from .numbers import Numbers
-from .store import NETWORK, Store
+from .store import Store
 
 _ATTEMPTS = 3
 

@@ -23,8 +23,5 @@ class Memory:
 
 
 def parse_memory(text: str) -> Memory:
-    """Raises ValueError for what we never wrote."""
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise TypeError(f"storage memory is {text!r}, wanted an object")
-    return Memory(**found)
+    """Raises ValueError or TypeError for what we never wrote."""
+    return Memory(**json.loads(text))

@@ -16,7 +16,7 @@ from storage_backends.refs import components
 from .body import proven
 from .budget import Budget
 from .control import ATTEMPT, UPLOAD_ID, Begun, Control, Head, Sent
-from .failures import NETWORK, Refused, Vanished
+from .failures import Refused, Vanished
 from .options import Options
 from .retries import Retries
 from .sizes import Sizes
@@ -175,7 +175,7 @@ class Store:
             return
 
     async def is_there(self, ref: str, multipart: str) -> bool:
-        """Whether a multipart upload is really gone: one answer of a store under repair is no proof."""
+        """Asks once more: one answer of a store under repair is no proof that a multipart upload is gone."""
         try:
             await self.sent(ref, multipart)
         except Vanished:
@@ -190,6 +190,3 @@ def _headers(about: About) -> dict[str, str]:
         f"x-amz-meta-{UPLOAD_ID}": about.upload_id,
         f"x-amz-meta-{ATTEMPT}": secrets.token_hex(8),
     }
-
-
-__all__ = ["NETWORK", "Store"]

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from storage_backends.base import StorageAway
 from tusd_py.log import get_logger
 from tusd_py.metadata.database import Buried, DatabaseError
 
@@ -43,7 +44,7 @@ async def once(one: Round) -> None:
         await one.action()
     except Buried:
         raise
-    except DatabaseError as failed:
+    except (DatabaseError, StorageAway) as failed:
         log.warning("round.postponed", round=one.name, error=str(failed))
     except Exception:
         log.exception("round.failed", round=one.name)
