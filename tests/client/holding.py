@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from tests.harness.server import free_port
+from tests.harness.ports import free_port
 from tests.harness.wire import Address
 
 BLOCK = 1 << 16

@@ -16,7 +16,8 @@ import pytest
 from tests.harness.checker import download
 from tests.harness.content import Content
 from tests.harness.cutting import CuttingProxy
-from tests.harness.server import ROOT, Server, free_port, until
+from tests.harness.ports import free_port
+from tests.harness.server import ROOT, Server, until
 from tests.harness.wire import request
 
 from .holding import HoldingProxy

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from tests.harness.server import free_port
+from tests.harness.ports import free_port
 from tusd_py.client import (
     GaveUp,
     NotOffered,

@@ -11,7 +11,8 @@ from pathlib import Path
 from tusclient.client import TusClient
 
 from tests.harness.content import Content
-from tests.harness.server import ROOT, free_port, until
+from tests.harness.ports import free_port
+from tests.harness.server import ROOT, until
 from tests.harness.wire import Address, Connection, request
 
 MIB = 1 << 20

@@ -14,7 +14,7 @@ from conformance.probe import Subject
 from conformance.report_text import lines_of
 from conformance.resource import Resource
 from conformance.run import Report, examine
-from tests.harness.server import free_port
+from tests.harness.ports import free_port
 
 from .wrong_server import Bug, WrongServer
 

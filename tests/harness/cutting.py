@@ -8,7 +8,8 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-from .server import free_port
+from tests.harness.ports import free_port
+
 from .wire import Address
 
 BLOCK = 1 << 16

@@ -6,7 +6,6 @@ Belongs here: start, faults by signal, restart on the same folder, the log. Not 
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from .ports import free_port
 from .wire import Address, request
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,13 +35,6 @@ async def until(condition: Callable[[], bool], what: str, within: float) -> floa
             raise DidNotHappen(f"not within {within} s: {what}")
         await asyncio.sleep(POLL)
     return time.monotonic() - began
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @dataclass(kw_only=True)

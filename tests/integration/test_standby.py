@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness.content import Content
-from tests.harness.server import Server, free_port
+from tests.harness.ports import free_port
+from tests.harness.server import Server
 from tests.harness.tus import Plan, TusClient
 from tests.harness.wire import Address, request
 from tests.services.postgres import PostgresServer, passable_folder, temporary_server

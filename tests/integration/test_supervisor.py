@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.server import free_port, until
+from tests.harness.ports import free_port
+from tests.harness.server import until
 from tusd_py.config.settings import Settings
 from tusd_py.supervisor.handover import decode, encode
 

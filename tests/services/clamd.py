@@ -6,7 +6,6 @@ Belongs here: running the daemon. Not here: what is tested with it.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -18,7 +17,8 @@ from typing import Self
 
 import pytest
 
-from tests.services.postgres import free_port
+from tests.harness.ports import free_port
+from tests.services.programs import find, or_skip
 from tusd_py.scanning.specimens import EICAR
 
 SIGNATURE = "Test.Eicar.UNOFFICIAL"
@@ -139,7 +139,7 @@ class ClamdServer:
 
 def find_program() -> str:
     """Raises ClamdMissing."""
-    found = shutil.which("clamd") or shutil.which("clamd", path="/usr/sbin:/usr/local/sbin")
+    found = find("clamd")
     if found is None:
         raise ClamdMissing("no clamd: install the package clamav-daemon")
     return found
@@ -148,12 +148,7 @@ def find_program() -> str:
 @contextmanager
 def temporary_clamd(settings: Mapping[str, str] | None = None) -> Iterator[ClamdServer]:
     """A daemon in a temporary folder. Without the program: skips."""
-    try:
-        find_program()
-    except ClamdMissing as missing:
-        if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+    or_skip(find_program, ClamdMissing)
     with (
         tempfile.TemporaryDirectory(prefix="tusd-py-clamd-") as folder,
         ClamdServer(Path(folder) / "clamd", settings) as server,

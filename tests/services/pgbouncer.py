@@ -4,7 +4,6 @@ Belongs here: running it. Not here: what is tested with it.
 """
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,7 +13,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from .postgres import PostgresServer, free_port, unprivileged
+from tests.harness.ports import free_port
+from tests.services.programs import find
+
+from .postgres import PostgresServer, unprivileged
 
 _CONFIG = """\
 [databases]
@@ -34,7 +36,7 @@ _WITHIN = 10.0
 @contextmanager
 def pgbouncer(postgres: PostgresServer, folder: Path) -> Iterator[int]:
     """Its port, while it runs. Without the program: skips."""
-    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+    program = find("pgbouncer")
     if program is None:
         pytest.skip("no pgbouncer: apt-get install pgbouncer")
     folder.mkdir()

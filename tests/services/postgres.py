@@ -12,7 +12,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,10 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+
+from tests.harness.ports import free_port
+
+from .programs import or_skip
 
 _PATIENCE = 60.0
 _PAUSE = 0.02
@@ -228,14 +231,6 @@ def unprivileged() -> pwd.struct_passwd:
     return next(known[name] for name in _UNPRIVILEGED if name in known)
 
 
-def free_port() -> int:
-    """One that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def _wait_for(condition: Callable[[], bool], deadline: float) -> bool:
     while not condition():
         if time.monotonic() > deadline:
@@ -267,12 +262,7 @@ def _kill(pid: int) -> None:
 @contextmanager
 def temporary_server(settings: Mapping[str, str] | None = None) -> Iterator[PostgresServer]:
     """A server in a temporary folder, which an unprivileged user may enter too. Without programs: skips."""
-    try:
-        find_programs()
-    except PostgresMissing as missing:
-        if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+    or_skip(find_programs, PostgresMissing)
     with passable_folder() as folder, PostgresServer(folder / "server", settings) as server:
         yield server
         # Nobody needs its data any more, so it need not write them to disk.

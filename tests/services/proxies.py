@@ -3,8 +3,6 @@
 Belongs here: running them. Not here: what is tested with them.
 """
 
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -12,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.harness.ports import free_port
 from tests.harness.server import ROOT
 from tests.harness.wire import Address
-
-from .postgres import free_port
+from tests.services.programs import find
 
 _WITHIN = 10.0
 _PAUSE = 0.02
@@ -66,7 +64,7 @@ def haproxy(nodes: Sequence[Address], folder: Path) -> Iterator[Address]:
 
 def missing(program: str) -> str | None:
     """Why it cannot run here; None when it can."""
-    return None if _find(program) else f"no {program}: apt-get install {program}"
+    return None if find(program) else f"no {program}: apt-get install {program}"
 
 
 def _name(address: Address) -> str:
@@ -83,13 +81,9 @@ def _changed(name: str, changes: Mapping[str, str], folder: Path) -> Path:
     return path
 
 
-def _find(program: str) -> str | None:
-    return shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
-
-
 @contextmanager
 def _running(program: str, arguments: list[str], folder: Path, port: int) -> Iterator[Address]:
-    found = _find(program)
+    found = find(program)
     if found is None:
         raise ProxyMissing(missing(program))
     with (folder / f"{program}.log").open("wb") as log:

@@ -5,11 +5,9 @@ Belongs here: running it, and buckets. Not here: what is tested with it.
 
 import asyncio
 import json
-import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +22,8 @@ from typing import Self
 import pytest
 
 from storage_backends.s3 import PROFILES, Options
+from tests.harness.ports import free_ports
+from tests.services.programs import or_skip
 
 ACCESS_KEY, SECRET_KEY = "AKIATEST", "secrettest"
 _PATIENCE = 60.0
@@ -74,7 +74,7 @@ class SeaweedServer:
     def __init__(self, folder: Path) -> None:
         self._program = find_program()
         self._folder = folder
-        self._ports = _free_ports(8)
+        self._ports = free_ports(8)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -202,26 +202,10 @@ async def _make_bucket(endpoint: str, name: str) -> None:
         await client.delete_object(Bucket=name, Key="probe")
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
 @contextmanager
 def temporary_store() -> Iterator[SeaweedServer]:
     """A store in a temporary folder. Without the program: skips."""
-    try:
-        find_program()
-    except SeaweedMissing as missing:
-        if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+    or_skip(find_program, SeaweedMissing)
     with (
         tempfile.TemporaryDirectory(prefix="tusd-py-seaweedfs-") as folder,
         SeaweedServer(Path(folder)) as server,

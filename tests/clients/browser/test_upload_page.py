@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,19 @@ async def _arrived(server: Server, visitor: Visitor, name: str, content: Content
     url = await visitor.row(name).get_by_role("link").get_attribute("href") or ""
     found = await download(server.address, "/files/" + url.rpartition("/files/")[2])
     return found == (200, content.length, content.sha256())
+
+
+@asynccontextmanager
+async def sending(
+    server: Server, path: Path, *, rate: int, percent: int, color_scheme: str = "light"
+) -> AsyncIterator[tuple[Visitor, CuttingProxy]]:
+    """A page that has sent so much of a file, at `rate` bytes a second."""
+    proxy = CuttingProxy(target=server.address, rate=rate)
+    async with proxy.running(), browsing(color_scheme=color_scheme) as context:
+        visitor = await visit(context, proxy.address.url)
+        await visitor.drop(path)
+        await visitor.until_percent(path.name, percent)
+        yield visitor, proxy
 
 
 async def test_a_dropped_file_moves_and_arrives_and_nothing_is_complained_of(
@@ -200,12 +215,8 @@ async def test_another_tab_leaves_what_this_one_sends_alone(
     server: Server, tmp_path: Path, seed: int
 ) -> None:
     path, _ = _content(tmp_path / "in", "film.mkv", 6 * MIB, seed)
-    proxy = CuttingProxy(target=server.address, rate=MIB)
-    async with proxy.running(), browsing() as context:
-        visitor = await visit(context, proxy.address.url)
-        await visitor.drop(path)
-        await visitor.until_percent("film.mkv", 5)
-        second = await visit(context, proxy.address.url)
+    async with sending(server, path, rate=MIB, percent=5) as (visitor, proxy):
+        second = await visit(visitor.page.context, proxy.address.url)
         await second.page.wait_for_timeout(1_000)  # longer than a tab waits for the others
         await expect(second.row("film.mkv")).to_have_count(0)
         proxy.rate = 0
@@ -216,11 +227,7 @@ async def test_cancelling_can_be_undone_and_otherwise_deletes(
     server: Server, tmp_path: Path, seed: int
 ) -> None:
     path, _ = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
-    proxy = CuttingProxy(target=server.address, rate=2 * MIB)
-    async with proxy.running(), browsing() as context:
-        visitor = await visit(context, proxy.address.url)
-        await visitor.drop(path)
-        await visitor.until_percent("film.mkv", 10)
+    async with sending(server, path, rate=2 * MIB, percent=10) as (visitor, _):
         cancel = visitor.row("film.mkv").get_by_role("button", name="Cancel")
         await cancel.click()
         await expect(visitor.row("film.mkv")).to_have_count(0)
@@ -261,11 +268,7 @@ async def test_a_server_that_is_away_is_waited_for_with_a_countdown(
     server: Server, tmp_path: Path, seed: int
 ) -> None:
     path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
-    proxy = CuttingProxy(target=server.address, rate=16 * MIB)
-    async with proxy.running(), browsing(color_scheme="dark") as context:
-        visitor = await visit(context, proxy.address.url)
-        await visitor.drop(path)
-        await visitor.until_percent("film.mkv", 20)
+    async with sending(server, path, rate=16 * MIB, percent=20, color_scheme="dark") as (visitor, _):
         await server.kill9()
         await expect(visitor.badge("film.mkv", "Waiting")).to_be_visible()
         await expect(visitor.row("film.mkv")).to_contain_text(
@@ -282,11 +285,8 @@ async def test_what_was_finished_without_the_tab_hearing_of_it_is_shown_as_uploa
     server: Server, tmp_path: Path, seed: int
 ) -> None:
     path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
-    proxy = CuttingProxy(target=server.address, rate=16 * MIB)
-    async with proxy.running(), browsing() as context:
-        visitor = await visit(context, proxy.address.url)
-        await visitor.drop(path)
-        await visitor.until_percent("film.mkv", 40)
+    async with sending(server, path, rate=16 * MIB, percent=40) as (visitor, proxy):
+        context = visitor.page.context
         await visitor.page.close()
         (row,) = await fetch(server, "SELECT id FROM uploads")
         target, version = f"/files/{row['id']}", ("Tus-Resumable", "1.0.0")
