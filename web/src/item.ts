@@ -54,6 +54,11 @@ export function isRetriable(item: Item): boolean {
   return item.state === 'failed' && item.reason?.kind === 'refused'
 }
 
+/** Its file cannot be read any more: it was changed, moved, or is on a drive that is gone. */
+export function isUnreadable(item: Item): boolean {
+  return item.state === 'failed' && item.reason?.kind === 'unreadable'
+}
+
 /** What makes two files the same one, as far as a browser tells. */
 export function likeness(one: { path: string; size: number; lastModified: number }): string {
   return JSON.stringify([one.path, one.size, one.lastModified])

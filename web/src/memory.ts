@@ -35,14 +35,17 @@ const DATABASE = 'tusd-py'
 const RECORDS = 'unfinished'
 const CHANNEL = 'tusd-py-tabs'
 const TAB = 'tusd-py-tab'
-/** Milliseconds that other tabs have to answer. They answer from an event, which no browser slows down. */
+/** Milliseconds that other tabs have to answer. One that hangs, or was frozen to save memory, does not. */
 const ROLL_CALL = 250
 
 export interface Memory {
   readonly tab: string
   put(records: Remembered[]): void
   remove(keys: string[]): void
-  /** Those that no open tab is working on, and whether there are others: a tab may just be closing. */
+  /**
+   * Those that no open tab is working on, and whether there are others: a tab may just be closing. Those that are
+   * kept whole belong to this tab from now on; no other gets them too.
+   */
   abandoned(): Promise<{ records: Remembered[]; someAreHeld: boolean }>
 }
 
@@ -54,7 +57,7 @@ export async function openMemory(): Promise<Memory> {
     remove: (keys) => write(database, (store) => keys.forEach((key) => store.delete(key))),
     async abandoned() {
       const others = await tabs.others()
-      const all = database ? await allOf(database) : []
+      const all = database ? await claimOf(database, tabs.own, others) : []
       const records = all.filter((record) => !others.has(record.tab))
       return { records, someAreHeld: records.length < all.length }
     },
@@ -75,10 +78,16 @@ function open(): Promise<IDBDatabase | null> {
   })
 }
 
-function allOf(database: IDBDatabase): Promise<Remembered[]> {
+/** All of them; those with a file that none of `others` has become `own`, in one transaction. */
+function claimOf(database: IDBDatabase, own: string, others: Set<string>): Promise<Remembered[]> {
   return new Promise((resolve) => {
-    const asked = database.transaction(RECORDS).objectStore(RECORDS).getAll()
-    asked.onsuccess = () => resolve(asked.result as Remembered[])
+    const store = database.transaction(RECORDS, 'readwrite').objectStore(RECORDS)
+    const asked = store.getAll()
+    asked.onsuccess = () => {
+      const all = asked.result as Remembered[]
+      for (const record of all) if (record.file && !others.has(record.tab)) store.put({ ...record, tab: own })
+      resolve(all)
+    }
     asked.onerror = () => resolve([])
   })
 }

@@ -6,12 +6,19 @@ export interface Picked {
   path: string
 }
 
-export function fromList(files: Iterable<File>): Picked[] {
-  return Array.from(files, (file) => ({ file, path: file.webkitRelativePath || file.name }))
+export interface Pick {
+  files: Picked[]
+  /** Files and folders that the browser could not read. */
+  unreadable: number
+}
+
+export function fromList(files: Iterable<File>): Pick {
+  const picked = Array.from(files, (file) => ({ file, path: file.webkitRelativePath || file.name }))
+  return { files: picked, unreadable: 0 }
 }
 
 /** Everything in a drop or a paste. The entries must be taken before the event ends, so call it at once. */
-export function fromTransfer(transfer: DataTransfer): Promise<Picked[]> {
+export function fromTransfer(transfer: DataTransfer): Promise<Pick> {
   const entries: FileSystemEntry[] = []
   const loose: File[] = []
   for (const item of transfer.items) {
@@ -26,16 +33,21 @@ export function fromTransfer(transfer: DataTransfer): Promise<Picked[]> {
   return walkAll(fromList(loose), entries)
 }
 
-async function walkAll(found: Picked[], entries: FileSystemEntry[]): Promise<Picked[]> {
+async function walkAll(picked: Pick, entries: FileSystemEntry[]): Promise<Pick> {
   const left = [...entries]
   for (let entry = left.pop(); entry; entry = left.pop()) {
-    if (entry.isDirectory) left.push(...(await entriesOf(entry as FileSystemDirectoryEntry)))
-    else {
-      const file = await fileOf(entry as FileSystemFileEntry)
-      if (file) found.push({ file, path: entry.fullPath.replace(/^\//, '') })
+    try {
+      if (entry.isDirectory) {
+        for (const inner of await entriesOf(entry as FileSystemDirectoryEntry)) left.push(inner)
+      } else {
+        const file = await fileOf(entry as FileSystemFileEntry)
+        picked.files.push({ file, path: entry.fullPath.replace(/^\//, '') })
+      }
+    } catch {
+      picked.unreadable += 1
     }
   }
-  return found
+  return picked
 }
 
 /** A directory hands its entries out by the hundred, until it hands out none. */
@@ -43,12 +55,12 @@ async function entriesOf(directory: FileSystemDirectoryEntry): Promise<FileSyste
   const reader = directory.createReader()
   const found: FileSystemEntry[] = []
   for (;;) {
-    const some = await new Promise<FileSystemEntry[]>((resolve) => reader.readEntries(resolve, () => resolve([])))
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
     if (!some.length) return found
     found.push(...some)
   }
 }
 
-function fileOf(entry: FileSystemFileEntry): Promise<File | null> {
-  return new Promise((resolve) => entry.file(resolve, () => resolve(null)))
+function fileOf(entry: FileSystemFileEntry): Promise<File> {
+  return new Promise((resolve, reject) => entry.file(resolve, reject))
 }

@@ -30,9 +30,12 @@ export async function fetchConfig(): Promise<ServerConfig> {
   }
 }
 
+const ANSWERS_WITHIN = 10_000 // milliseconds
+
 export async function isReachable(): Promise<boolean> {
   try {
-    return (await fetch('api/v1/config', { method: 'HEAD', cache: 'no-store' })).status < 500
+    const signal = AbortSignal.timeout(ANSWERS_WITHIN)
+    return (await fetch('api/v1/config', { method: 'HEAD', cache: 'no-store', signal })).status < 500
   } catch {
     return false
   }

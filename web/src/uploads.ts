@@ -10,6 +10,7 @@ import {
   isLive,
   isReadable,
   isRetriable,
+  isUnreadable,
   itemOf,
   itemOfRecord,
   likeness,
@@ -22,13 +23,14 @@ import { KEPT_FILE, KEPT_TOTAL, newId, openMemory, type Memory, type Remembered 
 import { delayAfter, judge, type Failure } from './retry'
 import { fetchOffset, isReachable, terminate, type ServerConfig } from './server'
 import { Speed } from './speed'
-import type { Picked } from './picking'
+import type { Pick, Picked } from './picking'
 
 /** Shown for a while. */
 export type Notice =
   | { kind: 'known'; count: number; name: string }
   | { kind: 'wrong file'; wanted: Remembered }
   | { kind: 'cancelled'; items: Item[] }
+  | { kind: 'unreadable'; count: number }
 
 /** Said to screen readers, and only the last of a moment: not each of a thousand files. */
 export type Event =
@@ -54,8 +56,6 @@ export interface Totals {
 }
 
 const AT_ONCE = 4
-/** Sent together with their creation: one request instead of two. */
-const IN_ONE_REQUEST = 256 * 2 ** 10
 const TELL_EVERY = 150 // milliseconds
 const UNDO_WITHIN = 8_000
 const SHOWN_FOR = 6_000
@@ -74,7 +74,9 @@ export class Uploads {
   online = true
 
   #memory: Promise<Memory>
-  /** What this page has had in its list, be it cancelled since: nothing to recall. */
+  /** What is unfinished is known. */
+  #recalled: Promise<unknown>
+  /** What this page has had in a list, be it cancelled or discarded since: nothing to recall. */
   #ours = new Set<string>()
   #attempts = new Map<string, Upload>()
   #timers = new Map<string, number>()
@@ -89,7 +91,7 @@ export class Uploads {
 
   constructor(readonly config: ServerConfig) {
     this.#memory = openMemory()
-    void this.#recall()
+    this.#recalled = this.#recall()
     window.addEventListener('online', () => void this.#probe())
     window.addEventListener('offline', () => void this.#probe())
     window.addEventListener('pagehide', () => this.#settleCancelled())
@@ -129,7 +131,10 @@ export class Uploads {
   // --- what a person does
 
   /** Queue files. One that an unfinished upload waits for makes that one go on. */
-  async add(picked: Picked[]): Promise<void> {
+  async add({ files: picked, unreadable }: Pick): Promise<void> {
+    if (unreadable) this.#say({ kind: 'unreadable', count: unreadable })
+    await this.#recalled
+    const free = await this.#free(this.unfinished)
     const known = new Set(this.items.filter(isLive).map(likeness))
     const fresh: Item[] = []
     let doubles = 0
@@ -142,12 +147,20 @@ export class Uploads {
         continue
       }
       known.add(likeness(item))
-      const earlier = this.unfinished.find((record) => likeness(record) === likeness(item))
+      const lost = this.items.find((other) => isUnreadable(other) && likeness(other) === likeness(item))
+      if (lost) {
+        // The same file again, say from a drive that was pulled out.
+        lost.file = one.file
+        this.#requeue(lost)
+        continue
+      }
+      const earlier = free.find((record) => likeness(record) === likeness(item))
       if (earlier) this.#forgetEntry(earlier)
       fresh.push(earlier ? itemOfRecord(earlier, item.file) : item)
     }
     if (doubles) this.#say({ kind: 'known', count: doubles, name: double })
     await this.#enqueue(fresh)
+    this.#pump()
     if (fresh.length) this.#announce({ kind: 'added', count: fresh.length })
   }
 
@@ -159,16 +172,31 @@ export class Uploads {
       this.#say({ kind: 'wrong file', wanted: entry })
       return
     }
-    this.#forgetEntry(entry)
-    await this.#enqueue([itemOfRecord(entry, file)])
+    if (await this.#take(entry)) await this.#enqueue([itemOfRecord(entry, file)])
   }
 
   /** Forget an unfinished upload, here and on the server. */
-  discard(entry: Unfinished): void {
-    this.#forgetEntry(entry)
-    void this.#memory.then((memory) => memory.remove([entry.key]))
+  async discard(entry: Unfinished): Promise<void> {
+    if (!(await this.#take(entry))) return
+    const memory = await this.#memory
+    memory.remove([entry.key])
     this.#terminate(entry.url)
+  }
+
+  /** Out of the list; false where another tab went on with it meanwhile, or finished it. */
+  async #take(entry: Unfinished): Promise<boolean> {
+    this.#forgetEntry(entry)
     this.#tell()
+    return (await this.#free([entry])).length > 0
+  }
+
+  /** Those that are still nobody's. */
+  async #free(entries: Unfinished[]): Promise<Unfinished[]> {
+    if (!entries.length) return []
+    const memory = await this.#memory
+    const { records } = await memory.abandoned()
+    const keys = new Set(records.map(({ key }) => key))
+    return entries.filter(({ key }) => keys.has(key))
   }
 
   pause(items: Item[]): void {
@@ -282,16 +310,21 @@ export class Uploads {
       // Waiting is ours: it is shown.
       retryDelays: null,
       storeFingerprintForResuming: false,
-      uploadDataDuringCreation: item.size <= IN_ONE_REQUEST,
+      // Bytes never come with the creation: if that answer were lost, they would be stored a second time.
+      uploadDataDuringCreation: false,
       metadata: metadataOf(item),
       onUploadUrlAvailable: () => {
         if (!mine() || !attempt.url || attempt.url === item.url) return
         item.url = attempt.url
-        if (item.size > IN_ONE_REQUEST) this.#remember([item])
+        this.#gotOn(item)
+        this.#remember([item])
       },
       onProgress: (sent) => mine() && this.#advance(item, sent),
-      onChunkComplete: (_size, accepted) => {
-        item.confirmed = accepted
+      onAfterResponse: (_request, response) => {
+        const offset = Number(response.getHeader('Upload-Offset') ?? 0)
+        if (!mine() || !(offset > item.confirmed)) return
+        item.confirmed = offset
+        this.#gotOn(item)
       },
       onSuccess: () => mine() && this.#succeed(item, attempt.url ?? item.url),
       onError: (error) => mine() && void this.#stumble(item, judge(error, resuming)),
@@ -304,15 +337,17 @@ export class Uploads {
 
   #advance(item: Item, sent: number): void {
     const now = Date.now()
-    if (sent > item.sent) {
-      this.#moved += sent - item.sent
-      item.failures = 0
-      delete item.failure
-    }
+    if (sent > item.sent) this.#moved += sent - item.sent
     item.sent = sent
     item.speed.note(sent, now)
     this.#speed.note(this.#moved, now)
     this.#tell()
+  }
+
+  /** The server has more than before. What only left this machine is no progress. */
+  #gotOn(item: Item): void {
+    item.failures = 0
+    delete item.failure
   }
 
   #succeed(item: Item, url: string): void {
@@ -357,7 +392,7 @@ export class Uploads {
   #giveUp(item: Item, reason: Reason): void {
     if (item.state !== 'uploading') return
     this.#fail(item, reason)
-    if (item.url === '' || reason.kind === 'unreadable') this.#forget([item])
+    if (item.url === '') this.#forget([item])
     this.#announce({ kind: 'failed', name: item.name })
     this.#pump()
   }
@@ -400,13 +435,12 @@ export class Uploads {
     const { records: found, someAreHeld } = await memory.abandoned()
     const records = found.filter((record) => !this.#ours.has(record.key))
     const whole = records.filter((record) => record.file)
-    memory.put(whole.map((record) => ({ ...record, tab: memory.tab })))
     const items = whole.map((record) => itemOfRecord(record, record.file as File))
     this.unfinished = records.filter((record) => !record.file).sort((one, other) => other.changed - one.changed)
     this.#tell()
     for (const [index, item] of items.entries()) if (whole[index]?.paused) item.state = 'paused'
     await this.#enqueue(items)
-    await this.#askForOffsets()
+    void this.#askForOffsets()
     return someAreHeld
   }
 
@@ -459,6 +493,7 @@ export class Uploads {
   }
 
   #forgetEntry(entry: Unfinished): void {
+    this.#ours.add(entry.key)
     this.unfinished = this.unfinished.filter((one) => one.key !== entry.key)
   }
 

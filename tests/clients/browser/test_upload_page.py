@@ -321,3 +321,23 @@ async def test_files_can_be_pasted_and_a_folder_can_be_chosen(
         await visitor.page.evaluate(_PASTE)
         await expect(visitor.page.get_by_role("heading", name="4 files uploaded")).to_be_visible()
         assert visitor.errors == []
+
+
+async def test_a_tab_cannot_discard_what_another_one_went_on_with(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
+    async with sending(server, path, rate=16 * MIB, percent=40) as (visitor, proxy):
+        context = visitor.page.context
+        await visitor.page.close()
+        first = await visit(context, proxy.address.url)
+        second = await visit(context, proxy.address.url)
+        await expect(first.row("film.mkv")).to_be_visible()
+        await expect(second.row("film.mkv")).to_be_visible()
+        choose = first.page.get_by_role("button", name="Choose the file: film.mkv")
+        await first.choose(choose, path)
+        await expect(first.badge("film.mkv", "Uploaded")).to_be_visible(timeout=20_000)
+        await second.page.get_by_role("button", name="Discard: film.mkv").click()
+        await expect(second.row("film.mkv")).to_have_count(0)
+        await second.page.wait_for_timeout(1_000)  # longer than a tab waits for the others
+        assert await _arrived(server, first, "film.mkv", content)

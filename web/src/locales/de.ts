@@ -85,6 +85,8 @@ export const de: Locale = {
   },
   notice: {
     known: (count, name) => (count === 1 ? `${name} steht schon in der Liste.` : `${count} Dateien stehen schon in der Liste.`),
+    unreadable: (count) =>
+      count === 1 ? '1 Datei oder Ordner war nicht zu lesen.' : `${count} Dateien oder Ordner waren nicht zu lesen.`,
     wrongFile: (name, size, date) => `Das ist eine andere Datei. Gesucht: ${name}, ${size}, geändert ${date}.`,
     cancelled: (count, name) => (count === 1 ? `${name} abgebrochen.` : `${count} Uploads abgebrochen.`),
   },

@@ -86,6 +86,7 @@ export const en: Locale = {
   notice: {
     known: (count, name) => (count === 1 ? `${name} is in the list already.` : `${count} files are in the list already.`),
     wrongFile: (name, size, date) => `That is another file. Wanted: ${name}, ${size}, changed ${date}.`,
+    unreadable: (count) => (count === 1 ? '1 file or folder could not be read.' : `${count} files or folders could not be read.`),
     cancelled: (count, name) => (count === 1 ? `Cancelled ${name}.` : `Cancelled ${count} uploads.`),
   },
   said: {

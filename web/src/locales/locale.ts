@@ -74,6 +74,7 @@ export interface Locale {
   notice: {
     known: (count: number, name: string) => string
     wrongFile: (name: string, size: string, date: string) => string
+    unreadable: (count: number) => string
     cancelled: (count: number, name: string) => string
   }
   said: {

@@ -34,6 +34,7 @@ export function Notices({ uploads }: { uploads: Uploads }) {
 function text(notice: Notice, { locale, format }: Language): string {
   if (notice.kind === 'known') return locale.notice.known(notice.count, notice.name)
   if (notice.kind === 'cancelled') return locale.notice.cancelled(notice.items.length, notice.items[0]?.name ?? '')
+  if (notice.kind === 'unreadable') return locale.notice.unreadable(notice.count)
   const { name, size, lastModified } = notice.wanted
   return locale.notice.wrongFile(name, format.bytes(size), format.date(lastModified))
 }

@@ -53,7 +53,7 @@ function Entry({ entry, uploads }: { entry: Unfinished; uploads: Uploads }) {
           type="button"
           className="small"
           aria-label={actions.of(unfinished.discard, entry.name)}
-          onClick={() => uploads.discard(entry)}
+          onClick={() => void uploads.discard(entry)}
         >
           {unfinished.discard}
         </button>
