@@ -53,7 +53,7 @@ run: setup ## start the server with what is built in, in ./data
 
 web: setup ## the page, after a change in web/ (see docs/page.md)
 
-test: setup packages ## every test, at most 15 minutes on two cores
+test: setup packages ## every test, about a quarter of an hour on two cores
 	$(BIN)/python -m pytest $(ARGS)
 
 check: setup ## format, lint, types, and which way imports point

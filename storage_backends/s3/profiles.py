@@ -55,4 +55,4 @@ PROFILES = {
         Profile(name="gcs", copies_parts=False, region="auto"),
     )
 }
-"""Tested here: seaweedfs. The others are as their documentation says."""
+"""Tested here: seaweedfs. The others were never run."""

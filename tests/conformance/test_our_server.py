@@ -18,17 +18,25 @@ from tests.harness.server import ROOT, Server
 MAX_SIZE = 1 << 20
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """Empty for SQLite; Postgres is only started where it is wanted."""
-    return "" if request.param == "sqlite" else str(request.getfixturevalue("postgres_dsn"))
-
-
-@pytest.fixture(params=[1, 2], ids=["1 worker", "2 workers"])
-def limited(request: pytest.FixtureRequest, tmp_path: Path, database_url: str) -> Server:
-    """With a largest size, so that the checks for it have something to ask."""
+@pytest.fixture(
+    params=[
+        ("folder", "sqlite", 1),
+        ("folder", "sqlite", 2),
+        ("folder", "postgres", 1),
+        ("folder", "postgres", 2),
+        ("bucket", "sqlite", 1),
+        ("bucket", "postgres", 2),
+    ],
+    ids=lambda param: "{}, {}, workers: {}".format(*param),
+)
+def limited(request: pytest.FixtureRequest, tmp_path: Path) -> Server:
+    """With a largest size, so that the checks for it have something to ask. Services only where wanted."""
+    storage, database, workers = request.param
     settings = {"uploads.max_size": str(MAX_SIZE)}
-    return Server(folder=tmp_path, database_url=database_url, workers=request.param, settings=settings)
+    if storage == "bucket":
+        settings |= request.getfixturevalue("bucket").settings()
+    url = str(request.getfixturevalue("postgres_dsn")) if database == "postgres" else ""
+    return Server(folder=tmp_path, database_url=url, workers=workers, settings=settings)
 
 
 async def test_our_server_does_all_that_it_must(limited: Server) -> None:
@@ -36,14 +44,10 @@ async def test_our_server_does_all_that_it_must(limited: Server) -> None:
         subject = Subject(base=Resource.parse(server.files_url))
         report = await examine(subject, chosen((), ()), jobs=8, within=55)
     explained = "\n".join(lines_of(report))
-    assert not [
-        outcome.check.name for outcome in report.outcomes if outcome.finding.verdict is Verdict.FAIL
-    ], explained
-    assert not [
-        outcome.check.name
-        for outcome in report.outcomes
-        if outcome.check.level is Level.MUST and outcome.finding.verdict is Verdict.UNCLEAR
-    ], explained
+    found = report.outcomes
+    assert not [one.check.name for one in found if one.finding.verdict is Verdict.FAIL], explained
+    musts = [one for one in found if one.check.level is Level.MUST]
+    assert not [one.check.name for one in musts if one.finding.verdict is Verdict.UNCLEAR], explained
     assert not report.fell_during, explained
     assert report.seconds < 60
 

@@ -10,6 +10,7 @@ from tests.harness.persist import everything_is_stored, persist, same_as_sent
 from tests.harness.server import Server
 from tests.harness.tus import TusClient
 from tests.services.fault_proxy import FaultProxy
+from tests.services.programs import why_missing
 from tests.services.seaweedfs import SeaweedMissing, find_program, temporary_store
 
 from .report import Outcome
@@ -19,13 +20,9 @@ SHARE = 0.3
 """Of the requests to the store that meet a fault."""
 
 
-def store_reason() -> str:
-    """Why there is no store; empty when there is one."""
-    try:
-        find_program()
-    except SeaweedMissing as missing:
-        return str(missing)
-    return ""
+def missing() -> str | None:
+    """Why there is no store; None when there is one."""
+    return why_missing(find_program, SeaweedMissing)
 
 
 async def bad_days(server: Server, outcome: Outcome, runs: int) -> Outcome:

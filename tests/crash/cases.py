@@ -146,7 +146,7 @@ CASES: Sequence[Case] = (
         run=bad_days.bad_days,
         long=500,
         slice=5,
-        missing=bad_days.store_reason,
+        missing=bad_days.missing,
     ),
     Case(name="HEAD, dead writer", run=latency.head_beside_dead_writer, long=100, slice=100, started=True),
     Case(

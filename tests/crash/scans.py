@@ -25,6 +25,7 @@ from tests.harness.server import Server, until
 from tests.harness.suspects import Suspect, suspects
 from tests.services.clamd import ClamdMissing, ClamdServer, find_program, temporary_clamd
 from tests.services.clamd_proxy import BAD, ClamdProxy, Fault, faulty_clamd
+from tests.services.programs import why_missing
 from tusd_py.scanning.specimens import specimens
 
 from .report import Outcome
@@ -35,11 +36,7 @@ SETTLED_WITHIN = 60.0
 
 def missing() -> str | None:
     """Why these cases cannot run here."""
-    try:
-        find_program()
-    except ClamdMissing as reason:
-        return str(reason)
-    return None
+    return why_missing(find_program, ClamdMissing)
 
 
 async def mixed_files(server: Server, outcome: Outcome, runs: int) -> Outcome:

@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
-import pytest
 
 from tests.harness.ports import free_port
-from tests.services.programs import find
+from tests.services.programs import as_unprivileged, find, or_skip, unprivileged
 
-from .postgres import PostgresServer, unprivileged
+from .postgres import PostgresServer
 
 _CONFIG = """\
 [databases]
@@ -36,23 +35,16 @@ _WITHIN = 10.0
 @contextmanager
 def pgbouncer(postgres: PostgresServer, folder: Path) -> Iterator[int]:
     """Its port, while it runs. Without the program: skips."""
-    program = find("pgbouncer")
-    if program is None:
-        pytest.skip("no pgbouncer: apt-get install pgbouncer")
+    program = find("pgbouncer") or ""
+    or_skip(None if program else "no pgbouncer: apt-get install pgbouncer")
     folder.mkdir()
     port = free_port()
     config = folder / "pgbouncer.ini"
     config.write_text(_CONFIG.format(postgres=postgres.port, port=port, folder=folder))
-    user = unprivileged() if os.geteuid() == 0 else None  # it refuses to run as root
-    if user is not None:
+    if (user := unprivileged()) is not None:
         os.chown(folder, user.pw_uid, user.pw_gid)
-    process = subprocess.Popen(
-        [program, "-q", str(config)],
-        stdin=subprocess.DEVNULL,
-        user=user.pw_uid if user else None,
-        group=user.pw_gid if user else None,
-        extra_groups=[] if user else None,
-    )
+    # It too refuses to run as root.
+    process = subprocess.Popen([program, "-q", str(config)], stdin=subprocess.DEVNULL, **as_unprivileged())
     try:
         yield port
     finally:

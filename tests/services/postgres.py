@@ -8,7 +8,6 @@ Belongs here: running the server. Not here: what is tested with it.
 
 import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -24,12 +23,10 @@ import pytest
 
 from tests.harness.ports import free_port
 
-from .programs import or_skip
+from .programs import as_unprivileged, or_skip, unprivileged, why_missing
 
 _PATIENCE = 60.0
 _PAUSE = 0.02
-# Postgres refuses to run as root; "nobody" is everywhere.
-_UNPRIVILEGED = ("postgres", "nobody")
 
 
 class PostgresMissing(Exception):
@@ -139,8 +136,7 @@ class PostgresServer:
 
     def _initialise(self) -> None:
         self._folder.mkdir(mode=0o700)
-        if os.geteuid() == 0:
-            user = unprivileged()
+        if (user := unprivileged()) is not None:
             os.chown(self._folder, user.pw_uid, user.pw_gid)
         command = [
             "initdb",
@@ -173,7 +169,6 @@ class PostgresServer:
         return self._spawn(["postgres", "-D", "cluster", "-p", str(self._port), *options])
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
-        user = unprivileged() if os.geteuid() == 0 else None
         with self._log_path.open("ab") as log:
             return subprocess.Popen(
                 [self._programs / command[0], *command[1:]],
@@ -182,9 +177,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                user=user.pw_uid if user else None,
-                group=user.pw_gid if user else None,
-                extra_groups=[] if user else None,
+                **as_unprivileged(),  # it refuses to run as root
             )
 
     def _is_ready(self) -> bool:
@@ -226,11 +219,6 @@ def _folders_of_wheel(module: str) -> list[Path]:
     return [found.parent for root in roots for found in root.rglob("bin/initdb")]
 
 
-def unprivileged() -> pwd.struct_passwd:
-    known = {user.pw_name: user for user in pwd.getpwall()}
-    return next(known[name] for name in _UNPRIVILEGED if name in known)
-
-
 def _wait_for(condition: Callable[[], bool], deadline: float) -> bool:
     while not condition():
         if time.monotonic() > deadline:
@@ -262,7 +250,7 @@ def _kill(pid: int) -> None:
 @contextmanager
 def temporary_server(settings: Mapping[str, str] | None = None) -> Iterator[PostgresServer]:
     """A server in a temporary folder, which an unprivileged user may enter too. Without programs: skips."""
-    or_skip(find_programs, PostgresMissing)
+    or_skip(why_missing(find_programs, PostgresMissing))
     with passable_folder() as folder, PostgresServer(folder / "server", settings) as server:
         yield server
         # Nobody needs its data any more, so it need not write them to disk.

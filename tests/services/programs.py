@@ -1,23 +1,36 @@
 """Programs that not every machine has.
 
-Belongs here: finding one, and what becomes of a test without it. Not here: running it.
+Belongs here: finding one, what becomes of a test without it, and as whom it runs. Not here: running it.
 """
 
 import os
+import pwd
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+# "nobody" is everywhere.
+_UNPRIVILEGED = ("postgres", "nobody")
 
-def or_skip(find: Callable[[], object], missing: type[Exception]) -> None:
-    """Skip the test where `find` raises `missing`; under CI, which has or fetches all of them, fail."""
+
+def why_missing(find: Callable[[], object], missing: type[Exception]) -> str | None:
+    """What `find` says when it raises `missing`; None when it finds."""
     try:
         find()
     except missing as absent:
-        if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
-            pytest.fail(str(absent))
-        pytest.skip(str(absent))
+        return str(absent)
+    return None
+
+
+def or_skip(reason: str | None) -> None:
+    """Skip the test for a reason; under CI, which has or fetches all programs, fail."""
+    if reason is None:
+        return
+    if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def find(name: str) -> str | None:
@@ -25,3 +38,17 @@ def find(name: str) -> str | None:
     return shutil.which(
         name, path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
     )
+
+
+def unprivileged() -> pwd.struct_passwd | None:
+    """Whom programs run as that refuse to be root; None where we are nobody special."""
+    if os.geteuid() != 0:
+        return None
+    known = {user.pw_name: user for user in pwd.getpwall()}
+    return next(known[name] for name in _UNPRIVILEGED if name in known)
+
+
+def as_unprivileged() -> dict[str, Any]:
+    """The same, for Popen."""
+    user = unprivileged()
+    return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}

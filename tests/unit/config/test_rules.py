@@ -62,6 +62,9 @@ BAD: dict[str, list[object]] = {
     "server.workers": [0, -1, 513],
     "server.unix_sock": ["/" + "x" * 107, "a\0b"],
     "storage.upload_dir": ["", " ", "a\nb", "a\0b"],
+    "storage.disk_threads": [0, -1],
+    "storage.sweep_interval": [0, "0s"],
+    "uploads.reap_interval": [0, "0s"],
     "storage.sync_interval": [0, -1, "0s", float("nan"), float("inf")],
     "storage.preallocate": [-1],
     "storage.key_template": [
