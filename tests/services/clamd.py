@@ -18,7 +18,7 @@ from typing import Self
 import pytest
 
 from tests.harness.ports import free_port
-from tests.services.programs import find, or_skip, why_missing
+from tests.services.programs import find, why_missing
 from tusd_py.scanning.specimens import EICAR
 
 SIGNATURE = "Test.Eicar.UNOFFICIAL"
@@ -148,7 +148,8 @@ def find_program() -> str:
 @contextmanager
 def temporary_clamd(settings: Mapping[str, str] | None = None) -> Iterator[ClamdServer]:
     """A daemon in a temporary folder. Without the program: skips."""
-    or_skip(why_missing(find_program, ClamdMissing))
+    if reason := why_missing(find_program, ClamdMissing):
+        pytest.skip(reason)
     with (
         tempfile.TemporaryDirectory(prefix="tusd-py-clamd-") as folder,
         ClamdServer(Path(folder) / "clamd", settings) as server,

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from tests.harness.ports import free_port
-from tests.services.programs import as_unprivileged, find, or_skip, unprivileged
+from tests.services.programs import as_unprivileged, find, unprivileged
 
 from .postgres import PostgresServer
 
@@ -35,8 +36,9 @@ _WITHIN = 10.0
 @contextmanager
 def pgbouncer(postgres: PostgresServer, folder: Path) -> Iterator[int]:
     """Its port, while it runs. Without the program: skips."""
-    program = find("pgbouncer") or ""
-    or_skip(None if program else "no pgbouncer: apt-get install pgbouncer")
+    program = find("pgbouncer")
+    if program is None:
+        pytest.skip("no pgbouncer: apt-get install pgbouncer")
     folder.mkdir()
     port = free_port()
     config = folder / "pgbouncer.ini"

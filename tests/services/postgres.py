@@ -23,7 +23,7 @@ import pytest
 
 from tests.harness.ports import free_port
 
-from .programs import as_unprivileged, or_skip, unprivileged, why_missing
+from .programs import as_unprivileged, unprivileged, why_missing
 
 _PATIENCE = 60.0
 _PAUSE = 0.02
@@ -250,7 +250,8 @@ def _kill(pid: int) -> None:
 @contextmanager
 def temporary_server(settings: Mapping[str, str] | None = None) -> Iterator[PostgresServer]:
     """A server in a temporary folder, which an unprivileged user may enter too. Without programs: skips."""
-    or_skip(why_missing(find_programs, PostgresMissing))
+    if reason := why_missing(find_programs, PostgresMissing):
+        pytest.skip(reason)
     with passable_folder() as folder, PostgresServer(folder / "server", settings) as server:
         yield server
         # Nobody needs its data any more, so it need not write them to disk.

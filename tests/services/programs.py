@@ -1,6 +1,6 @@
 """Programs that not every machine has.
 
-Belongs here: finding one, what becomes of a test without it, and as whom it runs. Not here: running it.
+Belongs here: finding one, why there is none, and as whom it runs. Not here: running it.
 """
 
 import os
@@ -8,8 +8,6 @@ import pwd
 import shutil
 from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 # "nobody" is everywhere.
 _UNPRIVILEGED = ("postgres", "nobody")
@@ -22,15 +20,6 @@ def why_missing(find: Callable[[], object], missing: type[Exception]) -> str | N
     except missing as absent:
         return str(absent)
     return None
-
-
-def or_skip(reason: str | None) -> None:
-    """Skip the test for a reason; under CI, which has or fetches all programs, fail."""
-    if reason is None:
-        return
-    if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def find(name: str) -> str | None:

@@ -23,7 +23,7 @@ import pytest
 
 from storage_backends.s3 import PROFILES, Options
 from tests.harness.ports import free_ports
-from tests.services.programs import or_skip, why_missing
+from tests.services.programs import why_missing
 
 ACCESS_KEY, SECRET_KEY = "AKIATEST", "secrettest"
 _PATIENCE = 60.0
@@ -205,7 +205,8 @@ async def _make_bucket(endpoint: str, name: str) -> None:
 @contextmanager
 def temporary_store() -> Iterator[SeaweedServer]:
     """A store in a temporary folder. Without the program: skips."""
-    or_skip(why_missing(find_program, SeaweedMissing))
+    if reason := why_missing(find_program, SeaweedMissing):
+        pytest.skip(reason)
     with (
         tempfile.TemporaryDirectory(prefix="tusd-py-seaweedfs-") as folder,
         SeaweedServer(Path(folder)) as server,
