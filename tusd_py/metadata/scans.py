@@ -138,27 +138,16 @@ class ScanRows:
             yield from overtaken(self._author)
             return Settled.GONE
         yield Query(_DROP_GIVEN_UP, {"id": version.upload_id, "consumer": claim.consumer, "never": NEVER})
-        facts: dict[str, str | int | None] = {
-            "file_id": version.file_id,
-            "version": version.n,
-            "verdict": finding.verdict,
-        }
-        yield record(
-            EventKind.SCANNED,
-            version.upload_id,
-            SYSTEM,
-            **facts,
-            finding=finding.name,
-            engine=finding.engine,
-            sha256=finding.sha256,
-        )
+        facts = _facts(version, finding.verdict, finding.name)
+        more = {"engine": finding.engine, "sha256": finding.sha256}
+        yield record(EventKind.SCANNED, version.upload_id, SYSTEM, **facts, **more)
         if outcome is Outcome.SERVE or rows[0]["released_by"] is not None:
             return Settled.RECORDED
         if outcome is Outcome.DELETE:
             yield from self._deleted(version, SYSTEM, finding.verdict, finding.name)
             return Settled.DELETED
         if version.verdict is not finding.verdict:
-            yield record(EventKind.QUARANTINED, version.upload_id, SYSTEM, **facts, finding=finding.name)
+            yield record(EventKind.QUARANTINED, version.upload_id, SYSTEM, **facts)
         return Settled.RECORDED
 
     def _recorded(self, version: Version, finding: Finding) -> Query:
@@ -264,15 +253,8 @@ class ScanRows:
         def script() -> Script[bool]:
             rows = yield Query(_RELEASE, {"id": version.upload_id, "actor": actor})
             if rows:
-                yield record(
-                    EventKind.RELEASED,
-                    version.upload_id,
-                    actor,
-                    file_id=version.file_id,
-                    version=version.n,
-                    verdict=version.verdict,
-                    finding=version.finding,
-                )
+                facts = _facts(version, version.verdict, version.finding)
+                yield record(EventKind.RELEASED, version.upload_id, actor, **facts)
             return bool(rows)
 
         return await self._database.transact(script)
@@ -299,10 +281,10 @@ class ScanRows:
         if ended is None:
             # The row of the upload was forgotten long ago.
             yield from remove_version(version.upload_id, version.file_id)
-        facts: dict[str, str | int | None] = {
-            "file_id": version.file_id,
-            "version": version.n,
-            "verdict": verdict,
-            "finding": finding,
-        }
+        facts = _facts(version, verdict, finding)
         yield record(EventKind.DELETED, version.upload_id, actor, **facts)
+
+
+def _facts(version: Version, verdict: Verdict, finding: str | None) -> dict[str, str | int | None]:
+    """What events about a version say of it."""
+    return {"file_id": version.file_id, "version": version.n, "verdict": verdict, "finding": finding}
