@@ -162,6 +162,44 @@ class Quarantined(ProtocolError):
     status, code = 403, "ERR_QUARANTINED"
 
 
+class TicketRefused(ProtocolError):
+    """this link is not valid, or not any more"""
+
+    # The same for a forged one and one that has expired: nothing is learnt by trying.
+    status, code = 403, "ERR_LINK_REFUSED"
+
+
+class LinkNotFound(ProtocolError):
+    """there is no such link"""
+
+    status, code = 404, "ERR_LINK_NOT_FOUND"
+
+
+class LinkGone(ProtocolError):
+    """this link has expired, was used up or revoked, or its file is gone"""
+
+    status, code = 410, "ERR_LINK_GONE"
+
+
+class TooManyLinks(ProtocolError):
+    """the file has as many links as it may have"""
+
+    status, code = 409, "ERR_TOO_MANY_LINKS"
+
+
+class TooManyListeners(ProtocolError):
+    """too many connections listen already; close one, or try again"""
+
+    status, code = 429, "ERR_TOO_MANY_LISTENERS"
+    retry_after = 10
+
+
+class NotInQuarantine(ProtocolError):
+    """the version is not in quarantine"""
+
+    status, code = 409, "ERR_NOT_IN_QUARANTINE"
+
+
 class UploadLocked(ProtocolError):
     """upload is being written by another request"""
 
@@ -181,6 +219,43 @@ class UploadRejected(ProtocolError):
     """upload rejected by server"""
 
     status, code = 400, "ERR_UPLOAD_REJECTED"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        status: int = 0,
+        body: str = "",
+    ) -> None:
+        """`status` and `body` are what the client hears instead of ours; 0 and "" change nothing."""
+        super().__init__(message, headers=headers)
+        self._body = body
+        if status:
+            # Only of this one: a class says what its errors are otherwise.
+            self.__dict__["status"] = status
+
+    @property
+    def body(self) -> str:
+        return self._body or super().body
+
+
+class TerminationRejected(UploadRejected):
+    """upload termination rejected by server"""
+
+    status, code = 400, "ERR_UPLOAD_TERMINATION_REJECTED"
+
+
+class TypeRefused(UploadRejected):
+    """files of this type are not allowed here"""
+
+    status, code = 415, "ERR_TYPE_NOT_ALLOWED"
+
+
+class FilenameRefused(UploadRejected):
+    """files of this name are not allowed here"""
+
+    status, code = 400, "ERR_FILENAME_NOT_ALLOWED"
 
 
 class UploadStopped(ProtocolError):
@@ -222,6 +297,36 @@ class ChecksumMismatch(ProtocolError):
     status, code = 460, "ERR_CHECKSUM_MISMATCH"
     # tus 1.0.0, Checksum: the status has this name; HTTP libraries have none.
     reason = "Checksum Mismatch"
+
+
+class InvalidBodyType(ProtocolError):
+    """missing or invalid Content-Type header, wanted application/json"""
+
+    status, code = 415, "ERR_INVALID_CONTENT_TYPE"
+
+
+class BodyTooLarge(ProtocolError):
+    """the body is too large"""
+
+    status, code = 413, "ERR_BODY_TOO_LARGE"
+
+
+class InvalidBody(ProtocolError):
+    """the body is not what was wanted"""
+
+    status, code = 400, "ERR_INVALID_BODY"
+
+
+class InvalidQuery(ProtocolError):
+    """a parameter of the query is not what was wanted"""
+
+    status, code = 400, "ERR_INVALID_QUERY"
+
+
+class PathTaken(ProtocolError):
+    """another file of this owner has that path"""
+
+    status, code = 409, "ERR_PATH_TAKEN"
 
 
 class OriginRefused(ProtocolError):
@@ -267,6 +372,12 @@ class ExpectationFailed(ProtocolError):
     status, code = 417, "ERR_EXPECTATION_FAILED"
 
 
+class PreconditionFailed(ProtocolError):
+    """what is there is not what the request is about"""
+
+    status, code = 412, "ERR_PRECONDITION_FAILED"
+
+
 class RangeNotSatisfiable(ProtocolError):
     """the range lies outside the file"""
 
@@ -278,6 +389,43 @@ class StorageExhausted(ProtocolError):
 
     status, code = 507, "ERR_INSUFFICIENT_STORAGE"
     retry_after = 60
+
+
+class QuotaExceeded(ProtocolError):
+    """quota exceeded"""
+
+    # 413, not 507: tus-js-client retries every 5xx, and the same request would be refused again.
+    status, code = 413, "ERR_QUOTA_EXCEEDED"
+
+
+class QuotaUsedUp(ProtocolError):
+    """quota exceeded; what came is kept, and the upload can go on when there is room"""
+
+    # RFC 4331, 6: how WebDAV says it.
+    status, code = 507, "ERR_QUOTA_EXCEEDED"
+    retry_after = 60
+
+
+class TooManyOpen(ProtocolError):
+    """too many unfinished uploads"""
+
+    status, code = 429, "ERR_TOO_MANY_UPLOADS"
+    retry_after = 60
+
+
+class TooManyRequests(ProtocolError):
+    """too many requests"""
+
+    status, code = 429, "ERR_TOO_MANY_REQUESTS"
+    retry_after = 1
+
+
+class SlowDown(TooManyRequests):
+    """too many requests; come back in a moment"""
+
+    # For clients that repeat what gets a 5xx, and nothing else.
+    status, code = 503, "ERR_TOO_MANY_REQUESTS"
+    retry_after = 1
 
 
 class ServerShutdown(ProtocolError):

@@ -1,6 +1,6 @@
 """Upload-Metadata: `key[ base64]`, comma separated (tus 1.0.0, Upload-Metadata).
 
-Belongs here: the header's grammar and the two values that the server itself looks at.
+Belongs here: the header's grammar and the values that the server itself looks at.
 Not here: keeping the header (it is echoed as it came, never written anew).
 """
 
@@ -14,6 +14,7 @@ from .errors import InvalidMetadata
 from .filenames import safe_filename
 from .integers import shown
 from .media_types import essence_of
+from .paths import NoPath, last_part, parse_path
 
 # Printable ASCII without space and comma; the length is ours, so that keys fit wherever they are listed.
 _KEY = re.compile(r"[!-+\--~]{1,64}", re.ASCII)
@@ -23,6 +24,7 @@ _LONGEST_TYPE = 511
 
 # What uppy, tus-js-client and tuspy users call them.
 _FILENAME_KEYS = ("filename", "name")
+_FILE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _FILETYPE_KEYS = ("filetype", "type", "mime_type")
 
 
@@ -37,9 +39,29 @@ class Metadata:
 
     @property
     def filename(self) -> str | None:
-        """Safe to show; see `safe_filename`."""
+        """Safe to show; see `safe_filename`. Without a name, the last part of the path."""
         named = self._first(_FILENAME_KEYS)
-        return None if named is None else safe_filename(named.decode("utf-8", "replace"))
+        if named is None:
+            path = self.path
+            return None if path is None else safe_filename(last_part(path))
+        return safe_filename(named.decode("utf-8", "replace"))
+
+    @property
+    def path(self) -> str | None:
+        """Where the file belongs; see `parse_path`. Never raises for what `parse_metadata` gave."""
+        named = self.values.get("path")
+        return _path(named) if named else None
+
+    @property
+    def names_a_file(self) -> bool:
+        """It says which file this is to be a version of, or where it belongs."""
+        return bool(self.values.get("path") or self.values.get("file_id"))
+
+    @property
+    def file_id(self) -> str | None:
+        """The file that this is to be the next version of, if it looks like the id of one."""
+        named = self.values.get("file_id", b"").decode("utf-8", "replace")
+        return named if _FILE_ID.fullmatch(named) else None
 
     @property
     def filetype(self) -> str | None:
@@ -86,7 +108,19 @@ def parse_metadata(raw: str | None, *, limit: int) -> Metadata:
         if key in values:
             raise InvalidMetadata(f"Upload-Metadata has the key {shown(key)} twice, wanted every key once")
         values[key] = _decoded(key, encoded)
+    if values.get("path"):
+        # Refused at once: at the end of the upload it would be too late.
+        _path(values["path"])
     return Metadata(raw=raw, values=MappingProxyType(values))
+
+
+def _path(named: bytes) -> str:
+    try:
+        return parse_path(named.decode())
+    except UnicodeDecodeError:
+        raise InvalidMetadata("Upload-Metadata has a path that is not UTF-8") from None
+    except NoPath as problem:
+        raise InvalidMetadata(f"Upload-Metadata has {problem}") from None
 
 
 def _decoded(key: str, encoded: str) -> bytes:

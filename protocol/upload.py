@@ -219,6 +219,12 @@ class Upload:
     file_id: str
     created_at: int
     updated_at: int
+    charged: int | None = None
+    """Bytes of its owner's quota that it holds; None where there was no quota when it was made."""
+    sniffed_type: str | None = None
+    """What its first bytes look like, where that was looked at and is known."""
+    head: str | None = None
+    """Its first bytes in hexadecimal digits, while there are too few of them to know."""
 
     @property
     def is_complete(self) -> bool:

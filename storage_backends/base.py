@@ -9,6 +9,7 @@ Belongs here: the seam and its values. Not here: HTTP, rows, leases, clocks.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeVar, runtime_checkable
@@ -276,14 +277,60 @@ WriteNow = Callable[[Block], None]
 
 
 @runtime_checkable
+class LendsMemory(Protocol):
+    """A `WriteNow` that saves a copy to whoever reads the bytes from somewhere."""
+
+    def __call__(self, block: Block, /) -> None:
+        """See `WriteNow`."""
+        ...
+
+    def lend(self, most: int) -> Sequence[memoryview]:
+        """Where up to `most` next bytes may be put; nothing where they are to be written."""
+        ...
+
+    def landed(self, count: int) -> None:
+        """They were put there, the first `count` of what was lent. Raises as writing does."""
+        ...
+
+
+@runtime_checkable
 class LendsThread(Protocol):
     """A writer that lets others work in its disk thread, and write there what they have at hand."""
 
-    async def run(self, operation: Callable[[WriteNow], T]) -> T:
-        """Run `operation(write)` as this writer's one disk operation; its result, or what it raised.
+    async def run(self, operation: Callable[[WriteNow, int], T], most: int) -> T:
+        """Run `operation(write, room)` as this writer's one disk operation; its result, or what it raised.
 
-        `write` raises as `Writer.write` does. Cancelling does not stop the operation; `close` waits for it.
+        It may write up to `room` bytes, at least one and at most `most`. `write` raises as `Writer.write`
+        does. Cancelling does not stop the operation; `close` waits for it.
         """
+        ...
+
+
+class Sending(Protocol):
+    """Bytes of one opened file, on their way from the kernel's cache to a socket. For one task at a time."""
+
+    async def send(self, target: int) -> int:
+        """Hand what comes next to the non-blocking socket with the descriptor `target`; how many bytes.
+
+        0 when the socket takes none now. Raises StorageError when the file is shorter than it was, and
+        ConnectionError when nobody is at the other end.
+        """
+        ...
+
+    @property
+    def left(self) -> int:
+        """Bytes still to be sent."""
+        ...
+
+
+@runtime_checkable
+class SendsFiles(Protocol):
+    """A backend whose bytes are files, which the kernel can send by itself."""
+
+    def sending(
+        self, ref: str, start: int, stop: int, *, identity: str | None = None
+    ) -> AbstractAsyncContextManager[Sending]:
+        """Bytes [start, stop), opened and compared on entering. Raises like `StorageBackend.read`."""
         ...
 
 
@@ -301,12 +348,21 @@ class StorageBackend(Protocol):
         """Let go of everything. Writers must be closed before."""
         ...
 
-    async def writer(self, upload_id: str, segment: Segment, length: int | None, ledger: Ledger) -> Writer:
+    async def writer(
+        self,
+        upload_id: str,
+        segment: Segment,
+        length: int | None,
+        ledger: Ledger,
+        *,
+        coming: int | None = None,
+    ) -> Writer:
         """Open `segment.ref` to go on at `segment.offset + segment.length`, making it if it is not there.
 
-        Rubbish after that point is overwritten. `length` is the upload's, for preallocation; None while
-        it is deferred. Raises StorageMissing if the segment has committed bytes but its file lacks them,
-        StorageFull, and StorageError for a sealed file.
+        Rubbish after that point is overwritten. `length` is the upload's; None while it is deferred. `coming`
+        is how many bytes this writer will be given, for preallocation; None where nobody knows. Raises
+        StorageMissing if the segment has committed bytes but its file lacks them, StorageFull, and
+        StorageError for a sealed file.
         """
         ...
 
@@ -386,6 +442,16 @@ class StorageBackend(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Something about a store that an operator should know."""
+
+    what: str
+    fix: str
+    is_advice: bool = False
+    """Nothing is lost by it."""
+
+
 @runtime_checkable
 class ObjectStore(Protocol):
     """What a backend offers besides `StorageBackend` when its bytes are parts and objects, not files.
@@ -403,6 +469,11 @@ class ObjectStore(Protocol):
 
     async def answers(self) -> None:
         """Raises StorageError when it does not; for health checks."""
+        ...
+
+    async def doubts(self, longest: float | None) -> Sequence[Doubt]:
+        """What the store would do to our bytes by itself. `longest` is how many seconds an upload may take;
+        None is without a limit. Raises StorageError, also where we may not know."""
         ...
 
     async def missing(self, segments: Sequence[Segment], ledger: Ledger) -> str | None:

@@ -137,6 +137,8 @@ class MemoryBackend:
         segment: Segment,
         length: int | None,  # noqa: ARG002 - the seam's; nothing to preallocate
         ledger: Ledger,  # noqa: ARG002 - the seam's; a name is all there is to know
+        *,
+        coming: int | None = None,  # noqa: ARG002 - the seam's; nothing to preallocate
     ) -> MemoryWriter:
         file = self._found(segment.ref) if segment.length else self._found_or_made(segment.ref)
         if file.sealed:

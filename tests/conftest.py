@@ -1,17 +1,21 @@
 """What every test may use: a seed that is printed, a real server; and no skipped test under CI."""
 
 import asyncio
+import logging
 import os
 import random
-from collections.abc import AsyncIterator, Iterator
+import signal
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.harness.server import Server
 from tests.services.clamd import clamd_server, own_clamd
 from tests.services.postgres import postgres_dsn, postgres_server
 from tests.services.seaweedfs import bucket, seaweed, shared_bucket
+from tusd_py.log import OURS
 
 __all__ = [
     "bucket",
@@ -26,6 +30,12 @@ __all__ = [
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
+def pytest_configure() -> None:
+    # Behind an `&` Ctrl-C is ignored, and would be by every program that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _seed()  # before pytest-xdist starts its processes, which are to have the same one
+
+
 def pytest_report_header() -> str:
     return f"seed: {_seed()} (replay with TEST_SEED={_seed()})"
 
@@ -38,6 +48,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What hostile text left in a captured log must get from the process that ran the test to the other."""
+    report = yield
+    report.sections = [
+        (name, content.encode("utf-8", "backslashreplace").decode()) for name, content in report.sections
+    ]
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = len(terminalreporter.stats.get("skipped", []))
     if CI and skipped:
@@ -48,6 +68,25 @@ def _seed() -> int:
     """One for the session, so that a failing run can be replayed."""
     chosen = os.environ.setdefault("TEST_SEED", str(random.SystemRandom().randrange(1 << 31)))
     return int(chosen)
+
+
+@pytest.fixture(autouse=True)
+def _a_log_of_its_own() -> Iterator[None]:
+    """A program that runs in this process takes the log over: the next test would hear nothing of ours."""
+    yield
+    root = logging.getLogger()
+    taken_over = [
+        one for one in root.handlers if isinstance(one.formatter, structlog.stdlib.ProcessorFormatter)
+    ]
+    if not taken_over:
+        return
+    for handler in taken_over:
+        root.removeHandler(handler)
+    root.setLevel(logging.WARNING)
+    for name in OURS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import re
 MASK = "***"
 
 SECRET_NAME = re.compile(
-    r"(^|[-_.])(authorization|cookies?|password|passwd|passphrase|secret|token|signature|sig|jwt|credentials?"
+    r"(^|[-_.])(authorization|cookies?|password|passwd|passphrase|secret|token|ticket|signature|sig|jwt"
+    r"|credentials?"
     r"|dsn|(api|access|secret|private|signing)[-_]?key)([-_.]|$)",
     re.IGNORECASE | re.ASCII,
 )
@@ -24,15 +25,17 @@ _IN_TEXT = (
     # A link's signature, ours or a presigned one of S3, GCS or Azure.
     (
         re.compile(
-            r"([?&;](?:sig|signature|token|access_token|id_token|refresh_token|jwt|key|api_?key|secret|password|code"
-            r"|x-(?:amz|goog)-(?:signature|credential|security-token)|awsaccesskeyid)=)[^&;\s#\"'<>]*",
+            r"([?&;](?:sig|signature|token|ticket|access_token|id_token|refresh_token|jwt|key|api_?key|secret|password"
+            r"|code|x-(?:amz|goog)-(?:signature|credential|security-token)|awsaccesskeyid)=)[^&;\s#\"'<>]*",
             re.IGNORECASE,
         ),
         rf"\1{MASK}",
     ),
+    # What a share link, or a signed URL, of ours ends with.
+    (re.compile(r"(/s/)[\w.-]{43,4096}+", re.ASCII), rf"\1{MASK}"),
     # Whole header lines, as libraries print requests.
     (
-        re.compile(r"((?:authorization|cookie)[\"']?\s*[:=,]\s*)[^\r\n]+", re.IGNORECASE),
+        re.compile(r"((?:authorization|cookie|x-api-key)[\"']?\s*[:=,]\s*)[^\r\n]+", re.IGNORECASE),
         rf"\1{MASK}",
     ),
     (re.compile(r"\b(bearer|basic)(\s+)[a-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1\2{MASK}"),
@@ -40,6 +43,8 @@ _IN_TEXT = (
         re.compile(r"(?<![\w-])eyJ[\w-]{6,}+\.[\w-]++\.[\w-]*+"),
         MASK,
     ),  # a JWT: its header always begins with {"
+    # An API key of ours, whose id may be seen, and passes that we signed (access/).
+    (re.compile(r"(?<![A-Za-z0-9])(tpk_[0-9a-f]{16}_|tup_|ttk_)[\w.-]++"), rf"\1{MASK}"),
     # key=value of libpq and of configuration dumps.
     (
         re.compile(
@@ -51,13 +56,20 @@ _IN_TEXT = (
     ),
 )
 
-_MAY_HOLD_ONE = re.compile(r"[=:,\s]|eyJ")
+_MAY_HOLD_ONE = re.compile(r"[=:,\s]|eyJ|/s/|t(?:pk|up|tk)_")
 """What every pattern above needs; most values of a log line are ids, names and paths without it."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9/._-]*", re.ASCII)
 
 _DRAWING = re.compile(
     # C0, DEL, C1; line and paragraph separators; zero-width and direction marks; lone surrogates.
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
+
+
+def is_plain(text: str) -> bool:
+    """Most texts: nothing in it could be a secret or draw, which is seen faster than looked for."""
+    return _PLAIN.fullmatch(text) is not None and "eyJ" not in text
 
 
 def mask_text(text: str) -> str:

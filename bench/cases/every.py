@@ -9,6 +9,7 @@ from .full import FULL
 from .large import LARGE, LARGE_ON_DISK, MANY_PATCHES, PATCHES, TWIN
 from .many import IDLE, SLOW
 from .power import POWER
+from .s3 import S3_SINK, S3_SLOW
 from .small import SMALL_POWER, SMALL_UPLOADS
 
 CASES: tuple[Case, ...] = (
@@ -25,4 +26,6 @@ CASES: tuple[Case, ...] = (
     IDLE,
     SLOW,
     FULL,
+    S3_SINK,
+    S3_SLOW,
 )

@@ -42,7 +42,7 @@ _COPIED: Mapping[str, Mapping[str, str]] = {
         "ref": "names.key",
         "created_at": _OLDER,
     },
-    "files": {"file_id": "names.file", "created_at": _OLDER},
+    "files": {"file_id": "names.file", "created_at": _OLDER, "seq": "1000 + names.n"},
     "versions": {
         "file_id": "names.file",
         "upload_id": "names.upload",
@@ -70,6 +70,7 @@ def fill(database: Path, rows: int) -> None:
         connection.execute("BEGIN")
         for table, replaced in _COPIED.items():
             connection.execute(_copy(connection, table, replaced))
+        connection.execute("INSERT INTO search (rowid, words) SELECT seq, words FROM files WHERE seq > 1000")
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -25,18 +25,20 @@ SMALL = 4096
 
 
 @contextmanager
-def fresh(subject: Subject, medium: Path) -> Iterator[Running]:
+def fresh(subject: Subject, medium: Path, kept_by: ExitStack | None = None) -> Iterator[Running]:
     """A server on an empty folder that has served a little."""
-    with scratch_folder(medium) as scratch, running(subject, scratch) as server:
+    with scratch_folder(medium, kept_by) as scratch, running(subject, scratch) as server:
         for with_upload in (False, True):
             warm(server, _WARM_UPLOADS, with_upload=with_upload)
         yield server
 
 
 @contextmanager
-def hot(subject: Subject, medium: Path, *, with_upload: bool) -> Iterator[Running]:
+def hot(
+    subject: Subject, medium: Path, *, with_upload: bool, kept_by: ExitStack | None = None
+) -> Iterator[Running]:
     """A server on an empty folder that has served many small uploads."""
-    with fresh(subject, medium) as server:
+    with fresh(subject, medium, kept_by) as server:
         warm(server, HOT_UPLOADS, with_upload=with_upload)
         yield server
 

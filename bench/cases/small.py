@@ -4,6 +4,7 @@ Belongs here: the cases with small uploads and nothing beside them. Not here: la
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,10 +75,15 @@ def _in_one(subject: Subject, medium: Path, options: Options) -> Contender:
 
 def _row(subject: Subject, medium: Path, options: Options, *, with_upload: bool) -> Contender:
     def measure_it() -> Reading:
-        with hot(subject, medium, with_upload=with_upload) as server:
+        with hot(subject, medium, with_upload=with_upload, kept_by=_keeper(medium, options)) as server:
             return small_reading(server, small_load(server, options, with_upload=with_upload))
 
     return Contender(name=subject.name, measure=measure_it, missing=subject.missing)
+
+
+def _keeper(medium: Path, options: Options) -> ExitStack | None:
+    """What is removed from a disk slows whoever makes files next (`scratch_folder`)."""
+    return options.lasting if medium == options.disk else None
 
 
 def _on_postgres(name: str, ours: Ours, medium: Path, options: Options, *, with_upload: bool) -> Contender:
@@ -85,7 +91,7 @@ def _on_postgres(name: str, ours: Ours, medium: Path, options: Options, *, with_
 
     def measure_it() -> Reading:
         subject = replace(ours, database_url=options.postgres.fresh()).subject(name)
-        with hot(subject, medium, with_upload=with_upload) as server:
+        with hot(subject, medium, with_upload=with_upload, kept_by=_keeper(medium, options)) as server:
             before = measure.cpu(options.postgres.pid)
             reading = small_reading(server, small_load(server, options, with_upload=with_upload))
             used = measure.cpu(options.postgres.pid).since(before)
@@ -125,7 +131,7 @@ def _small_power(options: Options) -> Sequence[Contender]:
 
 
 def _bare(options: Options) -> Reading:
-    with scratch_folder(options.disk) as folder:
+    with scratch_folder(options.disk, _keeper(options.disk, options)) as folder:
         written = small_files(folder, length=SMALL, threads=options.clients, seconds=options.seconds)
     return {
         UPLOADS.key: written.files / written.seconds,

@@ -3,6 +3,8 @@
 Belongs here: trickling, and asking afterwards what was kept. Not here: what they cost the server.
 """
 
+import select
+import sys
 import time
 from dataclasses import dataclass, field
 
@@ -49,7 +51,9 @@ class SlowSession:
         for client in self._clients:
             client.connection.socket.sendall(patch(self._load.target, client.path, 0, self._length))
         for turn in range(int(self._load.seconds * _TURNS)):
-            time.sleep(max(0.0, began + turn / _TURNS - time.perf_counter()))
+            # Until there is something to read on standard input, where that comes before its time.
+            if select.select([sys.stdin], [], [], max(0.0, began + turn / _TURNS - time.perf_counter()))[0]:
+                break
             for client in self._clients[turn % _TURNS :: _TURNS]:
                 client.send(self._load.rate)
         seconds = time.perf_counter() - began

@@ -4,7 +4,8 @@ Belongs here: its command. Not here: the cases.
 """
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .subject import Subject
@@ -22,6 +23,8 @@ class Ours:
     database_url: str = ""
     """Empty is SQLite in the folder of uploads."""
     logs_requests: bool = True
+    store: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the object store that bytes go to; none is the folder."""
 
     def subject(self, name: str, *, missing: str = "") -> Subject:
         """The program with these settings."""
@@ -29,7 +32,8 @@ class Ours:
             name=name,
             command=self._command,
             missing=missing,
-            aftermath=_SYNC_INTERVAL if self.durability == "process" else 0.0,
+            stores=not self.store,
+            aftermath=_SYNC_INTERVAL if self.durability == "process" and not self.store else 0.0,
             # Other users may see a command line, and a URL may hold a password.
             environ={"TUSD_PY_DATABASE__URL": self.database_url} if self.database_url else {},
         )
@@ -47,6 +51,7 @@ class Ours:
             "metrics.port": "0",
             # Ten thousand idle connections, and one that asks how it goes.
             "limits.connections": "20000",
+            **self.store,
         }
         return [
             *(sys.executable, "-m", "tusd_py", "serve"),

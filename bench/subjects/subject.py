@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,14 +86,21 @@ def running(subject: Subject, scratch: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def scratch_folder(medium: Path) -> Iterator[Path]:
-    """An empty folder on a medium, removed afterwards."""
+def scratch_folder(medium: Path, kept_by: ExitStack | None = None) -> Iterator[Path]:
+    """An empty folder on a medium, removed afterwards, or when `kept_by` is closed.
+
+    ext4 gives no inode out again for minutes after its file was removed, and looks at each such one before it
+    finds another: behind thousands, making a file costs 1.5 ms of CPU instead of 0.03.
+    """
     folder = medium / f"tusd-py-bench-{os.getpid()}-{time.monotonic_ns()}"
     folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder)
+        if kept_by is None:
+            shutil.rmtree(folder)
+        else:
+            kept_by.callback(shutil.rmtree, folder)
 
 
 def _await_ready(process: subprocess.Popen[bytes], target: Target, log: Path) -> None:

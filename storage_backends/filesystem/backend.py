@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from storage_backends.base import (
     Ledger,
     Listed,
     Segment,
+    Sending,
     StorageBroken,
     StorageError,
     StorageMissing,
@@ -28,6 +29,7 @@ from storage_backends.base import (
     Synced,
     total_length,
 )
+from storage_backends.lane import Lane, claimed, to_the_end
 from storage_backends.refs import components
 
 from . import walk
@@ -35,11 +37,12 @@ from .assembly import Piece, copy, pieces
 from .dirty import DirtyLedger
 from .folder import Folders, Made
 from .gathered import Gathered
-from .lane import Lane, claimed, to_the_end
-from .oserrors import told_as_storage_error, told_as_write_error
+from .oserrors import told_as_storage_error, told_as_write_error, write_error
 from .preallocation import Preallocation
+from .putting import Put, Putting
 from .room import Room, look_at
 from .root import make_root, probe, told_to_the_operator
+from .sending import FileSending
 from .whole import WholeFiles, close_made, is_sealed
 from .writer import FilesystemWriter, Opened
 
@@ -55,6 +58,10 @@ _BATCH = 512
 
 _SYNCS = 64
 """Files synced by one disk operation."""
+
+_SYNCING = 4
+"""Threads of one process that sync small files: what comes meanwhile goes together. Fewer would wait for one
+flush of the disk after the other, and each more is a thread to be woken."""
 
 
 class FilesystemBackend:
@@ -83,7 +90,9 @@ class FilesystemBackend:
         self._folders = Folders(root, dir_perms=dir_perms, durability=durability)
         self._whole = WholeFiles(self._folders, file_perms=file_perms, durability=durability)
         self._ledger = DirtyLedger()
-        self._gathered = Gathered(executor)
+        at_once = _SYNCING if durability is Durability.POWER else None
+        putting = Putting(self._whole, durability)
+        self._puts: Gathered[Put, Stored] = Gathered(executor, putting.put, at_once=at_once)
         self._room: Room | None = None
 
     async def open(self) -> None:
@@ -113,10 +122,10 @@ class FilesystemBackend:
         segment: Segment,
         length: int | None,
         ledger: Ledger,  # noqa: ARG002 - the seam's; a file remembers by itself
+        *,
+        coming: int | None = None,
     ) -> FilesystemWriter:
-        preallocation = Preallocation(
-            window=self._preallocate, end=None if length is None else length - segment.offset
-        )
+        preallocation = Preallocation(window=self._preallocate, end=_end_of_file(segment, length, coming))
         opened = await claimed(self._executor, partial(self._open_segment, segment), _close_opened)
         return FilesystemWriter(
             upload_id,
@@ -147,14 +156,9 @@ class FilesystemBackend:
         return Opened(file=made.file, unsynced_folder=made.folder)
 
     async def put(self, about: About, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:
-        put = partial(self._put, about.upload_id, ref, content, sealed=sealed)
-        # A sync takes long, and several at once share the disk's work; the page cache is quick.
-        return await (self._run(put) if self._durability is Durability.POWER else self._gathered.run(put))
-
-    def _put(self, upload_id: str, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:
-        stored = self._whole.put(ref, content, sealed=sealed)
+        stored = await self._puts.run(Put(ref=ref, content=content, sealed=sealed))
         if self._durability is Durability.PROCESS:
-            self._ledger.note(upload_id, ref, start=0, offset=stored.length)
+            self._ledger.note(about.upload_id, ref, start=0, offset=stored.length)
         return stored
 
     # Finishing
@@ -217,6 +221,18 @@ class FilesystemBackend:
                 block = await lane.run(partial(_read_block, ref, file, start, stop))
                 start += len(block)
                 yield block
+        finally:
+            await to_the_end(lane.run(partial(os.close, file)))
+
+    @asynccontextmanager
+    async def sending(
+        self, ref: str, start: int, stop: int, *, identity: str | None = None
+    ) -> AsyncGenerator[Sending, None]:
+        opening = partial(self._whole.open, ref, at_least=stop, identity=identity)
+        file = await claimed(self._executor, opening, os.close)
+        lane = Lane(self._executor)
+        try:
+            yield FileSending(ref, file, start, stop, lane)
         finally:
             await to_the_end(lane.run(partial(os.close, file)))
 
@@ -314,19 +330,27 @@ class FilesystemBackend:
     def _sync_one(self, ref: str, folders: set[tuple[str, ...]]) -> bool:
         """False when it is gone, deleted or assembled into another."""
         try:
-            file = self._whole.open(ref)
+            file = self._whole.open_to_sync(ref)
         except StorageMissing:
             return False
         try:
-            with told_as_write_error(ref):
-                os.fdatasync(file)
-                self._whole.sync_names(ref, folders)
-        except StorageError:
+            os.fdatasync(file)
+            self._whole.sync_names(ref, folders)
+        except OSError as exc:
             self._ledger.give_up(ref)
-            raise
+            raise write_error(exc, ref) from exc
         finally:
             os.close(file)
         return True
+
+
+def _end_of_file(segment: Segment, length: int | None, coming: int | None) -> int | None:
+    """Where the file will end that this writer leaves, as far as anybody knows."""
+    ends = [
+        *([] if length is None else [length - segment.offset]),
+        *([] if coming is None else [segment.length + coming]),
+    ]
+    return min(ends, default=None)
 
 
 def _check_to_write(segment: Segment, file: int) -> None:
@@ -340,7 +364,7 @@ def _check_to_write(segment: Segment, file: int) -> None:
 def _close_opened(opened: Opened) -> None:
     os.close(opened.file)
     if opened.unsynced_folder is not None:
-        os.close(opened.unsynced_folder)
+        opened.unsynced_folder.let_go()
 
 
 def _read_block(ref: str, file: int, start: int, stop: int) -> bytes:

@@ -21,7 +21,11 @@ class Preallocation:
     __slots__ = ("_end", "_next", "_until", "_window")
 
     def __init__(self, *, window: int, end: int | None) -> None:
-        """Reserve up to `window` bytes at a time, never past `end`; an unknown end (None) reserves none."""
+        """Reserve up to `window` bytes at a time, never past `end`; an unknown end (None) reserves none.
+
+        What is reserved and not written is given back when the file is closed, which costs the kernel as much
+        as writing it: `end` should be that of what this writer brings, where it is known.
+        """
         self._window = window
         # Twice as much each time: a writer that brings little, as thousands of slow ones do, reserves little.
         self._next = SMALLEST

@@ -1,7 +1,8 @@
-"""Files as a whole: put, seal, look at.
+"""Files as a whole: make, seal, look at.
 
 A sealed file is durable, cut to its length and has no write bits; nothing opens it for writing again.
-Belongs here: the order that makes this so. Not here: receiving (writer.py), copying (assembly.py).
+Belongs here: the order that makes this so. Not here: receiving (writer.py), copying (assembly.py),
+putting (putting.py).
 All of it blocks.
 """
 
@@ -35,23 +36,9 @@ class WholeFiles:
         self.file_perms = file_perms | 0o200
         self._survives_power = durability is Durability.POWER
 
-    def put(self, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:
-        """Raises StorageError, also when the name is taken. Leaves nothing behind then."""
-        perms = self.file_perms & ~_WRITE_BITS if sealed else self.file_perms
-        made = self.make(ref, perms)
-        try:
-            with told_as_write_error(ref):
-                _write_all(made.file, content)
-                if self._survives_power:
-                    # Not fdatasync: the identity contains the change time, and must outlive a power cut too.
-                    os.fsync(made.file)
-                    os.fsync(made.folder)
-                return stored(ref, made.file)
-        except BaseException:
-            self.remove_made(ref, made)
-            raise
-        finally:
-            close_made(made)
+    def perms(self, *, sealed: bool) -> int:
+        """Of a new file."""
+        return self.file_perms & ~_WRITE_BITS if sealed else self.file_perms
 
     def make(self, ref: str, perms: int | None = None) -> Made:
         """A new file. Raises StorageError, also when the name is taken."""
@@ -64,7 +51,12 @@ class WholeFiles:
     def remove_made(self, ref: str, made: Made) -> None:
         """Undo `make`, as well as can be."""
         with suppress(OSError):
-            os.unlink(components(ref)[-1], dir_fd=made.folder)
+            os.unlink(components(ref)[-1], dir_fd=made.folder.descriptor)
+
+    def open_to_sync(self, ref: str) -> int:
+        """One of many. Raises StorageMissing."""
+        with told_as_storage_error(ref):
+            return self._folders.open_file(components(ref), os.O_RDONLY, others_follow=True)
 
     def open(self, ref: str, *, at_least: int = 0, identity: str | None = None) -> int:
         """For reading. Raises StorageMissing, also when it is shorter than `at_least` bytes.
@@ -188,7 +180,7 @@ def is_sealed(file: int) -> bool:
 
 def close_made(made: Made) -> None:
     os.close(made.file)
-    os.close(made.folder)
+    made.folder.let_go()
 
 
 def _exactly(length: int, found: Stored) -> Stored:
@@ -197,7 +189,8 @@ def _exactly(length: int, found: Stored) -> Stored:
     return found
 
 
-def _write_all(file: int, content: Sequence[Block]) -> None:
+def write_all(file: int, content: Sequence[Block]) -> None:
+    """All blocks from the file's beginning on. Raises OSError."""
     blocks = [memoryview(block).cast("B") for block in content]
     position = 0
     while blocks := [block for block in blocks if block]:

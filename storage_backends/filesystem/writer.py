@@ -17,9 +17,10 @@ from storage_backends.base import (
     StorageError,
     WriteNow,
 )
+from storage_backends.lane import Lane, T, to_the_end
 
 from .dirty import DirtyLedger
-from .lane import Lane, T, to_the_end
+from .folder import OpenFolder
 from .oserrors import told_as_write_error
 from .preallocation import Preallocation
 
@@ -29,7 +30,7 @@ class Opened:
     """A segment's file, ready to be written to."""
 
     file: int
-    unsynced_folder: int | None
+    unsynced_folder: OpenFolder | None
     """The folder that holds the file's name, until that name is known to be durable."""
 
 
@@ -69,8 +70,8 @@ class FilesystemWriter:
     async def write(self, block: Block) -> None:
         await self._lane.run(lambda: self._write(block))
 
-    async def run(self, operation: Callable[[WriteNow], T]) -> T:
-        return await self._lane.run(lambda: operation(self._write))
+    async def run(self, operation: Callable[[WriteNow, int], T], most: int) -> T:
+        return await self._lane.run(lambda: operation(self._write, most))
 
     async def checkpoint(self) -> Checkpoint:
         await self._lane.idle()
@@ -122,7 +123,7 @@ class FilesystemWriter:
                 if self._position != self._covered:
                     os.fdatasync(file)
                 if self._unsynced_folder is not None:
-                    os.fsync(self._unsynced_folder)
+                    os.fsync(self._unsynced_folder.descriptor)
         except StorageError:
             # Full means here that delayed allocation failed: pages are lost, and no second sync will say so.
             self._broken = True
@@ -158,4 +159,4 @@ class FilesystemWriter:
     def _let_go_of_folder(self) -> None:
         folder, self._unsynced_folder = self._unsynced_folder, None
         if folder is not None:
-            os.close(folder)
+            folder.let_go()

@@ -5,7 +5,8 @@ moves the line over it. What is too small for a part is an object of its own, a 
 """
 
 from .backend import S3Backend
+from .examination import Examination, code_of, is_denied
 from .options import Options
 from .profiles import PROFILES, Digest, Profile
 
-__all__ = ["PROFILES", "Digest", "Options", "Profile", "S3Backend"]
+__all__ = ["PROFILES", "Digest", "Examination", "Options", "Profile", "S3Backend", "code_of", "is_denied"]

@@ -4,6 +4,7 @@ Belongs here: the seam's methods, each in a few words. Not here: how they do it 
 """
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,6 +18,7 @@ from protocol.served_types import served_type
 from storage_backends.base import (
     About,
     Block,
+    Doubt,
     Ledger,
     Listed,
     Segment,
@@ -34,7 +36,9 @@ from storage_backends.refs import components
 from .assembly import assemble
 from .budget import Budget
 from .control import Begun, Control
+from .examination import Examination
 from .finish import finish
+from .lifecycle import doubts, parse_rules
 from .memory import parse_memory
 from .missing import missing
 from .options import Options
@@ -46,6 +50,8 @@ from .store import Store
 from .wire import Wire
 from .writer import S3Writer
 
+_RECEIVERS = (os.cpu_count() or 1) + 2
+"""Threads of the event loop's that receive bodies; it has a few more."""
 _IDENTITY = "tusd-identity"
 """Under our prefix, and no ref: it says whose the prefix is."""
 
@@ -63,9 +69,17 @@ class S3Backend:
         self._opened: Store | None = None
 
     async def open(self) -> None:
+        await self.connect()
+        try:
+            await self._store.control.check()
+        except StorageError as failed:
+            await self.close()
+            raise StorageError(f"bucket {self._options.bucket!r} cannot be used: {failed}") from failed
+
+    async def connect(self) -> None:
+        """As `open`, without asking whether the bucket can be used. Raises StorageError."""
         try:
             self._opened = await self._open()
-            await self._store.control.check()
         except StorageError as failed:
             await self.close()
             raise StorageError(f"bucket {self._options.bucket!r} cannot be used: {failed}") from failed
@@ -101,6 +115,8 @@ class S3Backend:
             options.profile.digest,
             timeout=options.timeout,
             connections=2 * options.concurrent_parts + 8,
+            # Beside parts there are tails.
+            threads=options.concurrent_parts + 4,
         )
         self._stack.push_async_callback(wire.close)
         return Store(
@@ -111,6 +127,7 @@ class S3Backend:
             budget=Budget(options.buffer),
             sizes=Sizes(preferred=options.part_size, least=options.least_part, profile=options.profile),
             sending=asyncio.Semaphore(options.concurrent_parts),
+            receiving=asyncio.Semaphore(_RECEIVERS),
         )
 
     @property
@@ -137,6 +154,16 @@ class S3Backend:
             return owner.decode(errors="replace")
         return identity
 
+    async def doubts(self, longest: float | None) -> Sequence[Doubt]:
+        control = self._store.control
+        rules = parse_rules(await control.lifecycle())
+        versions = await control.keeps_versions()
+        return list(doubts(rules, self._options.prefix, longest=longest, is_versioned=versions))
+
+    def examination(self) -> Examination:
+        """To be closed by the caller."""
+        return Examination(self._store)
+
     async def answers(self) -> None:
         await self._store.control.check()
 
@@ -148,6 +175,8 @@ class S3Backend:
         segment: Segment,
         length: int | None,
         ledger: Ledger,
+        *,
+        coming: int | None = None,  # noqa: ARG002 - the seam's; nothing to preallocate
     ) -> S3Writer:
         components(segment.ref)
         kept = await ledger.recall()

@@ -7,8 +7,9 @@ import asyncio
 import base64
 import hashlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from aiohttp import Payload
 from aiohttp.abc import AbstractStreamWriter
@@ -39,7 +40,9 @@ class Blocks(Payload):
     async def write(self, writer: AbstractStreamWriter) -> None:
         for block in self._blocks:
             for start in range(0, len(block), PIECE):
-                await writer.write(block[start : start + PIECE])
+                # A copy: from Python 3.12 on a transport keeps what it was given, and goes on sending it
+                # after the request was given up, when the page holds another upload's bytes.
+                await writer.write(bytes(block[start : start + PIECE]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,60 +62,87 @@ class Proven:
         return {f"x-amz-checksum-{digest.value}": self.digest}
 
 
-async def proven(blocks: Sequence[Block], digest: Digest, *, signed: bool) -> Proven:
-    """With the digests; large ones are made in a thread."""
+class Sum:
+    """A digest that follows bytes as they come."""
+
+    def __init__(self, digest: Digest) -> None:
+        self._running = _RUNNING[digest]()
+        self.size = 0
+        """Bytes so far."""
+
+    def update(self, block: Block) -> None:
+        """Large blocks leave the interpreter to other threads."""
+        self._running.update(block)
+        self.size += memoryview(block).nbytes
+
+    def digest(self) -> bytes:
+        """Of everything so far."""
+        return self._running.digest()
+
+
+async def proven(
+    blocks: Sequence[Block], digest: Digest, *, signed: bool, begun: Sum | None = None
+) -> Proven:
+    """With the digests; what is large is made in a thread. `begun` has taken in the first bytes already."""
     size = sum(memoryview(block).nbytes for block in blocks)
-    if size < _IN_THREAD:
-        return _proven(blocks, size, digest, signed=signed)
-    return await asyncio.to_thread(_proven, blocks, size, digest, signed=signed)
+    begun = begun or Sum(digest)
+    if not signed and size - begun.size < _IN_THREAD:
+        return _proven(blocks, size, begun, signed=signed)
+    return await asyncio.to_thread(_proven, blocks, size, begun, signed=signed)
 
 
-def _proven(blocks: Sequence[Block], size: int, digest: Digest, *, signed: bool) -> Proven:
+def _proven(blocks: Sequence[Block], size: int, begun: Sum, *, signed: bool) -> Proven:
     sha256 = None
     if signed:
         hashed = hashlib.sha256()
         for block in blocks:
             hashed.update(block)
         sha256 = hashed.hexdigest()
-    raw = _RAW[digest](blocks)
-    return Proven(blocks=blocks, size=size, digest=base64.b64encode(raw).decode(), sha256=sha256)
-
-
-def _md5(blocks: Sequence[Block]) -> bytes:
-    hashed = hashlib.md5(usedforsecurity=False)
+    skipped = begun.size
     for block in blocks:
-        hashed.update(block)
-    return hashed.digest()
+        view = memoryview(block).cast("B")
+        rest, skipped = view[skipped:], max(0, skipped - len(view))
+        if rest:
+            begun.update(rest)
+    return Proven(blocks=blocks, size=size, digest=base64.b64encode(begun.digest()).decode(), sha256=sha256)
 
 
-def _crc32c(blocks: Sequence[Block]) -> bytes:
-    value = 0
-    for block in blocks:
-        value = crc32c(block, value)
-    return value.to_bytes(4, "big")
+class _Running(Protocol):
+    def update(self, block: Block, /) -> None: ...
+
+    def digest(self) -> bytes: ...
 
 
-def _crc32(blocks: Sequence[Block]) -> bytes:
-    value = 0
-    for block in blocks:
-        value = zlib.crc32(block, value)
-    return value.to_bytes(4, "big")
+class _Crc:
+    """A checksum that is a number."""
+
+    def __init__(self, step: Callable[[Block, int], int], width: int) -> None:
+        self._step = step
+        self._width = width
+        self._value = 0
+
+    def update(self, block: Block) -> None:
+        self._value = self._step(block, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._width, "big")
 
 
-def _crc64nvme(blocks: Sequence[Block]) -> bytes:
+def _md5() -> _Running:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _crc64nvme() -> _Crc:
     try:
         from awscrt.checksums import crc64nvme  # noqa: PLC0415 - only when configured
     except ModuleNotFoundError:
         raise StorageError('s3_checksum = "crc64nvme" needs the package awscrt: pip install awscrt') from None
-    value = 0
-    for block in blocks:
-        value = crc64nvme(bytes(block), value)
-    return int(value).to_bytes(8, "big")
+    return _Crc(lambda block, value: int(crc64nvme(bytes(block), value)), 8)
 
 
-_RAW: dict[Digest, Callable[[Sequence[Block]], bytes]] = {
+_RUNNING: Mapping[Digest, Callable[[], _Running]] = {
     Digest.MD5: _md5,
-    Digest.CRC32C: _crc32c,
-    Digest.CRC32: _crc32,
+    Digest.CRC32C: lambda: _Crc(crc32c, 4),
+    Digest.CRC32: lambda: _Crc(zlib.crc32, 4),
     Digest.CRC64NVME: _crc64nvme,
 }

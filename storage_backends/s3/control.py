@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from storage_backends.base import Part
+from botocore.exceptions import BotoCoreError, ClientError
 
-from .failures import told
+from storage_backends.base import Part, StorageAway
+
+from .failures import Refused, told
 from .profiles import Digest
 
 UPLOAD_ID = "upload-id"
@@ -89,6 +91,34 @@ class Control:
         """The bucket is there and may be seen."""
         with told("HeadBucket"):
             await self._client.head_bucket(Bucket=self._bucket)
+
+    async def date(self) -> str | None:
+        """The store's clock, as an HTTP date; refusals have it, too."""
+        try:
+            answer = await self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as failed:
+            answer = failed.response
+        except BotoCoreError as failed:
+            raise StorageAway(f"HeadBucket: {failed}") from failed
+        found = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return None if found is None else str(found)
+
+    async def lifecycle(self) -> list[dict[str, Any]]:
+        """Its rules as they are; none where nobody made any."""
+        try:
+            with told("GetBucketLifecycleConfiguration"):
+                found = await self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
+        except Refused as refused:
+            if refused.code == "NoSuchLifecycleConfiguration":
+                return []
+            raise
+        return list(found.get("Rules", ()))
+
+    async def keeps_versions(self) -> bool:
+        """What is deleted stays as a version."""
+        with told("GetBucketVersioning"):
+            found = await self._client.get_bucket_versioning(Bucket=self._bucket)
+        return bool(found.get("Status") == "Enabled")
 
     async def create(self, key: str, headers: Mapping[str, Any]) -> str:
         """A new multipart upload's id."""

@@ -1,26 +1,21 @@
 """AWS Signature Version 4 for requests whose bodies we send ourselves.
 
-Belongs here: botocore's signer, told what the hash of the body is. Not here: sending (wire.py).
+botocore's signer takes half a millisecond, which is much for a part; this one leaves out what our requests
+never have. A test compares the two.
+Belongs here: signing. Not here: sending (wire.py), where credentials come from.
+Source: AWS General Reference, "Create a signed AWS API request".
 """
 
+import hashlib
+import hmac
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
-
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
+from urllib.parse import urlsplit
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
-
-
-class _Auth(S3SigV4Auth):  # type: ignore[misc] # botocore says nothing of its types
-    """With a hash that was made elsewhere, or none."""
-
-    def __init__(self, credentials: Any, region: str, body_hash: str) -> None:
-        super().__init__(credentials, "s3", region)
-        self._body_hash = body_hash
-
-    def payload(self, request: Any) -> str:  # noqa: ARG002 - botocore's signature
-        return self._body_hash
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Signer:
@@ -29,12 +24,62 @@ class Signer:
     def __init__(self, credentials: Any, region: str) -> None:
         self._credentials = credentials
         self._region = region
+        self._derived: tuple[str, str, bytes] = ("", "", b"")
+        """Secret and day, and the key that follows from them."""
 
     async def headers(
         self, method: str, url: str, headers: Mapping[str, str], body_hash: str | None
     ) -> dict[str, str]:
-        """All headers of the request; `body_hash` None leaves the body out of the signature."""
+        """All headers of the request; `body_hash` None leaves the body out of the signature.
+
+        `url` is percent-encoded as the store wants it, its parameters are in order; values of headers have
+        no two spaces in a row.
+        """
         frozen = await self._credentials.get_frozen_credentials()
-        request = AWSRequest(method=method, url=url, headers=dict(headers))
-        _Auth(frozen, self._region, body_hash or UNSIGNED).add_auth(request)
-        return dict(request.headers.items())
+        time = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        scope = f"{time[:8]}/{self._region}/s3/aws4_request"
+        parts = urlsplit(url)
+        more = {"X-Amz-Date": time, "X-Amz-Content-SHA256": body_hash or UNSIGNED}
+        if frozen.token:
+            more["X-Amz-Security-Token"] = frozen.token
+        signed = {name.lower(): value.strip() for name, value in (*headers.items(), *more.items())}
+        signed["host"] = _host(parts.scheme, parts.hostname or "", parts.port)
+        names = sorted(signed)
+        listed = ";".join(names)
+        canonical = "\n".join(
+            (
+                method,
+                parts.path or "/",
+                parts.query,
+                *(f"{name}:{signed[name]}" for name in names),
+                "",
+                listed,
+                more["X-Amz-Content-SHA256"],
+            )
+        )
+        to_sign = f"{_ALGORITHM}\n{time}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        signature = _hmac(self._key(frozen.secret_key, time[:8]), to_sign).hex()
+        return {
+            **headers,
+            **more,
+            "Authorization": f"{_ALGORITHM} Credential={frozen.access_key}/{scope}, "
+            f"SignedHeaders={listed}, Signature={signature}",
+        }
+
+    def _key(self, secret: str, day: str) -> bytes:
+        if self._derived[:2] != (secret, day):
+            key = f"AWS4{secret}".encode()
+            for step in (day, self._region, "s3", "aws4_request"):
+                key = _hmac(key, step)
+            self._derived = (secret, day, key)
+        return self._derived[2]
+
+
+def _hmac(key: bytes, message: str) -> bytes:
+    return hmac.digest(key, message.encode(), "sha256")
+
+
+def _host(scheme: str, name: str, port: int | None) -> str:
+    """As HTTP clients send it."""
+    name = f"[{name}]" if ":" in name else name
+    return name if port in (None, _DEFAULT_PORTS.get(scheme)) else f"{name}:{port}"

@@ -13,7 +13,7 @@ from protocol.served_types import served_type
 from storage_backends.base import About, Block, Part, StorageError, StorageMissing
 from storage_backends.refs import components
 
-from .body import proven
+from .body import Sum, proven
 from .budget import Budget
 from .control import ATTEMPT, UPLOAD_ID, Begun, Control, Head, Sent
 from .failures import Refused, Vanished
@@ -50,6 +50,8 @@ class Store:
     sizes: Sizes
     sending: asyncio.Semaphore
     """Parts on their way at once."""
+    receiving: asyncio.Semaphore
+    """Bodies that threads receive at once: who waits for a thread needs no pages yet."""
 
     def key(self, ref: str) -> str:
         """Raises BadRef."""
@@ -131,11 +133,22 @@ class Store:
         return await self.retries.run("CreateMultipartUpload", lambda: self.control.create(key, headers))
 
     async def put_part(
-        self, ref: str, multipart: str, number: int, blocks: Sequence[Block], *, offset: int
+        self,
+        ref: str,
+        multipart: str,
+        number: int,
+        blocks: Sequence[Block],
+        *,
+        offset: int,
+        begun: Sum | None = None,
     ) -> Part:
-        """May be tried several times under one number: its bytes are always the same. Raises Vanished."""
+        """May be tried several times under one number: its bytes are always the same. Raises Vanished.
+
+        `begun` is the digest of its first bytes.
+        """
         key = self.key(ref)
-        body = await proven(blocks, self.options.profile.digest, signed=self.options.sign_bodies)
+        options = self.options
+        body = await proven(blocks, options.profile.digest, signed=options.sign_bodies, begun=begun)
 
         async def attempt() -> str:
             return await self.wire.put_part(key, multipart, number, body)

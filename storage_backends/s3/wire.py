@@ -1,6 +1,7 @@
 """Requests with bodies: parts and objects sent and fetched over plain HTTP.
 
-botocore copies bodies and wants them in one piece; here they stay where they are. Names are whole keys.
+botocore copies bodies and wants them in one piece; here they stay where they are. Large ones are sent by a
+thread, small ones and those through a proxy by aiohttp. Names are whole keys.
 Belongs here: one request, once. Not here: trying again (retries.py), requests without bodies (control.py).
 """
 
@@ -17,12 +18,15 @@ from storage_backends.base import StorageMissing
 from .body import Blocks, Proven
 from .failures import Refused, refused
 from .profiles import Digest
+from .sender import Sender, is_direct
 from .signing import Signer
 
 _MOST_ERROR = 64 << 10
 """Bytes of an error that are read."""
 _OK, _PARTIAL, _FIRST_FAILURE = 200, 206, 300
 _NOT_SATISFIABLE, _FAILED_CONDITION = 416, 412
+IN_THREAD = 1 << 20
+"""Bytes of a body from which on handing it to a thread costs less than the loop's way."""
 SLOWEST = 64 << 10
 """Bytes per second; a body that goes out more slowly is stuck."""
 
@@ -40,9 +44,9 @@ class Wire:
     """One bucket."""
 
     def __init__(
-        self, base_url: str, signer: Signer, digest: Digest, *, timeout: float, connections: int
+        self, base_url: str, signer: Signer, digest: Digest, *, timeout: float, connections: int, threads: int
     ) -> None:
-        """`base_url` is the bucket's, without a slash at its end."""
+        """`base_url` is the bucket's, without a slash at its end; `threads` send at once."""
         self._base_url = base_url
         self._signer = signer
         self._digest = digest
@@ -53,9 +57,12 @@ class Wire:
             auto_decompress=False,
             trust_env=True,
         )
+        self._sender = Sender(base_url, timeout=timeout, threads=threads) if is_direct(base_url) else None
 
     async def close(self) -> None:
         await self._session.close()
+        if self._sender is not None:
+            self._sender.close()
 
     async def put_part(self, key: str, multipart: str, number: int, body: Proven) -> str:
         """Its ETag. Raises Vanished, Refused, NETWORK."""
@@ -73,10 +80,9 @@ class Wire:
             **more,
         }
         signed = await self._signer.headers("PUT", url, headers, body.sha256)
-        # sock_read does not watch a peer that takes nothing.
-        limit = ClientTimeout(
-            total=self._timeout + body.size / SLOWEST, sock_connect=self._timeout, sock_read=self._timeout
-        )
+        if body.size >= IN_THREAD and self._sender is not None:
+            return await self._put_by(self._sender, operation, url, body, signed)
+        limit = ClientTimeout(total=self._within(body), sock_connect=self._timeout, sock_read=self._timeout)
         async with self._session.put(
             URL(url, encoded=True),
             data=Blocks(body.blocks),
@@ -87,10 +93,19 @@ class Wire:
             if answer.status >= _FIRST_FAILURE:
                 raise refused(operation, answer.status, await answer.content.read(_MOST_ERROR))
             await answer.read()
-            etag: str = answer.headers.get("ETag", "")
-            if not etag:
-                raise Refused(operation, "InternalError", answer.status, "an answer without ETag")
-            return etag
+            return _etag(operation, answer.status, answer.headers.get("ETag", ""))
+
+    async def _put_by(
+        self, sender: Sender, operation: str, url: str, body: Proven, signed: Mapping[str, str]
+    ) -> str:
+        headers = {**signed, "Content-Length": str(body.size)}
+        answer = await sender.send("PUT", url, headers, body.blocks, within=self._within(body))
+        if answer.status >= _FIRST_FAILURE:
+            raise refused(operation, answer.status, answer.body)
+        return _etag(operation, answer.status, answer.headers.get("etag", ""))
+
+    def _within(self, body: Proven) -> float:
+        return self._timeout + body.size / SLOWEST
 
     @asynccontextmanager
     async def get(
@@ -119,6 +134,12 @@ class Wire:
 
     def _url(self, key: str) -> str:
         return f"{self._base_url}/{quote(key, safe='/~')}"
+
+
+def _etag(operation: str, status: int, etag: str) -> str:
+    if not etag:
+        raise Refused(operation, "InternalError", status, "an answer without ETag")
+    return etag
 
 
 def _total(status: int, headers: Mapping[str, str], start: int) -> int:

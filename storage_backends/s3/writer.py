@@ -9,6 +9,7 @@ Belongs here: the order of these steps. Not here: single requests (store.py), nu
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,13 +24,22 @@ from storage_backends.base import (
     StorageAway,
     StorageError,
     StorageMissing,
+    T,
+    WriteNow,
 )
+from storage_backends.lane import Lane, to_the_end
 
+from .body import Sum
 from .failures import Vanished
 from .filling import IN_MEMORY, Filling, spooled
 from .numbers import Numbers
 from .store import Store
 from .tails import next_number, taken_in
+
+_PATIENCE = 0.5
+"""Seconds for which a smaller part waits for a larger one to be sent, where there is no room for both."""
+_AT_ONCE = 8 << 20
+"""Bytes that a thread may add before the loop looks at the writer again; their pages are charged before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +51,27 @@ class _Flight:
     tails: tuple[Part, ...]
     filling: Filling
     task: asyncio.Task[Part]
+
+
+class _Landing:
+    """What a thread writes to, a `LendsMemory`."""
+
+    __slots__ = ("_filling", "landed", "lend")
+
+    def __init__(self, filling: Filling) -> None:
+        self._filling = filling
+        self.lend = filling.lend
+        self.landed = filling.landed
+
+    def __call__(self, block: Block) -> None:
+        self._filling.add(memoryview(block).cast("B"))
+
+
+def _received(filling: Filling, operation: Callable[[WriteNow, int], T], room: int) -> T:
+    """In a thread: what `operation` returned after it added to `filling`, of which the digest is made too."""
+    result = operation(_Landing(filling), room)
+    filling.sum_up()
+    return result
 
 
 class S3Writer:
@@ -56,6 +87,7 @@ class S3Writer:
         kept: Kept,
         spool: Path | None,
     ) -> None:
+        self._lane = Lane(None)
         self._store = store
         self._ref = segment.ref
         self._length = length
@@ -68,7 +100,7 @@ class S3Writer:
         """Where the next part begins: behind those that are there or on their way."""
         self._lead = list(kept.tails)
         """Tails from there on."""
-        self._filling = Filling(store.budget)
+        self._filling = self._new_filling()
         """Bytes behind them."""
         self._part_size = self._next_size()
         self._flights: deque[_Flight] = deque()
@@ -95,16 +127,24 @@ class S3Writer:
         await self._usable()
         rest = memoryview(block).cast("B")
         while rest:
-            space = self._part_size - self._lead_size - self._filling.size
-            if space <= 0:
-                await self._send()
-                continue
-            await self._make_room()
-            count = min(len(rest), space, self._filling.room)
-            self._filling.add(rest[:count], block)
+            count = min(len(rest), await self._room())
+            self._filling.add(rest[:count])
             rest = rest[count:]
-        if self._lead_size + self._filling.size >= self._part_size:
-            await self._send()
+        await self._send_full()
+
+    async def run(self, operation: Callable[[WriteNow, int], T], most: int) -> T:
+        await self._usable()
+        await self._room()
+        async with self._store.receiving:
+            # It waited, but nobody else adds to this part.
+            filling, most = self._filling, min(most, self._space, _AT_ONCE)
+            while filling.lendable < most and filling.charge():
+                pass
+            room = min(most, filling.room)
+            result = await self._lane.run(lambda: _received(filling, operation, room))
+            filling.give_back()
+        await self._send_full()
+        return result
 
     async def checkpoint(self) -> Checkpoint:
         await self._usable()
@@ -113,9 +153,13 @@ class S3Writer:
         return self._news_now(last=True)
 
     async def progress(self) -> Checkpoint:
+        await self._lane.idle()
         self._closed_raises()
         self._numbers.kept()
         self._land()
+        if isinstance(self._failure, Vanished):
+            # What arrived before is gone with it, so the line must not move there.
+            await self._raise_failure()
         waited = time.monotonic() - self._filling.since
         if self._failure is None and self._filling.size and waited >= self._store.options.tail_after:
             await self._send_rest()
@@ -123,6 +167,12 @@ class S3Writer:
 
     async def close(self, committed: int) -> None:  # noqa: ARG002 - nothing uncommitted has a name to give back
         self._closed = True
+        try:
+            await to_the_end(self._lane.idle())
+        finally:
+            await to_the_end(self._let_go())
+
+    async def _let_go(self) -> None:
         flights, self._flights = list(self._flights), deque()
         for flight in flights:
             flight.task.cancel()
@@ -133,7 +183,28 @@ class S3Writer:
             flight.filling.free()
         self._filling.free()
 
+    def _new_filling(self) -> Filling:
+        return Filling(self._store.budget, Sum(self._store.options.profile.digest))
+
     # --- room
+
+    @property
+    def _space(self) -> int:
+        """Bytes until the part is full."""
+        return self._part_size - self._lead_size - self._filling.size
+
+    async def _send_full(self) -> None:
+        if self._space <= 0:
+            await self._send()
+
+    async def _room(self) -> int:
+        """How many bytes may be added now; waits until there is at least one's."""
+        while True:
+            await self._send_full()
+            await self._make_room()
+            # It may have sent what was there, or made a tail of it.
+            if (room := min(self._space, self._filling.room)) > 0:
+                return room
 
     async def _make_room(self) -> None:
         """At least one byte's."""
@@ -147,7 +218,9 @@ class S3Writer:
                 await self._store.budget.given()
             elif self._may_be_short():
                 await self._send()
-            else:
+            elif self._store.budget.is_largest(self._filling) or not await self._store.budget.given_within(
+                _PATIENCE
+            ):
                 # Everybody fills and nobody sends: what is here becomes a tail, and its pages are free.
                 await self._put_tail()
 
@@ -170,7 +243,7 @@ class S3Writer:
 
     async def _send(self) -> None:
         """The tails and what came behind them set out as one part."""
-        while len(self._flights) >= self._store.options.parts_of_one:
+        while self._is_enough_under_way():
             await asyncio.wait((self._flights[0].task,))
             self._land()
             await self._raise_failure()
@@ -185,7 +258,14 @@ class S3Writer:
         self._flights.append(_Flight(stop=self._base, tails=tails, filling=filling, task=flight))
         self._lead = []
         self._part_size = self._next_size()
-        self._filling = Filling(self._store.budget)
+        self._filling = self._new_filling()
+
+    def _is_enough_under_way(self) -> bool:
+        """Parts that would only wait for others make nothing faster, and are sent again if this host dies."""
+        under_way = len(self._flights)
+        return under_way >= self._store.options.parts_of_one or (
+            under_way > 0 and self._store.sending.locked()
+        )
 
     async def _multipart(self) -> str:
         """Begun when the first part is there to be sent."""
@@ -204,7 +284,14 @@ class S3Writer:
                 self._store.budget.take_anyway(size)
                 try:
                     blocks = [*(await self._store.load(tails)), *filling.blocks()]
-                    return await self._store.put_part(self._ref, multipart, number, blocks, offset=offset)
+                    return await self._store.put_part(
+                        self._ref,
+                        multipart,
+                        number,
+                        blocks,
+                        offset=offset,
+                        begun=None if tails else filling.digest,
+                    )
                 finally:
                     self._store.budget.give(size)
         finally:
@@ -266,7 +353,7 @@ class S3Writer:
         self._filling.free()
         self._lead = [*self._lead[: len(self._lead) - count], tail]
         self._stored(tail, merged)
-        self._filling = Filling(self._store.budget)
+        self._filling = self._new_filling()
 
     # --- telling
 
@@ -284,6 +371,7 @@ class S3Writer:
         )
 
     async def _usable(self) -> None:
+        await self._lane.idle()
         self._closed_raises()
         self._land()
         await self._raise_failure()

@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,9 +90,18 @@ class ClientFailed(AssertionError):
 
 
 async def tus_js_client(
-    variant: Variant, endpoint: str, path: Path, state: Path, breaks: tuple[int, ...] = ()
+    variant: Variant,
+    endpoint: str,
+    path: Path,
+    state: Path,
+    breaks: tuple[int, ...] = (),
+    *,
+    headers: Sequence[Mapping[str, str]] = (),
 ) -> Outcome:
-    """Upload `path`; the variant's cuts or aborts happen at the offsets `breaks`. Raises ClientFailed."""
+    """Upload `path`; the variant's cuts or aborts happen at the offsets `breaks`. Raises ClientFailed.
+
+    `headers` are those of each attempt, the last one's for all further ones.
+    """
     job = {
         "endpoint": endpoint,
         "path": str(path),
@@ -105,6 +114,7 @@ async def tus_js_client(
         "parallel": variant.parallel,
         "cuts": list(breaks) if variant.cuts else [],
         "aborts": list(breaks) if variant.aborts else [],
+        "headers": [dict(one) for one in headers],
     }
     process = await asyncio.create_subprocess_exec(
         "node",

@@ -121,6 +121,18 @@ async def test_a_cancelled_caller_leaves_a_database_that_works(database: Databas
     assert await database.transact(lambda: put("after", "1")) == "1"
 
 
+async def test_a_change_tells_when_it_was_made_once_for_each_row(database: Database) -> None:
+    for name in ("a", "b", "c"):
+        await database.transact(partial(put, name, "1"))
+    touch = "UPDATE facts SET updated_at = {now} WHERE name IN ('a', :name) {returning_at}"
+    rows = await database.execute(Query(touch, {"name": "b"}))
+    written = await database.read(Query("SELECT DISTINCT updated_at AS at FROM facts WHERE name = 'a'"))
+    assert len(rows) == 2
+    assert rows[0] == written[0]
+    await database.execute(Query("DELETE FROM facts"))
+    assert await database.execute(Query(touch, {"name": "b"})) == []
+
+
 async def test_the_clock_gives_microseconds(database: Database) -> None:
     rows = await database.read(Query("SELECT {now} AS now"))
     assert abs(rows[0]["now"] - time.time_ns() // 1000) < 60_000_000

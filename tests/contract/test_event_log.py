@@ -1,9 +1,11 @@
 """Reading events: each one once, however often the reader loses its connection, whoever writes meanwhile."""
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import asyncpg
 import pytest
@@ -14,14 +16,26 @@ from tusd_py.metadata.events import EventKind, record
 
 from .databases import Another, Store
 
-RECONNECTS = 1000
+RECONNECTS = int(os.environ.get("TEST_RECONNECTS", "200"))
 WRITERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """What an event is about."""
+
+    tenant: str = "acme"
+    owner: str = "ann"
+    file_id: str = "f"
+
+
+OWNED = Owned()
 
 
 def committing(*subjects: str) -> Callable[[], Script[None]]:
     def script() -> Script[None]:
         for subject in subjects:
-            yield record(EventKind.CREATED, subject, "test", length=1)
+            yield record(EventKind.CREATED, subject, "test", OWNED, length=1)
 
     return script
 
@@ -34,6 +48,7 @@ async def test_events_come_in_order_with_what_was_recorded(database: Database) -
     assert [(event.subject, event.kind, event.actor, event.data) for event in first] == [
         (subject, "upload.created", "test", {"length": 1}) for subject in ("a", "b")
     ]
+    assert [(event.tenant, event.owner, event.file_id) for event in first] == [("acme", "ann", "f")] * 2
     rest = await events_after(database, first[-1].cursor)
     assert [event.subject for event in rest] == ["c"]
     assert await events_after(database, rest[-1].cursor) == []

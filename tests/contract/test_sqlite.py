@@ -5,7 +5,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tusd_py.metadata.database import DatabaseError, Query, Script
 from tusd_py.metadata.facts import PRESUMED_GONE
 from tusd_py.metadata.host import Host
 from tusd_py.metadata.sqlite import SqliteDatabase
+from tusd_py.metadata.sqlite_writer import LONGEST_PAUSE
 from tusd_py.metadata.write_lock import WriteLock, holder, lock_path
 
 from .databases import Store
@@ -68,6 +69,34 @@ async def test_scripts_that_wait_share_one_commit(path: Path) -> None:
     await database.close()
 
 
+async def test_scripts_of_many_callers_are_gathered_and_a_lone_one_waits_for_nobody(path: Path) -> None:
+    database = on(path)
+    await database.open()
+    try:
+        alone = await _median_of_ten(lambda: database.execute(Query("SELECT 1")))
+        commits_before = _commits(path)
+        await asyncio.gather(*(_twenty(database, f"{caller}") for caller in range(16)))
+        assert _commits(path) - commits_before < 16 * 20 / 4
+        assert alone < LONGEST_PAUSE
+    finally:
+        await database.close()
+
+
+async def _twenty(database: SqliteDatabase, caller: str) -> None:
+    for number in range(20):
+        insert = "INSERT INTO facts (name, value, updated_at) VALUES (:name, '', {now})"
+        await database.execute(Query(insert, {"name": f"{caller}.{number}"}))
+
+
+async def _median_of_ten(call: Callable[[], Awaitable[object]]) -> float:
+    took = []
+    for _ in range(10):
+        began = time.perf_counter()
+        await call()
+        took.append(time.perf_counter() - began)
+    return sorted(took)[5]
+
+
 def _commits(path: Path) -> int:
     """SQLite counts them in the log: frames that carry a database size (sqlite.org/fileformat2.html, 4.1)."""
     log = path.with_name(path.name + "-wal").read_bytes()
@@ -77,7 +106,7 @@ def _commits(path: Path) -> int:
 
 
 async def test_a_script_that_got_no_turn_in_time_never_runs(path: Path) -> None:
-    database = on(path, timeout=0.05)
+    database = on(path)
     await database.open()
     ran = []
 
@@ -87,8 +116,8 @@ async def test_a_script_that_got_no_turn_in_time_never_runs(path: Path) -> None:
 
     lock = WriteLock(path)
     with lock.held(), pytest.raises(DatabaseError, match="no turn"):
-        await database.transact(script)
-    await database.transact(script, patience=10)
+        await database.transact(script, patience=0.05)
+    await database.transact(script)
     assert ran == [1]
     lock.close()
     await database.close()
@@ -224,3 +253,17 @@ async def test_nobody_else_may_read_the_rows(path: Path) -> None:
 
 def _readable_by_others(folder: Path) -> list[str]:
     return [file.name for file in folder.iterdir() if file.stat().st_mode & 0o077]
+
+
+async def test_what_statements_put_aside_stays_in_memory(tmp_path: Path) -> None:
+    """SQLite's default is /var/tmp."""
+    database = SqliteDatabase(
+        tmp_path / "tusd.db", durability_full=False, clock=lambda: time.time_ns() // 1000, migrate=True
+    )
+    await database.open()
+    try:
+        asked = Query("PRAGMA temp_store")
+        assert [dict(row) for row in await database.read(asked)] == [{"temp_store": 2}]
+        assert [dict(row) for row in await database.execute(asked)] == [{"temp_store": 2}]
+    finally:
+        await database.close()

@@ -13,13 +13,16 @@ from storage_backends.base import (
     BadRef,
     Block,
     Checkpoint,
+    ObjectStore,
     Segment,
+    StorageAway,
     StorageChanged,
     StorageError,
     StorageFull,
     StorageMissing,
 )
 from storage_backends.refs import attempt_ref, segment_ref
+from tests.services.seaweedfs import Bucket
 
 from .books import UPLOAD, Booked
 from .storages import (
@@ -32,6 +35,7 @@ from .storages import (
     files,
     names,
     nothing_yet,
+    opened,
     receive,
     with_little_room,
 )
@@ -54,6 +58,30 @@ async def test_what_was_written_is_read_back(backend: Booked) -> None:
     assert (await writer.checkpoint()).offset == 11
     await writer.close(11)
     assert await content_of(backend, REF) == b"hello world"
+
+
+async def _until_sent() -> None:
+    async with asyncio.timeout(10):
+        while any(task.get_name().startswith("part:") for task in asyncio.all_tasks()):
+            await asyncio.sleep(0.01)
+
+
+async def test_the_line_does_not_move_to_parts_that_are_known_to_be_gone(
+    tmp_path: Path, bucket: Bucket
+) -> None:
+    async with opened("s3", tmp_path, bucket) as booked:
+        writer = await begin(booked, length=30 * MIB)
+        await writer.write(bytes(8 * MIB))
+        await _until_sent()
+        assert isinstance(booked.backend, ObjectStore)
+        async for begun in booked.backend.unfinished():
+            await booked.backend.abort(begun)
+        await writer.write(bytes(8 * MIB))
+        await _until_sent()
+        with pytest.raises(StorageAway, match="nothing that was acknowledged"):
+            await writer.progress()
+        assert (await writer.progress()).offset == 0
+        await writer.close(0)
 
 
 async def test_a_block_may_be_reused_after_its_write(backend: Booked) -> None:

@@ -5,7 +5,8 @@
     python -m tests.crash kill hostile         the cases whose names contain a word
     python -m tests.crash kill --runs 200 --seed 7
 
-The exit code is 1 when a promise was broken. Each violation, and each outcome, is one line of JSON.
+The exit code is 1 when a promise was broken, or something took longer than it should. Each violation, and
+each outcome, is one line of JSON.
 """
 
 import argparse
@@ -31,7 +32,7 @@ def main() -> int:
         return 0
     outcomes = [_outcome(case, chosen) for case in cases]
     _say("", table(outcomes))
-    return int(any(outcome.violations for outcome in outcomes))
+    return int(any(outcome.violations or outcome.late for outcome in outcomes))
 
 
 def _arguments() -> argparse.Namespace:
@@ -62,7 +63,7 @@ def _outcome(case: Case, chosen: argparse.Namespace) -> Outcome:
         outcome.broken("case", f"{type(error).__name__}: {error}; the log ends: {log}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    _say(*(violation.as_line() for violation in outcome.violations), outcome.as_line())
+    _say(*(violation.as_line() for violation in outcome.violations), *outcome.late, outcome.as_line())
     return outcome
 
 

@@ -5,13 +5,13 @@ asks for them (`__main__.py` for long runs, test_crash.py for a slice).
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from tests.clients import large
-from tests.clients.browser import journeys
+from tests.clients.browser import journeys, paces
 from tests.clients.browser.visitor import page_reason
 from tests.clients.foreign import node_reason
 from tests.harness.cluster import shared_folder
@@ -20,22 +20,30 @@ from tests.histories.run import agree_with_the_model
 from tests.services.postgres import PostgresServer
 
 from . import (
+    away,
     bad_days,
     concatenation,
     contention,
+    deliveries,
+    fleet,
     frozen,
     hostile,
     kills,
     latency,
     nodes,
     power,
+    quotas,
+    rates,
     scans,
     shutdown,
+    slow,
+    stores,
+    streams,
     trace,
+    traversal,
+    xss,
 )
-from .report import Outcome
-
-Run = Callable[[Server, Outcome, int], Awaitable[Outcome]]
+from .report import Outcome, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +69,20 @@ class Case:
 
 CASES: Sequence[Case] = (
     Case(name="kill -9, SQLite, 1 worker", run=kills.kill_under_load, long=50, slice=4),
-    Case(name="kill -9, SQLite, 2 workers", run=kills.kill_under_load, long=50, slice=3, workers=2),
-    Case(name="kill -9, Postgres, 1 worker", run=kills.kill_under_load, long=50, slice=2, postgres=True),
+    Case(
+        name="kill -9, SQLite, 2 workers",
+        run=kills.kill_under_load,
+        long=50,
+        slice=3,
+        workers=2,
+    ),
+    Case(
+        name="kill -9, Postgres, 1 worker",
+        run=kills.kill_under_load,
+        long=50,
+        slice=2,
+        postgres=True,
+    ),
     Case(
         name="kill -9, Postgres, 2 workers",
         run=kills.kill_under_load,
@@ -70,6 +90,23 @@ CASES: Sequence[Case] = (
         slice=2,
         workers=2,
         postgres=True,
+    ),
+    Case(
+        name="kill -9, S3 and Postgres, 1 worker",
+        run=partial(stores.in_a_bucket, run=partial(kills.kill_under_load, ready_within=15.0)),
+        long=50,
+        slice=2,
+        postgres=True,
+        missing=stores.missing,
+    ),
+    Case(
+        name="kill -9, S3 and Postgres, 2 workers",
+        run=partial(stores.in_a_bucket, run=partial(kills.kill_under_load, ready_within=15.0)),
+        long=50,
+        slice=0,
+        workers=2,
+        postgres=True,
+        missing=stores.missing,
     ),
     Case(name="power cut, SQLite", run=power.cut_sqlite, long=10, slice=1, missing=power.missing),
     Case(name="power cut, Postgres", run=power.cut_postgres, long=10, slice=1, missing=power.missing),
@@ -134,7 +171,32 @@ CASES: Sequence[Case] = (
         slice_run=partial(nodes.frozen, storage=shared_folder, frozen_for=4.0),
         postgres=True,
     ),
-    Case(name="histories against a model", run=agree_with_the_model, long=1000, slice=60),
+    Case(
+        name="3 nodes on S3, kill -9 by turns",
+        run=partial(nodes.killed_by_turns_on_s3, pace=nodes.LONG),
+        long=50,
+        slice=0,
+        postgres=True,
+        missing=fleet.missing,
+    ),
+    Case(
+        name="3 nodes on S3, kill -9 by turns under tus-js-client and tuspy",
+        run=partial(fleet.killed_under_foreign_clients, largest=200 << 20),
+        long=100,
+        slice=0,
+        postgres=True,
+        missing=fleet.missing,
+    ),
+    Case(
+        name="node on S3 frozen and overtaken by another node",
+        run=partial(nodes.frozen_on_s3, frozen_for=20.0, at_once=10),
+        long=50,
+        slice=2,
+        slice_run=partial(nodes.frozen_on_s3, frozen_for=4.0, at_once=2),
+        postgres=True,
+        missing=stores.missing,
+    ),
+    Case(name="histories against a model", run=agree_with_the_model, long=1000, slice=30),
     Case(name="two processes saturate SQLite", run=contention.saturate, long=10, slice=0),
     Case(name="worker frozen in the database lock", run=frozen.frozen_in_lock, long=20, slice=1, workers=2),
     Case(name="SIGTERM, 50 PATCHes", run=shutdown.terminate_in_flight, long=20, slice=1),
@@ -145,8 +207,22 @@ CASES: Sequence[Case] = (
         name="bad days of an object store",
         run=bad_days.bad_days,
         long=500,
-        slice=5,
-        missing=bad_days.missing,
+        slice=15,
+        missing=stores.missing,
+    ),
+    Case(
+        name="kill -9 at every call of an object store",
+        run=bad_days.killed_at_every_call,
+        long=100,
+        slice=3,
+        missing=stores.missing,
+    ),
+    Case(
+        name="object store away",
+        run=partial(away.away, seconds=60.0),
+        long=3,
+        slice=0,
+        missing=stores.missing,
     ),
     Case(name="HEAD, dead writer", run=latency.head_beside_dead_writer, long=100, slice=100, started=True),
     Case(
@@ -206,6 +282,65 @@ CASES: Sequence[Case] = (
         workers=2,
         missing=scans.missing,
     ),
+    Case(
+        name="scanning, 256 MiB while they arrive",
+        run=streams.large_file_while_it_arrives,
+        long=5,
+        slice=0,  # tests/integration/test_scan_streams.py has short ones
+        missing=streams.missing,
+    ),
+    Case(
+        name="quota race, SQLite, 2 workers",
+        run=quotas.race,
+        long=20,
+        slice=1,
+        workers=2,
+    ),
+    Case(name="quota race, Postgres, 3 nodes", run=quotas.race_of_nodes, long=20, slice=1, postgres=True),
+    Case(
+        name="one limit of requests, Postgres, 3 nodes",
+        run=partial(rates.one_limit, seconds=60.0),
+        long=1,
+        slice=0,  # tests/contract/test_rates.py has the count without the clock
+        postgres=True,
+    ),
+    Case(
+        name="path traversal",
+        run=traversal.nothing_outside,
+        long=1000,
+        slice=16,
+        missing=traversal.missing,
+    ),
+    Case(
+        name="5,000 dripping connections and 10,000 idle ones, 2 workers",
+        run=partial(slow.besieged, siege=slow.LONG),
+        long=1,
+        slice=1,
+        slice_run=partial(slow.besieged, siege=slow.SHORT),
+        workers=2,
+    ),
+    Case(
+        name="XSS, 30 files in Chromium",
+        run=xss.nothing_runs,
+        long=30,
+        slice=1,
+        started=True,
+        missing=page_reason,
+    ),
+    Case(
+        name="webhooks, a receiver down, slow and failing, and kill -9",
+        run=deliveries.through_faults,
+        long=1000,
+        slice=0,  # tests/integration/test_relay.py has 200
+    ),
+    Case(
+        name="webhooks, a receiver down, slow and failing, and kill -9, 2 workers, Postgres",
+        run=deliveries.through_faults,
+        long=1000,
+        slice=0,
+        workers=2,
+        postgres=True,
+    ),
     Case(name="hostile input", run=hostile.hostile_input, long=20_000, slice=3000, started=True),
     Case(
         name="3 GiB by tus-js-client",
@@ -228,6 +363,30 @@ CASES: Sequence[Case] = (
         name="page, 300 MiB dropped and fetched",
         run=journeys.whole_file,
         long=3,
+        slice=0,
+        started=True,
+        missing=page_reason,
+    ),
+    Case(
+        name="page, 1,000 files at once",
+        run=paces.thousand_files,
+        long=3,
+        slice=0,
+        started=True,
+        missing=page_reason,
+    ),
+    Case(
+        name="page, a library of 100,000 files",
+        run=paces.large_library,
+        long=1,
+        slice=0,
+        started=True,
+        missing=page_reason,
+    ),
+    Case(
+        name="page, first load",
+        run=paces.first_load,
+        long=5,
         slice=0,
         started=True,
         missing=page_reason,

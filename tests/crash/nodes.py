@@ -16,12 +16,13 @@ from tests.clients.foreign import Variant, node_reason, tus_js_client
 from tests.harness.checker import check_invariants, download
 from tests.harness.cluster import Cluster, Storage, cluster, kept_going, restart_gently, restart_killed
 from tests.harness.content import Content
-from tests.harness.ledger import Ledger
+from tests.harness.ledger import Ledger, Tracked
 from tests.harness.rows import fetch
 from tests.harness.server import Server
-from tests.harness.tus import Plan, TusClient
+from tests.harness.tus import Hanging, Plan, TusClient
 from tests.services import proxies
 
+from . import stores
 from .frozen import go_on, hear_the_late_one
 from .kills import everything_finishes
 from .load import Load
@@ -127,51 +128,89 @@ async def restarted_by_turns(
     return outcome
 
 
-async def frozen(server: Server, outcome: Outcome, runs: int, storage: Storage, frozen_for: float) -> Outcome:
+async def killed_by_turns_on_s3(server: Server, outcome: Outcome, runs: int, pace: Pace) -> Outcome:
+    """The same, with a bucket instead of a folder."""
+    async with stores.bucket() as bucket:
+        return await killed_by_turns(server, outcome, runs, storage=stores.nodes_in(bucket), pace=pace)
+
+
+async def frozen_on_s3(
+    server: Server, outcome: Outcome, runs: int, *, frozen_for: float, at_once: int
+) -> Outcome:
+    """As `frozen`, with a bucket; each freeze meets `at_once` uploads, and each of them is a run."""
+    async with stores.bucket() as bucket:
+        storage = stores.nodes_in(bucket)
+        return await frozen(server, outcome, runs, storage=storage, frozen_for=frozen_for, at_once=at_once)
+
+
+async def frozen(
+    server: Server, outcome: Outcome, runs: int, storage: Storage, *, frozen_for: float, at_once: int = 1
+) -> Outcome:
     """SIGSTOP of the node that writes, another one goes on, SIGCONT. Measures until the offset is told."""
     dice = random.Random(outcome.seed)
     ledger = Ledger()
     async with cluster(server.folder, server.database_url, storage, count=2, settings={}) as nodes:
-        for turn in range(runs):
-            writing, other = (nodes.nodes[(turn + step) % 2] for step in range(2))
-            await _freeze_once(writing, other, ledger, dice, outcome=outcome, frozen_for=frozen_for)
-            outcome.runs += 1
+        while outcome.runs < runs:
+            pair = nodes.nodes if dice.random() < 0.5 else nodes.nodes[::-1]
+            freeze = _Freeze(
+                writing=pair[0], other=pair[1], ledger=ledger, dice=dice, outcome=outcome, lasting=frozen_for
+            )
+            await freeze.run(min(at_once, runs - outcome.runs))
         outcome.remarks.append(_told(ledger))
     return outcome
 
 
-async def _freeze_once(
-    writing: Server,
-    other: Server,
-    ledger: Ledger,
-    dice: random.Random,
-    *,
-    outcome: Outcome,
-    frozen_for: float,
-) -> None:
-    client, there = (TusClient(address=node.address, ledger=ledger) for node in (writing, other))
-    content = Content(seed=dice.randrange(1 << 32), length=24 * MIB)
-    tracked = await client.create(content)
-    plan = Plan(start=0, stop=content.length, reach=dice.randint(MIB, 20 * MIB))
-    hanging = await client.patch_hanging(tracked, plan)
-    async with asyncio.timeout(GOES_ON_WITHIN):
-        # Until it has accepted the connection, the kernel takes the bytes.
-        while not await fetch(other, f"SELECT 1 FROM uploads WHERE id = '{tracked.id}' AND holder <> ''"):
-            await asyncio.sleep(0.01)
-    writing.freeze()
-    stopped = time.monotonic()
-    try:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Freeze:
+    """One node that is stopped for a while, and another one that goes on."""
+
+    writing: Server
+    other: Server
+    ledger: Ledger
+    dice: random.Random
+    outcome: Outcome
+    lasting: float
+
+    async def run(self, uploads: int) -> None:
+        """That many uploads are being written by the node when it stops."""
+        hanging = [await self._begin() for _ in range(uploads)]
+        self.writing.freeze()
+        stopped = time.monotonic()
+        try:
+            await asyncio.gather(*(self._go_on(tracked, stopped) for tracked, _ in hanging))
+            # The time of the freeze is what is tried here.
+            await asyncio.sleep(max(0.0, self.lasting - (time.monotonic() - stopped)))
+        finally:
+            self.writing.wake()
+        for _, body in hanging:
+            await hear_the_late_one(body, self.outcome)
+        await check_invariants(self.ledger, self.other)
+        for tracked, _ in hanging:
+            await self._client(self.writing).finish(tracked, step=5 * MIB)
+        await check_invariants(self.ledger, self.writing)
+        self.outcome.runs += uploads
+
+    def _client(self, node: Server) -> TusClient:
+        return TusClient(address=node.address, ledger=self.ledger)
+
+    async def _begin(self) -> tuple[Tracked, Hanging]:
+        client = self._client(self.writing)
+        content = Content(seed=self.dice.randrange(1 << 32), length=24 * MIB)
+        tracked = await client.create(content)
+        plan = Plan(start=0, stop=content.length, reach=self.dice.randint(MIB, 20 * MIB))
+        hanging = await client.patch_hanging(tracked, plan)
+        async with asyncio.timeout(GOES_ON_WITHIN):
+            # Until it has accepted the connection, the kernel takes the bytes.
+            held = f"SELECT 1 FROM uploads WHERE id = '{tracked.id}' AND holder <> ''"
+            while not await fetch(self.other, held):
+                await asyncio.sleep(0.01)
+        return tracked, hanging
+
+    async def _go_on(self, tracked: Tracked, stopped: float) -> None:
+        there = self._client(self.other)
         await there.offset(tracked)
-        outcome.measured(time.monotonic() - stopped, TOLD_WITHIN, "HEAD beside a frozen node")
-        await go_on(there, tracked, dice)
-        # The time of the freeze is what is tried here.
-        await asyncio.sleep(max(0.0, frozen_for - (time.monotonic() - stopped)))
-    finally:
-        writing.wake()
-    await hear_the_late_one(hanging, outcome)
-    await check_invariants(ledger, other)
-    await client.finish(tracked, step=5 * MIB)
-    await check_invariants(ledger, writing)
+        self.outcome.measured(time.monotonic() - stopped, TOLD_WITHIN, "HEAD beside a frozen node")
+        await go_on(there, tracked, self.dice)
 
 
 async def _by_tus_js_client(arena: Arena, folder: Path, outcome: Outcome, pace: Pace, number: int) -> None:

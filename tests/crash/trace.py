@@ -22,6 +22,8 @@ from .report import Outcome
 
 MIB = 1 << 20
 CHECKPOINT = 2 * MIB
+MOST_DIRTY = CHECKPOINT + MIB
+"""Bytes; a burst ends behind its checkpoint, and then the sync begins."""
 SHOWN = 700
 """Bytes of each call that are kept: an answer's head must fit."""
 
@@ -137,9 +139,9 @@ def _synced(syncs: Sequence[Call], path: str, after: int, before: int) -> bool:
 
 
 def _note_dirty(call: Call, data: Path, dirty: dict[str, int], outcome: Outcome) -> None:
-    """No commit while as much as a whole checkpoint is unsynced.
+    """No commit while more than a checkpoint is unsynced, as of a server that commits before it syncs.
 
-    Less may be dirty: the liveness of the worker is committed at any time.
+    Less may be dirty: the liveness of the worker is committed at any time, also just before a sync.
     """
     if call.name in SYNCS:
         dirty.pop(call.path, None)
@@ -147,7 +149,7 @@ def _note_dirty(call: Call, data: Path, dirty: dict[str, int], outcome: Outcome)
         dirty[call.path] = dirty.get(call.path, 0) + _count(call)
     elif _is_log(call.path) and call.name in WRITES:
         for path, count in dirty.items():
-            if count >= CHECKPOINT:
+            if count >= MOST_DIRTY:
                 outcome.broken(
                     "order", f"line {call.began}: commit while {count} bytes of {path} are unsynced"
                 )

@@ -43,6 +43,20 @@ class Fronted:
                 await asyncio.sleep(0.02)
 
 
+def logged(folder: Path) -> str:
+    """By the proxy, and by the node."""
+    return "".join(path.read_text(errors="replace") for path in folder.glob("*log*") if path.is_file())
+
+
+async def test_what_opens_a_file_is_in_no_log(fronted: Fronted, tmp_path: Path) -> None:
+    token = "a" * 43
+    for target in (f"/s/{token}", f"/s/{token}.{token}", f"/files/?ticket={token}"):
+        await request(fronted.proxy, "GET", target)
+    said = logged(tmp_path)
+    assert "/s/***" in said
+    assert token not in said
+
+
 @pytest.fixture(params=["nginx", "haproxy"])
 async def fronted(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Fronted]:
     if reason := proxies.missing(request.param):

@@ -9,7 +9,7 @@ I7  no answer names an uncommitted offset; no 5xx without Retry-After (ledger.py
 
 The server must be running. Every violation is printed as one line of JSON and kept in the ledger.
 
-Belongs here: verdicts. Not here: how to look (rows.py) and how to break things (tests/crash).
+Belongs here: verdicts. Not here: how to look (rows.py, kept.py) and how to break things (tests/crash).
 """
 
 import asyncio
@@ -18,12 +18,11 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .content import BLOCK
+from .kept import Kept, kept_by
 from .ledger import Ledger, Tracked
-from .rows import Piece, Row, fetch, files_of, pieces
+from .rows import Row, fetch
 from .server import ROOT, Server
 from .tus import Refused, TusClient
 from .wire import Address, Connection, head_of
@@ -80,10 +79,11 @@ async def check_invariants(ledger: Ledger, server: Server, *, tolerated: frozens
     for tracked in waiting:
         await _check_head(client, tracked)
     snapshot = await Snapshot.of(server)
-    for tracked in waiting:
-        await _check_upload(ledger, server, snapshot, tracked)
-    _check_events(ledger, snapshot)
-    await _check_names(ledger, server, tolerated)
+    async with kept_by(server) as kept:
+        for tracked in waiting:
+            await _check_upload(ledger, server, kept, snapshot, tracked)
+        _check_events(ledger, snapshot)
+        await _check_names(ledger, server, kept, tolerated)
     for violation in ledger.violations:
         sys.stdout.write(violation.as_line() + "\n")
     assert not ledger.violations, "\n".join(violation.as_line() for violation in ledger.violations)
@@ -97,7 +97,9 @@ async def _check_head(client: TusClient, tracked: Tracked) -> None:
         client.ledger.broken("I1", tracked, f"HEAD of an upload with {tracked.acked} told bytes: {refused}")
 
 
-async def _check_upload(ledger: Ledger, server: Server, snapshot: Snapshot, tracked: Tracked) -> None:
+async def _check_upload(
+    ledger: Ledger, server: Server, kept: Kept, snapshot: Snapshot, tracked: Tracked
+) -> None:
     row = snapshot.uploads.get(tracked.id)
     if row is None:
         ledger.broken("I6", tracked, "no row")
@@ -107,42 +109,17 @@ async def _check_upload(ledger: Ledger, server: Server, snapshot: Snapshot, trac
     if row["state"] in _ENDED:
         ledger.broken("I1", tracked, f"the upload ended as {row['state']}")
         return
-    problem = await asyncio.to_thread(_compare, tracked, pieces(server, row, snapshot.parts), row["offset"])
+    problem = await kept.wrong(tracked, row, snapshot.parts)
     if problem:
         # Rows, parts and files are looked at one after the other, and the finish job goes on meanwhile.
         fresh = await Snapshot.of(server)
         if fresh.uploads.get(tracked.id) != row:
-            await _check_upload(ledger, server, fresh, tracked)
+            await _check_upload(ledger, server, kept, fresh, tracked)
             return
         rule, detail = problem
         ledger.broken(rule, tracked, detail)
     if row["state"] == "stored" and tracked.finished:
         await _check_download(ledger, server, tracked)
-
-
-def _compare(tracked: Tracked, found: Sequence[Piece], committed: int) -> tuple[str, str] | None:
-    """The first difference between the pieces and what was sent."""
-    at = 0
-    for piece in found:
-        if piece.offset != at:
-            return "I1", f"bytes [{at}, {piece.offset}) are in no file"
-        if not piece.path.exists():
-            return "I6", f"{piece.path.name} is not there"
-        if piece.path.stat().st_size < piece.length:
-            return "I1", f"{piece.path.name}: {piece.path.stat().st_size} bytes, {piece.length} committed"
-        if (wrong := _first_wrong_block(tracked, piece)) is not None:
-            return "I3", f"{piece.path.name}: other bytes than sent in the MiB from offset {wrong}"
-        at += piece.length
-    return None if at == committed else ("I1", f"{committed} committed, files have {at}")
-
-
-def _first_wrong_block(tracked: Tracked, piece: Piece) -> int | None:
-    with piece.path.open("rb") as file:
-        for at in range(0, piece.length, BLOCK):
-            block = file.read(min(BLOCK, piece.length - at))
-            if not tracked.content.matches(piece.offset + at, block):
-                return piece.offset + at
-    return None
 
 
 async def _check_download(ledger: Ledger, server: Server, tracked: Tracked) -> None:
@@ -175,20 +152,19 @@ def _check_events(ledger: Ledger, snapshot: Snapshot) -> None:
             ledger.broken("I4", None, f"{subject}: {count} events {kind}")
 
 
-async def _check_names(ledger: Ledger, server: Server, tolerated: frozenset[str]) -> None:
+async def _check_names(ledger: Ledger, server: Server, kept: Kept, tolerated: frozenset[str]) -> None:
     """After a sweep: no data without a row.
 
-    Files are listed before the rows are read, so that a name made meanwhile is not suspected.
+    Names are listed before the rows are read, so that one made meanwhile is not suspected.
     """
     for finding in await fsck(server, "--repair"):
         if finding["problem"] not in tolerated:
             ledger.broken("I6", None, f"fsck: {finding}")
-    found = await asyncio.to_thread(lambda: list(files_of(server)))
+    found = await kept.names()
     snapshot = await Snapshot.of(server)
     counted = snapshot.refs()
-    for path in found:
-        ref = str(path.relative_to(server.data))
-        if ref not in counted and path.exists() and not _awaits_burial(ref, snapshot):
+    for ref in found:
+        if ref not in counted and not _awaits_burial(ref, snapshot) and await kept.has(ref):
             ledger.broken("I6", None, f"no row names {ref}")
 
 

@@ -5,7 +5,8 @@ Belongs here: that. Not here: single requests (tus.py), faults.
 
 import asyncio
 import random
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from .content import Content
 from .ledger import Tracked
@@ -14,16 +15,20 @@ from .tus import Plan, Refused, TusClient
 from .wire import NoAnswer, request
 
 MIB = 1 << 20
+GONE = 410
 
 
 async def persist(client: TusClient, dice: random.Random, content: Content) -> Tracked:
-    """Upload it in requests of random size, some cut; every refusal that may pass is tried again."""
+    """Upload it in requests of random size, some cut; every refusal that may pass is tried again.
+
+    Raises Refused for 410: bytes are lost, and the server says so.
+    """
     tracked = None
     while tracked is None:
-        with suppress(Refused, NoAnswer, ConnectionError):
+        with _may_pass():
             tracked = await client.create(content)
     while not tracked.finished:
-        with suppress(Refused, NoAnswer, ConnectionError):
+        with _may_pass():
             start = await client.offset(tracked)
             stop = min(content.length, start + dice.choice([1, 300_000, 3 * MIB, 9 * MIB, 30 * MIB]))
             if start == stop:
@@ -34,6 +39,16 @@ async def persist(client: TusClient, dice: random.Random, content: Content) -> T
             else:
                 await client.patch(tracked, Plan.whole(start, stop))
     return tracked
+
+
+@contextmanager
+def _may_pass() -> Iterator[None]:
+    try:
+        with suppress(NoAnswer, ConnectionError):
+            yield
+    except Refused as refused:
+        if refused.answer.status == GONE:
+            raise
 
 
 async def everything_is_stored(server: Server, client: TusClient, within: float = 60.0) -> None:

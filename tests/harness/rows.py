@@ -1,12 +1,12 @@
 """Looks into the database and the data folder from outside, without the product's own code.
 
-Belongs here: rows, and listing files. Not here: what they should say (checker.py).
+Belongs here: rows, and listing files. Not here: reading bytes (kept.py), what they should say (checker.py).
 """
 
 import asyncio
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +79,7 @@ def files_of(server: Server) -> Iterator[Path]:
             yield from (Path(folder, name) for name in names)
 
 
-def pieces(server: Server, upload: Row, parts: list[Row]) -> list[Piece]:
+def pieces(server: Server, upload: Row, parts: Sequence[Row]) -> list[Piece]:
     """Where the committed bytes of an upload are said to be, in order."""
     if upload["state"] == "stored":
         return [Piece(offset=0, length=upload["offset"], path=server.data / upload["ref"])]

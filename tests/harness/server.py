@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -188,6 +189,10 @@ class Server:
         """The largest resident set that any worker ever had, in bytes."""
         return max(_status_bytes(pid, "VmHWM") for pid in self.worker_pids())
 
+    def cpu_seconds(self) -> float:
+        """What those that serve have used since they began."""
+        return sum(_cpu_of(pid) for pid in self.worker_pids())
+
     def _signal_all(self, number: signal.Signals) -> None:
         try:
             os.killpg(self.process.pid, number)
@@ -203,9 +208,24 @@ def descendants(pid: int) -> list[int]:
     """Children and their children, of every thread of `pid`."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in (int(number) for number in task.read_text().split()):
-            found += [child, *descendants(child)]
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended meanwhile
+            for child in (int(number) for number in task.read_text().split()):
+                found += [child, *descendants(child)]
     return found
+
+
+def pss_bytes(pids: Iterable[int]) -> int:
+    """The memory of all these, what they share counted once; those that have ended count nothing."""
+    return sum(_sizes_of(pid, "smaps_rollup").get("Pss", 0) for pid in pids)
+
+
+def _sizes_of(pid: int, file: str) -> dict[str, int]:
+    try:
+        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    found = (line.split() for line in lines if line.endswith(" kB"))
+    return {name.rstrip(":"): int(number) * 1024 for name, number, _ in found}
 
 
 def _status_bytes(pid: int, name: str) -> int:
@@ -213,3 +233,9 @@ def _status_bytes(pid: int, name: str) -> int:
         if line.startswith(name + ":"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def _cpu_of(pid: int) -> float:
+    # The name may hold blanks and parentheses (proc_pid_stat(5)); user and system follow as 14th and 15th.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -141,7 +141,10 @@ class Connection:
 
     async def download(self) -> tuple[int, AsyncIterator[bytes]]:
         """Status and body of an answer of known length, in blocks. Raises NoAnswer when it is short."""
-        status, headers = await self._final_head()
+        try:
+            status, headers = await self._final_head()
+        except asyncio.IncompleteReadError as error:
+            raise NoAnswer("the connection ended before the answer began") from error
         return status, self._blocks(int(headers["content-length"]))
 
     async def _blocks(self, wanted: int) -> AsyncIterator[bytes]:
@@ -155,7 +158,9 @@ class Connection:
     def cut(self) -> None:
         """End at once with RST, as a machine that lost power would when it is asked."""
         sock: socket.socket = self._writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # Not there any more when the other end was faster.
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
     async def close(self) -> None:

@@ -1,22 +1,19 @@
 """A worker that serves nothing of ours: it shows what the supervisor does with workers.
 
-It answers every connection with its pid, and does what the file named by FAKE_WORKER says:
+It answers every connection with its pid, and does what the file `order` in its folder says:
 "" serves, "freeze" stops inside SQLite's write lock, "freeze early" before it could say that it holds it,
-"fail" exits at once, "refuse" exits with 2, "deaf" ignores SIGTERM.
+"fail" exits at once, "refuse" exits with 2, "slow" never gets as far as serving, "deaf" ignores SIGTERM.
 """
 
 import fcntl
 import os
 import signal
 import socket
-import sys
 import threading
 import time
-import types
 from collections.abc import Callable
 from pathlib import Path
 
-from tusd_py import worker
 from tusd_py.config.settings import Settings
 from tusd_py.metadata.write_lock import WriteLock, lock_path
 
@@ -25,9 +22,11 @@ def serve(settings: Settings, sockets: list[socket.socket], ready: Callable[[], 
     folder = Path(settings.storage.upload_dir)
     order = (folder / "order").read_text() if (folder / "order").exists() else ""
     with (folder / "starts").open("a") as starts:
-        starts.write(f"{index} {os.getpid()} {settings.database.url}\n")
+        starts.write(f"{index} {os.getpid()}\n")
     if order in ("fail", "refuse"):
         return 1 if order == "fail" else 2
+    while order == "slow":
+        time.sleep(60)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, (lambda *_: None) if order == "deaf" else (lambda *_: stopping.set()))
     ready()
@@ -56,10 +55,3 @@ def answer(listener: socket.socket) -> None:
         connection, _ = listener.accept()
         with connection:
             connection.sendall(str(os.getpid()).encode())
-
-
-if __name__ == "__main__":
-    assembled = types.ModuleType("tusd_py.assemble")
-    assembled.run_worker = serve  # type: ignore[attr-defined]  # stands in for the real program
-    sys.modules["tusd_py.assemble"] = assembled
-    sys.exit(worker.main())

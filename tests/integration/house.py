@@ -32,6 +32,7 @@ from tusd_py.metadata.workers import WorkerRows
 from tusd_py.standing import LISTENS, POLLS, Standings
 from tusd_py.uploads.callbacks import Callbacks
 from tusd_py.uploads.context import Context, Rules
+from tusd_py.uploads.tally import Tally
 from tusd_py.wakeups import Wakeups
 from tusd_py.work.burial import RENEW_EVERY, Burials, Pulse
 from tusd_py.work.rounds import Round, walk
@@ -55,6 +56,7 @@ class Counted:
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.tally = Tally()
 
     def created(self) -> None:
         self.seen.append("created")
@@ -86,11 +88,41 @@ class Counted:
     def scan_given_up(self) -> None:
         self.seen.append("scan given up")
 
+    def scan_streamed(self, outcome: str) -> None:
+        self.seen.append(f"scan streamed: {outcome}")
+
     def scanner_proven(self, *, is_proven: bool) -> None:
         self.seen.append(f"scanner proven: {is_proven}")
 
     def waiting(self, consumer: str, waiting: int, running: int) -> None:
         self.seen.append(f"waiting: {consumer} {waiting} {running}")
+
+    def relayed(self, relay: str, outcome: str) -> None:
+        self.seen.append(f"relayed: {relay} {outcome}")
+
+    def relay_stands(self, relay: str, *, waiting: int, is_down: bool) -> None:
+        self.seen.append(f"relay stands: {relay} {waiting} {is_down}")
+
+    def hook_called(self, kind: str, *, failed: bool) -> None:
+        self.seen.append(f"hook: {kind} {failed}")
+
+    def listening(self, count: int) -> None:
+        self.seen.append(f"listening: {count}")
+
+    def download_started(self, via: str) -> None:
+        self.seen.append(f"download: {via}")
+
+    def sent(self, count: int) -> None:
+        self.seen.append("sent")
+
+    def link_used(self) -> None:
+        self.seen.append("link used")
+
+    def link_refused(self, reason: str) -> None:
+        self.seen.append(f"link refused: {reason}")
+
+    def journal_forgot(self, count: int) -> None:
+        self.seen.append(f"journal forgot: {count}")
 
     def receiving(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -134,6 +166,7 @@ RULES = Rules(
     features=Features(max_size=0, metadata_limit=4096, termination=True, expiration=True),
     checkpoint_bytes=1024,
     checkpoint_interval=3600.0,
+    checkpoint_least=0,
     inline_limit=64,
     key_template="{user_id}/{file_id}",
     acquire_patience=5.0,

@@ -17,6 +17,8 @@ from storage_backends.base import StorageFull, WriteNow
 from tests.harness.content import Content
 from tests.harness.wire import Address, Answer, Connection, request
 from tusd_py import TusRunner, setup_tus
+from tusd_py.server import bulk, selftest, takeover
+from tusd_py.server.connection import TusConnection, TusServer
 from tusd_py.server.selftest import can_be_taken_over
 from tusd_py.server.takeover import Takeover
 
@@ -108,6 +110,8 @@ async def house(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: objec
         return count
 
     monkeypatch.setattr(Takeover, "burst", counted)
+    # The sender is a thread of ours, which on a busy machine may get no turn for longer than 3 ms.
+    monkeypatch.setattr(takeover, "DRY", 500)
     try:
         yield running
     finally:
@@ -116,6 +120,14 @@ async def house(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: objec
 
 async def test_this_machine_can_be_taken_over() -> None:
     assert await can_be_taken_over()
+
+
+async def test_a_machine_whose_connections_cannot_be_handed_on_is_not_taken_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(selftest, "PATIENCE", 0.5)
+    monkeypatch.setattr(TusConnection, "hand_on", lambda _connection, _behind: None)
+    assert not await can_be_taken_over()
 
 
 @pytest.mark.parametrize("checksum", ["", "sha1", "crc32"])
@@ -155,9 +167,15 @@ async def test_a_wrong_checksum_keeps_nothing(
         assert await running.offset(path) == 0
 
 
+WHO_COUNTS = pytest.mark.parametrize("uncounted", [8 * MIB, 64 * MIB])
+"""From so many bytes on the parser does not count a body, and what is behind it has another connection."""
+
+
+@WHO_COUNTS
 async def test_the_connection_carries_the_next_requests(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, uncounted: int
 ) -> None:
+    monkeypatch.setattr(bulk, "UNCOUNTED", uncounted)
     content = Content(seed=seed, length=3 * SIZE)
     async with house(tmp_path, monkeypatch) as running, sender(running.address) as client:
         path = await running.create(content.length)
@@ -168,9 +186,11 @@ async def test_the_connection_carries_the_next_requests(
         assert await running.holds(path, content)
 
 
+@WHO_COUNTS
 async def test_pipelined_requests_are_answered_in_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, uncounted: int
 ) -> None:
+    monkeypatch.setattr(bulk, "UNCOUNTED", uncounted)
     one, two = Content(seed=seed, length=SIZE), Content(seed=seed + 1, length=5)
     async with house(tmp_path, monkeypatch) as running, sender(running.address) as client:
         first, second = await running.create(SIZE), await running.create(5)
@@ -186,6 +206,31 @@ async def test_pipelined_requests_are_answered_in_order(
         answers = [await client.answer(method) for method in ("PATCH", "OPTIONS", "PATCH", "OPTIONS")]
         assert [answer.status for answer in answers] == [204, 200, 204, 200]
         assert sum(running.bursts) > SIZE / 2
+        assert await running.holds(first, one)
+        assert await running.holds(second, two)
+
+
+async def test_what_is_sent_behind_a_very_large_body_waits_in_the_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    one, two = Content(seed=seed, length=SIZE), Content(seed=seed + 1, length=SIZE)
+    async with house(tmp_path, monkeypatch) as running, sender(running.address) as client:
+        first, second = await running.create(SIZE), await running.create(SIZE)
+        sending = asyncio.create_task(
+            client.send(
+                running.head(first, 0, SIZE) + one.read(0, SIZE),
+                running.head(second, 0, SIZE) + two.read(0, SIZE),
+            )
+        )
+        answers = [await client.answer() for _ in range(2)]
+        await sending
+        assert [(answer.status, answer.offset) for answer in answers] == [(204, SIZE)] * 2
+        # Each was counted once, and two of the three were handed on.
+        server = running.runner.server
+        assert isinstance(server, TusServer)
+        async with asyncio.timeout(20):
+            while server.open_connections != 1:
+                await asyncio.sleep(0.01)
         assert await running.holds(first, one)
         assert await running.holds(second, two)
 

@@ -1,6 +1,7 @@
 """What reaches the parser: deadlines, caps, nonsense. Also notices an aiohttp that changed underneath."""
 
 import asyncio
+import gc
 import gzip
 import json
 import socket
@@ -8,6 +9,7 @@ import time
 from itertools import pairwise
 
 import pytest
+from aiohttp import web
 
 from .tiny import Connection, ask, events, settings_with, tiny_server
 
@@ -65,6 +67,25 @@ async def test_a_later_dripping_head_is_cut_and_an_idle_connection_is_not() -> N
         dripping = asyncio.create_task(drip(connection, tiny.raw(POST), 0.02))
         assert 0.2 < await ended(connection, 5) < 2
         dripping.cancel()
+
+
+async def test_what_an_idle_connection_said_last_is_let_go_and_the_next_is_answered() -> None:
+    """aiohttp itself holds on to it, for as long as the connection is open."""
+    async with tiny_server(settings_with()) as tiny, await Connection.open(tiny.address) as connection:
+        for number in range(3):
+            marked = f"idle{number}"
+            await connection.send(tiny.raw(POST + f"X-Request-ID: {marked}\nContent-Length: 2", b"ab"))
+            answer = await connection.answer()
+            assert (answer.status, answer.headers["x-request-id"]) == (201, marked)
+            async with asyncio.timeout(10):
+                while _holds_on_to(marked):
+                    await asyncio.sleep(0.05)
+
+
+def _holds_on_to(marked: str) -> bool:
+    """Whether anything is left of the request of that id."""
+    requests = [one for one in gc.get_objects() if isinstance(one, web.Request)]
+    return any(one.values() and one.headers.get("X-Request-ID") == marked for one in requests)
 
 
 async def test_a_slow_body_is_not_a_slow_head() -> None:

@@ -107,6 +107,15 @@ async def test_foreign_pages_reach_only_the_base_path_of_an_anonymous_server(
         assert (await ask(tiny, POST + f"Content-Length: 0\nOrigin: {sent}")).status == 201
 
 
+@pytest.mark.parametrize("target", ["/api/v1/admin/config", "/api/v1/files", "/file/x", "/s/x"])
+async def test_a_base_path_that_everything_is_below_lets_no_foreign_page_in(target: str) -> None:
+    async with tiny_server(settings_with(server={"base_path": "/"})) as tiny:
+        for verb in ("GET", "POST", "DELETE", "PATCH"):
+            head = f"{verb} {target} HTTP/1.1\nOrigin: http://evil.example"
+            assert (await ask(tiny, head)).status == 403
+        assert (await ask(tiny, POST + "Content-Length: 0\nOrigin: http://evil.example")).status == 201
+
+
 async def test_a_request_id_is_kept_if_it_is_harmless() -> None:
     async with tiny_server() as tiny:
         kept = await ask(tiny, POST + "Content-Length: 0\nX-Request-ID: abc-123.x_y")

@@ -4,14 +4,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from aiohttp import ClientSession, web
 
 from tusd_py.config.settings import Settings
 from tusd_py.server.errors import install
-from tusd_py.server.health import PATIENCE, Readiness, add_health
+from tusd_py.server.health import PATIENCE, Health, Readiness
+from tusd_py.server.identify import identify_anonymous
 from tusd_py.server.metrics import Metrics
-from tusd_py.server.plain_page import add_plain_page
+from tusd_py.server.plain_page import PlainPage
+from tusd_py.server.routes import register
 from tusd_py.server.runner import TusRunner
 from tusd_py.server.sockets import open_sockets
 
@@ -25,8 +28,13 @@ async def serving(
     settings = settings or settings_with()
     app = web.Application()
     install(app, settings, meter=Metrics(version="0"))
-    add_health(app, readiness)
-    add_plain_page(app, settings)
+    faces = (Health(readiness=readiness), PlainPage(settings=settings))
+    register(
+        app,
+        faces,
+        base_path=settings.server.base_path,
+        identify=partial(identify_anonymous, settings=settings),
+    )
     listening = open_sockets(settings.server, backlog=5, environ={})
     runner = TusRunner(app, settings=settings)
     await runner.setup()

@@ -34,9 +34,23 @@ TYPES = {
     "tusdpy_scans_total": "counter",
     "tusdpy_scans_failed_total": "counter",
     "tusdpy_scans_given_up_total": "counter",
+    "tusdpy_scan_streams_total": "counter",
     "tusdpy_scan_seconds": "histogram",
     "tusdpy_scanned_bytes_total": "counter",
     "tusdpy_scanner_proven": "gauge",
+    "tusdpy_auth_refused_total": "counter",
+    "tusd_hook_invocations_total": "counter",
+    "tusd_hook_errors_total": "counter",
+    "tusdpy_rate_limited_total": "counter",
+    "tusdpy_events_out_total": "counter",
+    "tusdpy_events_out_waiting": "gauge",
+    "tusdpy_relay_down": "gauge",
+    "tusdpy_listeners": "gauge",
+    "tusdpy_downloads_total": "counter",
+    "tusdpy_bytes_sent_total": "counter",
+    "tusdpy_link_uses_total": "counter",
+    "tusdpy_links_refused_total": "counter",
+    "tusdpy_journal_forgotten_total": "counter",
     "tusdpy_uploads_lost_total": "counter",
     "tusdpy_build_info": "gauge",
 }
@@ -58,6 +72,11 @@ EXPECTED = (
     "tusdpy_scans_given_up_total {n}.0",
     "tusdpy_scan_seconds_count {n}.0",
     "tusdpy_scanned_bytes_total {n}00.0",
+    'tusdpy_downloads_total{{via="link"}} {n}.0',
+    "tusdpy_bytes_sent_total {n}00.0",
+    "tusdpy_link_uses_total {n}.0",
+    'tusdpy_links_refused_total{{reason="link_gone"}} {n}.0',
+    "tusdpy_journal_forgotten_total {n}.0",
     "tusdpy_uploads_lost_total {n}.0",
 )
 
@@ -88,7 +107,19 @@ def count_everything(metrics: Metrics) -> None:
     metrics.scan_failed()
     metrics.scan_given_up()
     metrics.scanner_proven(is_proven=True)
+    metrics.hook_called("pre-create", failed=True)
+    metrics.rate_limited("user", "refused")
+    metrics.relayed("webhook", "delivered")
+    metrics.relay_stands("webhook", waiting=1, is_down=False)
+    metrics.listening(1)
+    metrics.download_started("link")
+    metrics.sent(100)
+    metrics.link_used()
+    metrics.link_refused("link_gone")
+    metrics.journal_forgot(1)
     metrics.lost()
+    metrics.not_let_in("missing")
+    metrics.scan_streamed("whole")
     metrics.receiving().__enter__()
     metrics.waiting("finish", 7, 0)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from aiohttp import ClientSession, web
 
 from tusd_py.config.settings import Settings
 from tusd_py.server.errors import install
+from tusd_py.server.identify import identify_anonymous
 from tusd_py.server.metrics import Metrics
-from tusd_py.server.page import add_page
+from tusd_py.server.page import make_page
+from tusd_py.server.routes import register
 from tusd_py.server.runner import TusRunner
 from tusd_py.server.sockets import open_sockets
 
@@ -34,7 +37,13 @@ async def serving(built: Path, settings: Settings | None = None) -> AsyncIterato
     settings = settings or settings_with()
     app = web.Application()
     install(app, settings, meter=Metrics(version="0"))
-    add_page(app, settings, built)
+    page = make_page(settings, built)
+    register(
+        app,
+        [page] if page else [],
+        base_path=settings.server.base_path,
+        identify=partial(identify_anonymous, settings=settings),
+    )
     listening = open_sockets(settings.server, backlog=5, environ={})
     runner = TusRunner(app, settings=settings)
     await runner.setup()
@@ -63,9 +72,25 @@ async def test_uploads_may_go_to_our_public_name_too(built: Path) -> None:
     async with serving(built, settings) as (client, url):
         async with client.get(url) as answer:
             policy = answer.headers["Content-Security-Policy"]
-            assert "connect-src 'self' https://files.example.org;" in policy
+            assert "connect-src 'self' https://files.example.org wss://files.example.org;" in policy
         async with client.get(f"{url}/api/v1/config") as answer:
             assert (await answer.json())["endpoint"] == "https://files.example.org/tus/files/"
+
+
+async def test_tokens_may_come_from_the_provider_and_from_nobody_else(built: Path) -> None:
+    access = {"jwt_issuer": "https://login.example.org/realms/x", "oidc_client_id": "page"}
+    async with serving(built, settings_with(access=access)) as (client, url), client.get(url) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        assert "connect-src 'self' https://login.example.org;" in policy
+
+
+@pytest.mark.parametrize("view", ["library", "operate"])
+async def test_every_view_is_the_page(built: Path, view: str) -> None:
+    plain = {"Accept-Encoding": "identity"}
+    async with serving(built) as (client, url), client.get(f"{url}/{view}?q=1", headers=plain) as answer:
+        assert answer.status == 200
+        assert "<title>built</title>" in await answer.text()
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
 async def test_hashed_files_are_kept_for_ever_and_zipped_for_who_wants_it(built: Path) -> None:
@@ -113,6 +138,7 @@ async def test_the_page_is_told_the_limits(built: Path) -> None:
             "expiry": 3600,
             "downloads": False,
             "termination": False,
+            "scanning": False,
         }
 
 

@@ -6,14 +6,15 @@ import re
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
-import pytest
 from yarl import URL
 
-from storage_backends.base import Kept, ObjectStore, Part
+from storage_backends import base
+from storage_backends.base import ObjectStore, Part
 from storage_backends.s3 import S3Backend
 from tests.harness.content import Content
 from tests.harness.rows import fetch
@@ -42,68 +43,100 @@ async def downloaded(server: Server, target: str) -> bytes:
     return answer.body
 
 
+async def is_there(server: Server, target: str) -> bool:
+    return (await request(server.address, "GET", target)).status == 200
+
+
 async def ran(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
     command = server.command(*words)
     return await asyncio.to_thread(
-        subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
 
 
-async def kept(bucket: Bucket) -> tuple[dict[str, int], list[str]]:
-    """Names with their sizes, and multipart uploads under way."""
+Kept = tuple[dict[str, int], list[str]]
+"""Names with their sizes, and multipart uploads under way."""
+
+
+@asynccontextmanager
+async def looking(bucket: Bucket) -> AsyncIterator[Callable[[], Awaitable[Kept]]]:
+    """What is in it, as often as one likes: a client costs much, a request little."""
     backend = S3Backend(bucket.options())
     await backend.open()
-    try:
-        assert isinstance(backend, ObjectStore)
+
+    async def look() -> Kept:
         names = {one.ref: one.size async for one in backend.list()}
         return names, [one.ref async for one in backend.unfinished()]
+
+    try:
+        assert isinstance(backend, ObjectStore)
+        yield look
     finally:
         await backend.close()
 
 
-async def until_holds(condition: Callable[[], Awaitable[bool]], what: str, within: float = 15.0) -> None:
-    async with asyncio.timeout(within):
-        while not await condition():
-            await asyncio.sleep(0.1)
+async def kept(bucket: Bucket) -> Kept:
+    async with looking(bucket) as look:
+        return await look()
 
 
-@pytest.mark.parametrize(
-    ("length", "step"),
-    [(1, 1), (700_000, 100_000), (6 * MIB, MIB), (20 * MIB, 20 * MIB), (24 * MIB + 7, 5 * MIB + 1)],
-)
-async def test_an_upload_comes_back_as_it_was_sent(
-    tmp_path: Path, bucket: Bucket, length: int, step: int, seed: int
-) -> None:
+async def until_empty(bucket: Bucket) -> None:
+    """Neither names nor multipart uploads."""
+    async with looking(bucket) as look:
+
+        async def is_empty() -> bool:
+            return await look() == ({}, [])
+
+        await until_holds(is_empty, "everything is gone")
+
+
+async def until_holds(condition: Callable[[], Awaitable[bool]], what: str, within: float = 30.0) -> None:
+    try:
+        async with asyncio.timeout(within):
+            while not await condition():
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"not within {within} s: {what}") from None
+
+
+async def test_an_upload_comes_back_as_it_was_sent(tmp_path: Path, bucket: Bucket, seed: int) -> None:
+    """Sizes and how much of them each request has."""
+    shapes = [(1, 1), (700_000, 100_000), (6 * MIB, MIB), (20 * MIB, 20 * MIB), (24 * MIB + 7, 5 * MIB + 1)]
     async with serving(tmp_path, bucket) as (server, client):
-        tracked = await client.create(Content(seed=seed, length=length))
-        await client.finish(tracked, step=step)
-        assert tracked.content.matches(0, await downloaded(server, tracked.target))
-        answer = await request(server.address, "GET", tracked.target, [("Range", f"bytes={length // 2}-")])
-        assert (answer.status, len(answer.body)) == (206, length - length // 2)
+        for length, step in shapes:
+            tracked = await client.create(Content(seed=seed, length=length))
+            await client.finish(tracked, step=step)
+            assert tracked.content.matches(0, await downloaded(server, tracked.target)), length
+            half = ("Range", f"bytes={length // 2}-")
+            answer = await request(server.address, "GET", tracked.target, [half])
+            assert (answer.status, len(answer.body)) == (206, length - length // 2)
         names, unfinished = await kept(bucket)
-        assert list(names.values()) == [length]
+        assert sorted(names.values()) == [length for length, _ in shapes]
         assert unfinished == []
 
 
 async def test_many_small_requests_become_one_object(tmp_path: Path, bucket: Bucket, seed: int) -> None:
     """6 MiB in 60 requests: tails that are merged, then taken into a part, then are gone."""
-    async with serving(tmp_path, bucket, s3__s3_part_size="5MiB") as (server, client):
+    async with (
+        serving(tmp_path, bucket, s3__s3_part_size="5MiB") as (server, client),
+        looking(bucket) as look,
+    ):
         tracked = await client.create(Content(seed=seed, length=6 * MIB))
         most = 0
         for start in range(0, 6 * MIB, 110_000):
             await client.patch(tracked, Plan.whole(start, min(start + 110_000, 6 * MIB)))
             if start % 1_100_000 == 0:
-                most = max(most, len((await kept(bucket))[0]))
+                most = max(most, len((await look())[0]))
         assert most < 40
         assert tracked.content.matches(0, await downloaded(server, tracked.target))
-        assert list((await kept(bucket))[0].values()) == [6 * MIB]
+        assert list((await look())[0].values()) == [6 * MIB]
 
 
 async def test_a_length_declared_at_the_end_finishes_what_lies_in_tails(
     tmp_path: Path, bucket: Bucket, seed: int
 ) -> None:
-    for length in (1000, 9 * MIB):
-        async with serving(tmp_path, bucket) as (server, client):
+    async with serving(tmp_path, bucket) as (server, client):
+        for length in (1000, 9 * MIB):
             content = Content(seed=seed, length=length)
             tracked = await client.create(content, ("Upload-Defer-Length", "1"))
             await client.patch(tracked, Plan.whole(0, length - 100))
@@ -160,11 +193,7 @@ async def test_rows_on_postgres_keep_the_parts(
         await client.patch(tracked, Plan.whole(17 * MIB, 25 * MIB), ("Upload-Length", str(25 * MIB)))
         assert tracked.content.matches(0, await downloaded(server, tracked.target))
         await client.delete(tracked)
-
-        async def nothing() -> bool:
-            return await kept(bucket) == ({}, [])
-
-        await until_holds(nothing, "everything is gone")
+        await until_empty(bucket)
 
 
 async def test_deleting_an_upload_leaves_nothing(tmp_path: Path, bucket: Bucket, seed: int) -> None:
@@ -178,11 +207,7 @@ async def test_deleting_an_upload_leaves_nothing(tmp_path: Path, bucket: Bucket,
         assert unfinished
         await client.delete(begun)
         await client.delete(done)
-
-        async def nothing() -> bool:
-            return await kept(bucket) == ({}, [])
-
-        await until_holds(nothing, "everything is gone")
+        await until_empty(bucket)
 
 
 async def test_an_upload_that_expires_leaves_nothing(tmp_path: Path, bucket: Bucket, seed: int) -> None:
@@ -190,11 +215,7 @@ async def test_an_upload_that_expires_leaves_nothing(tmp_path: Path, bucket: Buc
     async with serving(tmp_path, bucket, **more) as (_, client):
         tracked = await client.create(Content(seed=seed, length=30 * MIB))
         await client.patch(tracked, Plan.whole(0, 9 * MIB))
-
-        async def nothing() -> bool:
-            return await kept(bucket) == ({}, [])
-
-        await until_holds(nothing, "everything is gone")
+        await until_empty(bucket)
 
 
 async def test_the_sweep_aborts_what_no_row_names(tmp_path: Path, bucket: Bucket, seed: int) -> None:
@@ -209,35 +230,31 @@ async def test_the_sweep_aborts_what_no_row_names(tmp_path: Path, bucket: Bucket
             await store.control.create(store.key(ref), {})
         await backend.close()
 
-        async def only_mine() -> bool:
-            return sorted((await kept(bucket))[1]) == sorted([key, "not-ours"])
+        async with looking(bucket) as look:
 
-        await until_holds(only_mine, "what was given up is gone")
+            async def only_mine() -> bool:
+                return sorted((await look())[1]) == sorted([key, "not-ours"])
+
+            await until_holds(only_mine, "what was given up is gone")
         await client.finish(mine, step=30 * MIB)
         assert mine.content.matches(0, await downloaded(server, mine.target))
 
 
-@pytest.mark.parametrize("sizes", [(100, 200), (9 * MIB, 12 * MIB), (6 * MIB, 10, 3 * MIB, 7 * MIB)])
-async def test_partial_uploads_become_one(
-    tmp_path: Path, bucket: Bucket, sizes: tuple[int, ...], seed: int
-) -> None:
+async def test_partial_uploads_become_one(tmp_path: Path, bucket: Bucket, seed: int) -> None:
     async with serving(tmp_path, bucket) as (server, client):
-        partials = []
-        for number, size in enumerate(sizes):
-            content = Content(seed=seed + number, length=size)
-            partials.append(await client.create(content, ("Upload-Concat", "partial")))
-            await client.finish(partials[-1], step=8 * MIB)
-        urls = " ".join(partial.target for partial in partials)
-        headers = [("Tus-Resumable", "1.0.0"), ("Upload-Concat", f"final;{urls}")]
-        final = await request(server.address, "POST", "/files/", headers)
-        target = urlsplit(final.headers["location"]).path
-
-        async def is_there() -> bool:
-            return (await request(server.address, "GET", target)).status == 200
-
-        await until_holds(is_there, "the final is there")
-        whole = b"".join(partial.content.read(0, partial.content.length) for partial in partials)
-        assert await downloaded(server, target) == whole
+        for sizes in ((100, 200), (9 * MIB, 12 * MIB), (6 * MIB, 10, 3 * MIB, 7 * MIB)):
+            partials = []
+            for number, size in enumerate(sizes):
+                content = Content(seed=seed + number, length=size)
+                partials.append(await client.create(content, ("Upload-Concat", "partial")))
+                await client.finish(partials[-1], step=8 * MIB)
+            urls = " ".join(one.target for one in partials)
+            headers = [("Tus-Resumable", "1.0.0"), ("Upload-Concat", f"final;{urls}")]
+            final = await request(server.address, "POST", "/files/", headers)
+            target = urlsplit(final.headers["location"]).path
+            await until_holds(partial(is_there, server, target), "the final is there")
+            whole = b"".join(one.content.read(0, one.content.length) for one in partials)
+            assert await downloaded(server, target) == whole, sizes
 
 
 async def test_a_multipart_upload_that_was_aborted_behind_us_is_lost(
@@ -289,11 +306,22 @@ async def test_a_download_can_be_sent_to_the_store(tmp_path: Path, bucket: Bucke
             )
             async with session.get(URL(tampered, encoded=True)) as answer:
                 assert answer.status == 403
+        (row,) = await fetch(server, "SELECT file_id FROM versions")
+        told = await request(server.address, "GET", f"/api/v1/files/{row['file_id']}/url")
+        assert "X-Amz-Expires=300" in json.loads(told.body)["url"]
+        # A URL of the store can be used again, so a link with a limit gives none.
+        for wanted, status in ((b"{}", 302), (b'{"max_uses": 1}', 200), (b'{"max_uses": 1}', 200)):
+            json_body = [("Content-Type", "application/json")]
+            links = f"/api/v1/files/{row['file_id']}/links"
+            made = json.loads((await request(server.address, "POST", links, json_body, wanted)).body)
+            shared = await request(server.address, "GET", URL(made["url"]).path)
+            assert shared.status == status
+            assert status == 302 or tracked.content.matches(0, shared.body)
 
 
 async def test_a_take_over_by_force_begins_no_segment_and_fences_the_memory(tmp_path: Path) -> None:
     async with working(tmp_path) as worker:
-        rows = UploadRows(worker.database, worker.rows._author, segmented=False)
+        rows = UploadRows(worker.database, worker.rows.author, segmented=False)
         upload = await rows.create(new_upload(100), actor="test")
         held = await rows.acquire(upload.id)
         assert held is not None
@@ -312,4 +340,4 @@ async def test_a_take_over_by_force_begins_no_segment_and_fences_the_memory(tmp_
         )
         assert await rows.kept.parts(upload.id) == [part]
         kept_now = await rows.kept.find(upload.id)
-        assert kept_now == Kept(memory='{"next_part": 17}', parted=50, tails=())
+        assert kept_now == base.Kept(memory='{"next_part": 17}', parted=50, tails=())

@@ -19,13 +19,8 @@ from tests.services.seaweedfs import Bucket
 
 MIB = 1 << 20
 
-ONE_BY_ONE = [
-    (operation, fault)
-    for operation in ("create", "part", "complete")
-    for fault in Fault
-    # Only completing answers so.
-    if fault is not Fault.ERROR_IN_200 or operation == "complete"
-]
+OF_ALL = [fault for fault in Fault if fault not in (Fault.SILENCE, Fault.ERROR_IN_200)]
+"""Silence is told from slowness after s3_timeout only."""
 
 
 @asynccontextmanager
@@ -56,23 +51,29 @@ async def test_a_store_that_fails_every_third_time_makes_no_wrong_object(
     assert proxy.met
 
 
-@pytest.mark.parametrize(("operation", "fault"), ONE_BY_ONE)
-async def test_one_fault_is_outlived(
-    tmp_path: Path, bucket: Bucket, seed: int, operation: str, fault: Fault
+@pytest.mark.parametrize(
+    ("operation", "faults"),
+    # Only completing answers 200 with an error.
+    [("create", OF_ALL), ("part", OF_ALL), ("complete", [*OF_ALL, Fault.ERROR_IN_200])],
+)
+async def test_every_fault_is_outlived(
+    tmp_path: Path, bucket: Bucket, seed: int, operation: str, faults: list[Fault]
 ) -> None:
-    async with troubled(tmp_path, bucket, seed) as (proxy, server, client):
-        proxy.planned = [(operation, fault)]
-        await persist(client, random.Random(seed), Content(seed=seed, length=12 * MIB))
-        await everything_is_stored(server, client)
-        await same_as_sent(server, client)
-        assert not proxy.planned
+    async with troubled(tmp_path, bucket, seed) as (proxy, server, _):
+        for fault in faults:
+            client = TusClient(address=server.address)
+            proxy.planned = [(operation, fault)]
+            await persist(client, random.Random(seed), Content(seed=seed, length=12 * MIB))
+            await everything_is_stored(server, client)
+            await same_as_sent(server, client)
+            assert not proxy.planned, fault
 
 
 async def test_a_store_that_is_away_is_said_honestly(tmp_path: Path, bucket: Bucket, seed: int) -> None:
     async with troubled(tmp_path, bucket, seed) as (proxy, server, client):
         tracked = await client.create(Content(seed=seed, length=30 * MIB))
         await client.patch(tracked, Plan.whole(0, 9 * MIB))
-        proxy.is_away = True
+        proxy.away = Fault.SLOW_DOWN
         answer = await client.patch(tracked, Plan.whole(9 * MIB, 30 * MIB))
         assert answer.status == 503
         assert "retry-after" in answer.headers
@@ -83,7 +84,7 @@ async def test_a_store_that_is_away_is_said_honestly(tmp_path: Path, bucket: Buc
             while (await request(server.address, "GET", "/readyz")).status != 503:
                 await asyncio.sleep(0.05)
         assert "Traceback" not in server.log
-        proxy.is_away = False
+        proxy.away = None
         await client.finish(tracked, step=30 * MIB)
         await everything_is_stored(server, client)
         await same_as_sent(server, client)

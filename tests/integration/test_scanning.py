@@ -79,7 +79,7 @@ async def test_nothing_is_served_before_its_verdict_and_uploads_go_on(
     for target in (sent.target, f"/file/{(await version_of(scanning, sent))['file_id']}"):
         answer = await request(scanning.address, "GET", target)
         assert (answer.status, answer.headers["retry-after"]) == (409, "5")
-        assert answer.body.startswith(b"ERR_NOT_SCANNED: ")
+        assert b"ERR_NOT_SCANNED" in answer.body
         ranged = await request(scanning.address, "GET", target, [("Range", "bytes=0-3")])
         assert ranged.status == 409
     own_clamd.wake()
@@ -192,7 +192,9 @@ async def test_an_operator_lists_releases_and_deletes(scanning: Server) -> None:
     )
     assert (await get(scanning, first)).status == 410
     await until(lambda: len(list(files_of(scanning))) == 2, "its bytes are gone", 20)
-    actors = await fetch(scanning, "SELECT kind, actor FROM events WHERE kind LIKE 'file.%' ORDER BY id")
+    actors = await fetch(
+        scanning, "SELECT kind, actor FROM events WHERE kind IN ('file.released', 'file.deleted') ORDER BY id"
+    )
     assert [(row["kind"], row["actor"].partition(" ")[0]) for row in actors[-2:]] == [
         ("file.released", "operator"),
         ("file.deleted", "operator"),

@@ -1,5 +1,6 @@
 """The tus face over real sockets: what the service's own tests cannot see."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -70,6 +71,36 @@ async def test_a_refused_patch_tells_when_the_upload_expires(shared_server: Serv
         assert (refused.status, "upload-expires" in refused.headers) == (status, True)
 
 
+async def test_a_wrong_body_for_an_upload_that_ended_since_its_post_is_answered_by_what_it_is_now(
+    shared_server: Server,
+) -> None:
+    created = await ask(shared_server, "POST", "/files/", *POSTED[:2], POSTED[3], ("Content-Length", "0"))
+    target = created.headers["location"].removeprefix(shared_server.address.url)
+    assert (await ask(shared_server, "DELETE", target, *POSTED[:2])).status == 204
+    wrong = ("Upload-Checksum", "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+    headers = (*POSTED[:3], ("Upload-Offset", "0"), ("Content-Length", "1000"), wrong)
+    refused = await ask(shared_server, "PATCH", target, *headers, body=b"x" * 1000)
+    assert refused.status == 410
+    assert "upload-expires" not in refused.headers
+
+
+async def test_after_a_very_large_body_its_connection_is_good_for_the_next_request(
+    shared_server: Server,
+) -> None:
+    """As browsers do: they take any connection that was not closed for whatever comes next."""
+    length = ("Upload-Length", str(80 << 20))
+    created = await ask(shared_server, "POST", "/files/", *POSTED[:2], length, ("Content-Length", "0"))
+    target = created.headers["location"].removeprefix(shared_server.address.url)
+    headers = (*POSTED[:3], ("Upload-Offset", "0"), ("Content-Length", length[1]))
+    async with asyncio.timeout(60), await Connection.open(shared_server.address) as connection:
+        await connection.send(head_of("PATCH", target, headers))
+        for _ in range(80):
+            await connection.send(bytes(1 << 20))
+        assert (await connection.answer("PATCH")).status == 204
+        await connection.send(head_of("HEAD", target, POSTED[:2]))
+        assert (await connection.answer("HEAD")).headers["upload-offset"] == length[1]
+
+
 async def test_a_refused_creation_does_not_expire(shared_server: Server) -> None:
     headers = (*POSTED[:3], ("Upload-Length", "1"), ("Transfer-Encoding", "chunked"))
     refused = await ask(shared_server, "POST", "/files/", *headers, body=b"2\r\nyy\r\n0\r\n\r\n")
@@ -93,3 +124,42 @@ async def test_a_complete_upload_takes_nothing_more(
     target = created.headers["location"].removeprefix(shared_server.address.url)
     headers = (*POSTED[:3], ("Upload-Offset", "1000"), ("Transfer-Encoding", "chunked"), *checksum)
     assert (await ask(shared_server, "PATCH", target, *headers, body=body)).status == status
+
+
+@pytest.mark.parametrize("connection", ["keep-alive", "close"])
+async def test_past_the_application_and_through_it_the_answers_are_the_same(
+    shared_server: Server, connection: str
+) -> None:
+    """An override takes the long way, whatever it says."""
+    answers = []
+    for extra in ((), (("X-HTTP-Method-Override", "POST"),)):
+        headers = (*POSTED, ("Content-Length", "1000"), ("Origin", "https://example.org"), *extra)
+        headers = (*headers, ("X-Request-ID", "r1"), ("Connection", connection))
+        answers.append(await ask(shared_server, "POST", "/files/", *headers, body=b"x" * 1000))
+    short, long = (
+        {
+            name: "" if name in ("location", "date") else value
+            for name, value in answer.headers.items()
+            # aiohttp says what type nothing has; tus has no use for it.
+            if name != "content-type"
+        }
+        for answer in answers
+    )
+    assert short == long
+    assert [answer.status for answer in answers] == [201, 201]
+
+
+async def test_refusals_past_the_application_say_what_they_say_through_it(shared_server: Server) -> None:
+    answers = []
+    for extra in ((), (("X-HTTP-Method-Override", "PATCH"),)):
+        headers = (
+            *POSTED[:3],
+            ("Upload-Offset", "0"),
+            ("X-Request-ID", "r1"),
+            ("Content-Length", "0"),
+            *extra,
+        )
+        answers.append(await ask(shared_server, "PATCH", f"/files/{'0' * 32}", *headers))
+    short, long = ({**answer.headers, "date": ""} for answer in answers)
+    assert (short, answers[0].body) == (long, answers[1].body)
+    assert [answer.status for answer in answers] == [404, 404]

@@ -160,6 +160,63 @@ async def test_an_upload_in_pieces_becomes_a_file(tmp_path: Path) -> None:
         assert [path.name for path in files(house)] == [upload.file_id]
 
 
+async def whole(house: Home, upload: Upload, content: bytes, offset: int = 0) -> Appended:
+    """A PATCH that brings all there is, in one piece."""
+    request = appending(offset, body=len(content))
+    return await append(house.context, ANONYMOUS, upload.id, request, Script(content))
+
+
+async def test_a_small_patch_right_after_its_post_reads_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody_reads(_upload: UploadId) -> None:
+        raise AssertionError("the row was read")
+
+    async with home(tmp_path) as house:
+        upload = await made(house, 50)
+        with monkeypatch.context() as forbidden:
+            forbidden.setattr(house.context.rows, "find", nobody_reads)
+            stored = (await whole(house, upload, b"x" * 50)).upload
+        assert stored == (await row(house.worker, upload.id))
+        assert await content(house, upload.id) == b"x" * 50
+
+
+async def test_a_patch_of_an_upload_that_another_worker_completed_hears_of_the_conflict(
+    tmp_path: Path,
+) -> None:
+    async with home(tmp_path) as house, working(tmp_path) as other:
+        upload = await made(house, 50)
+        elsewhere = replace(house.context, rows=other.rows)
+        await append(elsewhere, ANONYMOUS, upload.id, appending(0, body=50), Script(b"a" * 50))
+        with pytest.raises(OffsetConflict):
+            await whole(house, upload, b"b" * 50)
+        assert await content(house, upload.id) == b"a" * 50
+        assert len(files(house)) == 1
+
+
+async def test_a_small_patch_counts_also_when_another_worker_had_a_try_meanwhile(tmp_path: Path) -> None:
+    async with home(tmp_path) as house, working(tmp_path) as other:
+        upload = await made(house, 50)
+        async with other.leases.acquire(upload.id, patience=1.0):
+            """It brought nothing, but the row is not what it was."""
+        assert (await whole(house, upload, b"x" * 50)).upload.state is Transfer.STORED
+        assert await content(house, upload.id) == b"x" * 50
+        assert len(files(house)) == 1
+
+
+async def test_a_patch_of_an_upload_that_ended_right_after_its_post_hears_that(tmp_path: Path) -> None:
+    async with home(tmp_path, clock=(clock := Clock())) as house:
+        ended, late = await made(house, 50), await made(house, 50)
+        await terminate(house.context, ANONYMOUS, ended.id)
+        clock.ahead = 8 * DAY
+        for upload in (ended, late):
+            with pytest.raises(UploadGone):
+                await whole(house, upload, b"x" * 50)
+        theirs = await made(house, 9)
+        with pytest.raises(UploadNotFound):
+            await append(house.context, STRANGER, theirs.id, appending(0, body=9), Script(b"x" * 9))
+
+
 async def test_a_cut_keeps_every_byte_that_came(tmp_path: Path) -> None:
     async with home(tmp_path) as house:
         upload = await made(house, 3000)
@@ -178,6 +235,23 @@ async def test_the_line_moves_while_a_long_body_comes(tmp_path: Path) -> None:
         assert (await row(house.worker, upload.id)).offset == 1024
         hold.set()
         assert (await task).upload.offset == 1034
+
+
+@pytest.mark.parametrize(("came", "line"), [(90, 0), (110, 110)])
+async def test_by_time_the_line_moves_only_over_what_is_worth_a_commit(
+    came: int, line: int, tmp_path: Path
+) -> None:
+    async with home(tmp_path) as house:
+        rules = replace(RULES, checkpoint_interval=0.0, checkpoint_least=100)
+        upload = await made(house, 5000)
+        hold = asyncio.Event()
+        body = Script(b"x" * 10, b"y" * (came - 10), hold)
+        context = replace(house.context, rules=rules)
+        task = asyncio.create_task(append(context, ANONYMOUS, upload.id, appending(0), body))
+        await body.reached.wait()
+        assert (await row(house.worker, upload.id)).offset == line
+        hold.set()
+        assert (await task).upload.offset == came
 
 
 async def test_a_body_that_is_too_long_is_dropped_and_completes_nothing(tmp_path: Path) -> None:
@@ -498,7 +572,14 @@ async def test_a_lease_of_a_worker_that_woke_too_late_does_not_end_the_upload(tm
             house.folder.joinpath(lease.upload.ref).unlink()
             with pytest.raises(Overtaken):
                 await write_body(
-                    house.context, ANONYMOUS, lease, Script(b"b"), declared=None, room=None, checksum=None
+                    house.context,
+                    ANONYMOUS,
+                    lease,
+                    Script(b"b"),
+                    declared=None,
+                    room=None,
+                    expected=None,
+                    checksum=None,
                 )
         assert "lost" not in house.worker.meter.seen
 

@@ -3,6 +3,8 @@
 Belongs here: running them. Not here: what is tested with them.
 """
 
+import csv
+import os
 import socket
 import subprocess
 import time
@@ -16,6 +18,7 @@ from tests.harness.wire import Address
 from tests.services.programs import find
 
 _WITHIN = 10.0
+_STATISTICS = "haproxy.sock"
 _PAUSE = 0.02
 
 Proxy = Callable[[Sequence[Address], Path], Iterator[Address]]
@@ -26,8 +29,13 @@ class ProxyMissing(Exception):
 
 
 @contextmanager
-def nginx(nodes: Sequence[Address], folder: Path) -> Iterator[Address]:
-    """Its address, while it runs in front of `nodes`. Raises ProxyMissing."""
+def nginx(
+    nodes: Sequence[Address], folder: Path, spoiled: Mapping[str, str] | None = None
+) -> Iterator[Address]:
+    """Its address, while it runs in front of `nodes`. Raises ProxyMissing.
+
+    `spoiled` is what else is changed in the file, for tests that find out that it was.
+    """
     node = "server 127.0.0.1:8080 max_fails=1 fail_timeout=2s;"
     temporary = " ".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -37,13 +45,17 @@ def nginx(nodes: Sequence[Address], folder: Path) -> Iterator[Address]:
         "listen 80;": f"listen 127.0.0.1:{port};",
         node: "\n".join(node.replace("127.0.0.1:8080", _name(address)) for address in nodes),
         "/run/nginx.pid;": f"{folder}/nginx.pid;",
-        "/var/log/nginx/access.log;": f"{folder}/nginx-access.log;",
+        "/var/log/nginx/access.log shown;": f"{folder}/nginx-access.log shown;",
         "/var/log/nginx/error.log;": f"{folder}/nginx-error.log;",
         # Where it may write without being root.
         "\nhttp {\n": f"\nhttp {{\n{temporary}\n",
+        **(spoiled or {}),
     }
     config = _changed("nginx.conf", changes, folder)
-    start = ["-p", str(folder), "-c", str(config), "-e", f"{folder}/nginx-start.log", "-g", "daemon off;"]
+    # Its workers would be somebody who may not enter the folders of tests.
+    user = " user root;" if os.geteuid() == 0 else ""
+    start = ["-p", str(folder), "-c", str(config), "-e", f"{folder}/nginx-start.log"]
+    start += ["-g", f"daemon off;{user}"]
     with _running("nginx", start, folder, port) as address:
         yield address
 
@@ -55,11 +67,22 @@ def haproxy(nodes: Sequence[Address], folder: Path) -> Iterator[Address]:
     port = free_port()
     changes = {
         "bind :80 ": f"bind 127.0.0.1:{port} ",
+        "\nglobal\n": f"\nglobal\n    stats socket {folder}/{_STATISTICS}\n",
         "    server node1 127.0.0.1:8080": "\n".join(servers),
     }
     config = _changed("haproxy.cfg", changes, folder)
     with _running("haproxy", ["-db", "-f", str(config)], folder, port) as address:
         yield address
+
+
+def received_by_haproxy(folder: Path) -> int:
+    """Bytes that clients have sent to the one in `folder`, heads of requests too."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(str(folder / _STATISTICS))
+        asking.sendall(b"show stat\n")
+        with asking.makefile(newline="") as answer:
+            rows = csv.DictReader(line.removeprefix("# ") for line in answer if line.strip())
+            return sum(int(row["bin"]) for row in rows if row["svname"] == "FRONTEND")
 
 
 def missing(program: str) -> str | None:

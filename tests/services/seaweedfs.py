@@ -26,6 +26,8 @@ from tests.harness.ports import free_ports
 from tests.services.programs import why_missing
 
 ACCESS_KEY, SECRET_KEY = "AKIATEST", "secrettest"
+CLERK = "AKIACLERK"
+"""Access key of somebody without the rights of an admin."""
 _PATIENCE = 60.0
 _PAUSE = 0.05
 
@@ -71,9 +73,11 @@ class Bucket:
 class SeaweedServer:
     """One store with its data in a folder of its own; a context manager that starts and ends it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, volume_size: int = 64) -> None:
+        """`volume_size` in MiB: a hundred times that is what it holds, with what was deleted."""
         self._program = find_program()
         self._folder = folder
+        self._volume_size = volume_size
         self._ports = free_ports(8)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -84,7 +88,13 @@ class SeaweedServer:
             "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }
-        (self._folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+        # Who may do everything may not be forbidden anything by a bucket's policy either.
+        clerk = {
+            "name": "clerk",
+            "credentials": [{"accessKey": CLERK, "secretKey": SECRET_KEY}],
+            "actions": ["Read", "Write", "List", "Tagging"],
+        }
+        (self._folder / "s3.json").write_text(json.dumps({"identities": [identity, clerk]}))
         self.start()
         return self
 
@@ -166,7 +176,7 @@ class SeaweedServer:
             "s3.autoCreateBucket": "false",
             "volume.max": 100,
             "volume.preStopSeconds": 0,
-            "master.volumeSizeLimitMB": 64,
+            "master.volumeSizeLimitMB": self._volume_size,
             "master.volumePreallocate": "false",
             "master.telemetry": "false",
             "master.electionTimeout": "1s",
@@ -203,13 +213,13 @@ async def _make_bucket(endpoint: str, name: str) -> None:
 
 
 @contextmanager
-def temporary_store() -> Iterator[SeaweedServer]:
+def temporary_store(*, volume_size: int = 64) -> Iterator[SeaweedServer]:
     """A store in a temporary folder. Without the program: skips."""
     if reason := why_missing(find_program, SeaweedMissing):
         pytest.skip(reason)
     with (
         tempfile.TemporaryDirectory(prefix="tusd-py-seaweedfs-") as folder,
-        SeaweedServer(Path(folder)) as server,
+        SeaweedServer(Path(folder), volume_size=volume_size) as server,
     ):
         yield server
 

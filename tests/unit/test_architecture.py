@@ -24,14 +24,21 @@ STAIRS = (
     ("protocol.tus",),
     ("storage_backends",),
     ("tusd_py.errors", "tusd_py.masking", "tusd_py.version", "tusd_py.neighbours"),
-    ("tusd_py.digests", "tusd_py.randomness"),
+    (
+        "tusd_py.digests",
+        "tusd_py.randomness",
+        "tusd_py.sniffing",
+        "tusd_py.standard_webhooks",
+        "tusd_py.event_kinds",
+    ),
     ("tusd_py.client",),  # other people's programs use it: see below what it may know
     ("tusd_py.metadata", "tusd_py.access", "tusd_py.config", "tusd_py.log"),
     ("tusd_py.leases", "tusd_py.standing", "tusd_py.liveness", "tusd_py.wakeups"),
-    ("tusd_py.uploads", "tusd_py.work", "tusd_py.scanning"),
-    ("tusd_py.server",),
+    ("tusd_py.uploads", "tusd_py.work", "tusd_py.scanning", "tusd_py.outbox", "tusd_py.live"),
+    ("tusd_py.hooks",),
+    ("tusd_py.server", "tusd_py.doctor"),
     ("tusd_py.assemble", "tusd_py.supervisor"),
-    ("tusd_py.cli", "tusd_py.worker"),
+    ("tusd_py.cli",),
     ("tusd_py", "tusd_py.__main__"),
 )
 
@@ -41,13 +48,22 @@ PACKAGES = ("conformance", "protocol", "storage_backends", "tusd_py")
 
 # Libraries are translated at the one edge that calls them.
 AT_HOME = {
-    "aiohttp": ("tusd_py.server", "tusd_py.assemble", "tusd_py.client", "tusd_py", "storage_backends"),
+    "aiohttp": (
+        *("tusd_py.server", "tusd_py.assemble", "tusd_py.client", "tusd_py.outbox", "tusd_py"),
+        "tusd_py.hooks",
+        "storage_backends",
+    ),
     "aiosqlite": ("tusd_py.metadata",),
     "asyncpg": ("tusd_py.metadata",),
     "sqlite3": ("tusd_py.metadata",),
     "pyclamd": ("tusd_py.scanning",),
-    "aiobotocore": ("storage_backends",),
-    "botocore": ("storage_backends",),
+    "magic": ("tusd_py.sniffing",),
+    "jwt": ("tusd_py.access",),
+    "cryptography": ("tusd_py.access",),
+    "aiobotocore": ("storage_backends", "tusd_py.outbox"),
+    "botocore": ("storage_backends", "tusd_py.outbox"),
+    "aiokafka": ("tusd_py.outbox",),
+    "nats": ("tusd_py.outbox",),
 }
 
 # What a rule of the protocol may not touch: clocks, chance, disks, networks, threads, logs.
@@ -223,7 +239,9 @@ try:
     code = main()
 except SystemExit as ending:
     code = ending.code
-known = {{"aiohttp", "aiosqlite", "asyncpg", "pyclamd", "botocore", "aiobotocore", "uvloop"}}
+known = {{"aiohttp", "aiosqlite", "asyncpg", "pyclamd", "magic", "botocore", "aiobotocore", "uvloop"}}
+known |= {{"aiokafka", "nats"}}
+known |= {{"jwt", "cryptography"}}
 heavy = sorted(known & set(sys.modules))
 sys.exit(f"loaded {{heavy}}" if heavy else code)
 """

@@ -261,7 +261,8 @@ def test_the_cases_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_nothing_of_the_product_is_imported() -> None:
     roots = set()
     for path in BENCH.rglob("*.py"):
-        if "peers" in path.relative_to(BENCH).parts[:1]:
+        # Peers are other people's; the search is measured where it is asked, without a server around it.
+        if path.relative_to(BENCH).parts[0] in ("peers", "search"):
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):

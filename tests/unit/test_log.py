@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +16,7 @@ import pytest
 import structlog
 
 from tusd_py.config.settings import Log
-from tusd_py.log import OURS, configure, get_logger
+from tusd_py.log import Frequent, configure, get_logger
 from tusd_py.masking import escape_controls, mask_text
 
 ROOT = Path(__file__).parents[2]
@@ -44,20 +43,11 @@ SECRETS = {
 
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """What a configured process writes; the process is put back afterwards."""
-    root = logging.getLogger()
-    levels = {name: logging.getLogger(name).level for name in ("", *OURS)}
-    handlers = list(root.handlers)
+def written() -> io.StringIO:
+    """What a configured process writes."""
     stream = io.StringIO()
     configure(Log(format="json", level="debug"), stream=stream)
-    yield stream
-    for handler in [handler for handler in root.handlers if handler not in handlers]:
-        root.removeHandler(handler)
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    return stream
 
 
 def fail(message: str) -> NoReturn:
@@ -242,6 +232,64 @@ def test_context_goes_along(written: io.StringIO) -> None:
     get_logger("tusd_py").bind(upload="0f").info("bound")
     within, bound = events(written)
     assert (within["request_id"], within["token"], bound["upload"]) == ("r1", "***", "0f")
+
+
+def test_a_frequent_event_says_what_any_other_says(written: io.StringIO) -> None:
+    fields: dict[str, str | float] = {
+        "path": "/0f?sig=geheim",
+        "client": "::1",
+        "token": "geheim",
+        "status": 201,
+    }
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        Frequent("tusd_py.server", "request").info(**fields)
+        get_logger("tusd_py.server").info("request", **fields)
+    frequent, usual = events(written)
+    assert {**frequent, "timestamp": ""} == {**usual, "timestamp": ""}
+    assert list(frequent) == list(usual)
+
+
+@pytest.mark.parametrize(
+    "path", ["/files/0123abcd", "/files/b\xe4r", '/"quoted"', "/x?token=geheim", "eyJ" + "a" * 9]
+)
+@pytest.mark.parametrize(
+    "more", [{}, {"token": "geheim"}, {"seconds": 0.25}, {"seconds": float("nan")}, {"n": 1 << 300}]
+)
+def test_a_frequent_event_is_written_as_any_other(
+    written: io.StringIO, path: str, more: dict[str, Any]
+) -> None:
+    configure(Log(format="json"), stream=written, worker_index=3)
+    Frequent("tusd_py.server", "request").info(path=path, status=201, **more)
+    get_logger("tusd_py.server").info("request", path=path, status=201, **more)
+    configure(Log(format="json"), stream=written)
+    frequent, usual = (line.partition(", ")[2] for line in written.getvalue().splitlines())
+    assert frequent == usual
+    assert "geheim" not in frequent
+
+
+def test_a_frequent_event_is_as_quiet_as_its_level(written: io.StringIO) -> None:
+    configure(Log(format="json", level="warning"), stream=written)
+    Frequent("tusd_py.server", "request").info(status=201)
+    assert events(written) == []
+
+
+def test_a_frequent_event_goes_to_the_application_where_nobody_configured(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO, logger="tusd_py.server"):
+        Frequent("tusd_py.server", "request").info(status=201)
+    assert "status=201" in caplog.text
+
+
+def test_every_event_carries_what_is_constant_in_its_process(written: io.StringIO) -> None:
+    configure(Log(format="json"), stream=written, worker_index=3)
+    get_logger("tusd_py").info("one")
+    try:
+        fail("two")
+    except ValueError:
+        get_logger("tusd_py").exception("two")
+    configure(Log(format="json"), stream=written)
+    assert [event["worker_index"] for event in events(written)] == [3, 3]
 
 
 def test_a_console_gets_text_without_controls(written: io.StringIO) -> None:

@@ -6,6 +6,12 @@ Belongs here: the Identity, and the anonymous rules. Not here: what an identity 
 import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import quote
+
+LONGEST_NAME = 80
+"""Characters of a tenant's or a subject's name."""
+_LONGEST_ELEMENT = 240
+"""Bytes of a name as it is escaped in keys; file systems take 255."""
 
 
 class Scope(StrEnum):
@@ -23,10 +29,25 @@ class Identity:
     tenant: str
     subject: str
     scopes: frozenset[Scope]
+    is_super: bool = False
+    """Its admin scope counts in every tenant. Only the configuration says so."""
+    only_upload: str = ""
+    """Good for this one upload and nothing else; what was given to a browser."""
+    may_terminate: bool = True
+    """Of `only_upload`: may delete it, too."""
+    has_expired: bool = False
+    """What proved it has, within the grace: it may go on with its own uploads and nothing else."""
+    expires_at: float | None = None
+    """Seconds since the epoch at which what proved it expires; for connections that outlive it."""
 
     @property
     def is_admin(self) -> bool:
         return Scope.ADMIN in self.scopes
+
+    @property
+    def is_reserved(self) -> bool:
+        """It would own what anonymous visitors sent, or stand in the log for this service."""
+        return not self.tenant and self.subject in RESERVED
 
     @property
     def actor(self) -> str:
@@ -40,7 +61,23 @@ LOCAL_ADMIN = Identity(
 )
 """The visitor of a server that only this machine can reach."""
 
+RESERVED = frozenset({"anonymous", "system"})
+"""Subjects without a tenant whom nobody may prove to be: all without a name, and this service itself."""
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_name(text: str) -> bool:
+    """What a subject may be called: it becomes a part of keys, rows and log lines."""
+    return (
+        0 < len(text) <= LONGEST_NAME
+        and text.isprintable()
+        and len(quote(text, safe="", errors="replace")) <= _LONGEST_ELEMENT
+    )
+
+
+def is_tenant(text: str) -> bool:
+    """The same for tenants: a slash stands between tenant and subject where both are named at once."""
+    return is_name(text) and "/" not in text
 
 
 def is_loopback(host: str) -> bool:

@@ -26,7 +26,7 @@ from tusd_py.server.cors import CorsPolicy
 from tusd_py.server.errors import Seam
 from tusd_py.server.expect import expect_handler
 from tusd_py.server.health import Readiness, Report
-from tusd_py.server.identify import Identify
+from tusd_py.server.identify import Identify, make_identify
 from tusd_py.server.metrics import Metrics
 from tusd_py.server.tus import TusFace
 from tusd_py.uploads.callbacks import Authorize, Callbacks, PostFinish, PreCreate, PreFinish
@@ -56,13 +56,14 @@ def setup_tus(
 ) -> "Tus":
     """Serve uploads below `path` of `app`; before it starts, and as often as there are paths.
 
-    The service opens when the application starts and is closed when it is cleaned up. Without `identify`
-    every visitor is the same anonymous one, who may read and write whatever anonymous visitors uploaded.
+    The service opens when the application starts and is closed when it is cleaned up. Without `identify` the
+    settings say how visitors are known (`access.auth`); where they say nothing, every visitor is the same
+    anonymous one, who may read and write whatever anonymous visitors uploaded.
     Raises ConfigErrors for a path that cannot be, Refused for CORS settings that cannot be.
     """
     tus = Tus(
         settings or Settings(),
-        identify or _everybody_is_anonymous,
+        identify,
         Callbacks(authorize=authorize, pre_create=pre_create, pre_finish=pre_finish, post_finish=post_finish),
     )
     app.add_subapp(_checked(path), tus._application())  # noqa: SLF001 - its maker
@@ -72,7 +73,7 @@ def setup_tus(
 class Tus:
     """One mount."""
 
-    def __init__(self, settings: Settings, identify: Identify, callbacks: Callbacks) -> None:
+    def __init__(self, settings: Settings, identify: Identify | None, callbacks: Callbacks) -> None:
         """Made by `setup_tus`."""
         CorsPolicy(settings.cors)  # complains now, not when the application starts
         self.metrics = Metrics(version=version())
@@ -161,7 +162,7 @@ class Tus:
             self._settings, self.metrics, given_up=self._leave.set, callbacks=self._callbacks
         ) as service:
             warn_of(self._settings)
-            face = make_tus_face(self._settings, service, self._identify)
+            face = make_tus_face(self._settings, service, self._identify_by(service))
             self._serving = _Serving(service=service, face=face)
             opened.set()
             try:
@@ -169,6 +170,13 @@ class Tus:
                     await self._leave.wait()
             finally:
                 self._serving = None
+
+    def _identify_by(self, service: Service) -> Identify:
+        if self._identify is not None:
+            return self._identify
+        if service.authenticator is None:
+            return _everybody_is_anonymous
+        return make_identify(self._settings, service.authenticator, self.metrics)
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):

@@ -1,15 +1,36 @@
 """The faces of a running service: what answers requests, wherever it is mounted."""
 
+import secrets
+
+from aiohttp import web
+
 from tusd_py.config.settings import Settings
+from tusd_py.server.file_face import FileFace
+from tusd_py.server.files import AddressOf
 from tusd_py.server.identify import Identify
 from tusd_py.server.intake import BodyDeadlines
-from tusd_py.server.location import upload_url
+from tusd_py.server.link_face import LinkFace
+from tusd_py.server.location import client_address, public_origin, upload_url
+from tusd_py.server.rate_limits import RateLimits
 from tusd_py.server.tus import TusFace
+from tusd_py.server.visit_face import VisitFace
 
 from .service import Service
+from .sharing import LINK_TOKEN_BYTES
 
 
-def make_tus_face(settings: Settings, service: Service, identify: Identify) -> TusFace:
+def address_kept(settings: Settings) -> AddressOf:
+    """What of a reader's address goes to the journal."""
+
+    def address_of(request: web.Request) -> str | None:
+        return client_address(request, settings) or None
+
+    return address_of if settings.downloads.record_addresses else lambda _request: None
+
+
+def make_tus_face(
+    settings: Settings, service: Service, identify: Identify, limits: RateLimits | None = None
+) -> TusFace:
     """The tus face at `server.base_path`."""
     timeouts = settings.timeouts
     return TusFace(
@@ -20,6 +41,45 @@ def make_tus_face(settings: Settings, service: Service, identify: Identify) -> T
         ),
         identify=identify,
         url_of=lambda request, upload_id: upload_url(request, settings, upload_id),
+        address_of=address_kept(settings),
         serves_downloads=not settings.uploads.disable_download,
         kick_jobs=service.jobs.kick,
+        limits=limits,
+    )
+
+
+def make_file_face(settings: Settings, service: Service, identify: Identify) -> FileFace:
+    """Downloads by file id."""
+    return FileFace(
+        context=service.context,
+        identify=identify,
+        tickets=service.sharing.tickets,
+        address_of=address_kept(settings),
+        origin_of=lambda request: public_origin(request, settings),
+        url_expiry=settings.downloads.url_expiry,
+        gives_urls=settings.downloads.mode == "link",
+    )
+
+
+def make_link_face(settings: Settings, service: Service, identify: Identify) -> LinkFace:
+    """Share links, for those who make them."""
+    return LinkFace(
+        identify=identify,
+        links=service.sharing.links,
+        origin_of=lambda request: public_origin(request, settings),
+        new_token=lambda: secrets.token_urlsafe(LINK_TOKEN_BYTES),
+    )
+
+
+def make_visit_face(settings: Settings, service: Service) -> VisitFace:
+    """What opens to whoever has a URL."""
+    sharing = service.sharing
+    return VisitFace(
+        context=service.context,
+        links=sharing.links if settings.downloads.share_links else None,
+        tickets=sharing.tickets,
+        journal=sharing.journal,
+        address_of=address_kept(settings),
+        origin_of=lambda request: public_origin(request, settings),
+        resume=settings.downloads.share_resume,
     )

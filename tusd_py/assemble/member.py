@@ -3,6 +3,7 @@
 Belongs here: becoming one of them, and ceasing to be. Not here: what one does (service.py).
 """
 
+import socket
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -88,7 +89,8 @@ class Member:
             stack.push_async_callback(self._notices.close)
             wakeups.reach(self._notices)
             address = LISTENS if self._notices.listens else POLLS
-        await self._workers.register(self.seat.id, str(self.seat.host), self.seat.host.boot, address, TTL)
+        host, node = self.seat.host, socket.gethostname()
+        await self._workers.register(self.seat.id, str(host), host.boot, address, TTL, node=node)
         stack.push_async_callback(self._leave)
         await self._burials.bury()
 

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from protocol.tus.features import Features
@@ -21,6 +22,9 @@ from tusd_py.uploads.context import Rules
 
 from .notices import Notices
 from .scanning import make_read_policy
+
+if TYPE_CHECKING:
+    from storage_backends.s3 import S3Backend
 
 SERVICE_FOLDER = ".tusd"
 REMEMBERED = 24 * 3600
@@ -82,6 +86,28 @@ def make_database(settings: Settings, *, migrate: bool) -> Database:
     return _postgres(settings, migrate=migrate, survives_power=survives_power)
 
 
+def existing_database(settings: Settings, *, migrate: bool = False) -> Database:
+    """For commands beside the server, which make nothing where nothing is. Not yet open. Raises Refused."""
+    path = sqlite_path(settings)
+    if path is not None and not path.exists():
+        raise Refused(
+            f"there is no database: {path} does not exist",
+            hint="is storage.upload_dir (--upload-dir) that of the server? `tusd-py migrate` makes a new one",
+        )
+    return make_database(settings, migrate=migrate)
+
+
+def existing_backend(settings: Settings, executor: Executor) -> StorageBackend:
+    """The same for bytes: in another folder, every file would be lost. Not yet open. Raises Refused."""
+    storage = settings.storage
+    if storage.backend == "filesystem" and not Path(storage.upload_dir).is_dir():
+        raise Refused(
+            f"storage.upload_dir {storage.upload_dir} does not exist",
+            hint="name the folder of the server with --upload-dir, or in the configuration",
+        )
+    return make_backend(settings, executor)
+
+
 def _postgres(settings: Settings, *, migrate: bool, survives_power: bool) -> Database:
     try:
         from tusd_py.metadata.postgres import PostgresDatabase  # noqa: PLC0415 - only when configured
@@ -107,7 +133,7 @@ def make_backend(settings: Settings, executor: Executor) -> StorageBackend:
 
         return MemoryBackend()
     if storage.backend == "s3":
-        return _s3(settings)
+        return make_s3(settings)
     from storage_backends.filesystem import FilesystemBackend  # noqa: PLC0415 - only when configured
 
     return FilesystemBackend(
@@ -121,7 +147,8 @@ def make_backend(settings: Settings, executor: Executor) -> StorageBackend:
     )
 
 
-def _s3(settings: Settings) -> StorageBackend:
+def make_s3(settings: Settings) -> "S3Backend":
+    """Not yet open. Raises Refused when its packages are missing."""
     try:
         from storage_backends.s3 import PROFILES, Digest, Options, S3Backend  # noqa: PLC0415 - only when configured
     except ModuleNotFoundError as missing:
@@ -169,18 +196,28 @@ def make_rules(settings: Settings) -> Rules:
             concatenation=not uploads.disable_concatenation,
             checksums=ALGORITHMS,
         ),
-        checkpoint_bytes=uploads.checkpoint_bytes,
+        checkpoint_bytes=_checkpoint_bytes(settings),
         checkpoint_interval=uploads.checkpoint_interval,
+        # Of a body that is about to be cut for its slowness, thousands of commits would save a few bytes.
+        checkpoint_least=int(timeouts.minimum_rate * uploads.checkpoint_interval),
         inline_limit=uploads.inline_limit,
         key_template=settings.storage.key_template,
-        acquire_patience=timeouts.acquire_lock,
+        acquire_patience=timeouts.acquire_lock or (10.0 if settings.storage.backend == "s3" else 5.0),
         head_patience=timeouts.head_lock,
         read_policy=make_read_policy(settings),
         # What an object store confirmed is synced, whatever is said of disks.
         survives_power=settings.storage.backend == "s3"
         or Durability(settings.storage.durability) is Durability.POWER,
+        sendfile=settings.downloads.sendfile,
+        send_patience=timeouts.send,
         link_expiry=int(settings.s3.s3_url_expiry) if _redirects(settings) else None,
     )
+
+
+def _checkpoint_bytes(settings: Settings) -> int:
+    """On an object store the line follows the parts, and what was sent beyond it is sent again."""
+    every = settings.uploads.checkpoint_bytes
+    return min(every, settings.s3.s3_part_size) if settings.storage.backend == "s3" else every
 
 
 def _redirects(settings: Settings) -> bool:

@@ -5,18 +5,17 @@ does to rows (metadata/scans.py).
 """
 
 import asyncio
-import getpass
 import json
-import os
+import re
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from protocol.errors import UploadNotFound
-from protocol.upload import Verdict, parse_upload_id
+from protocol.upload import parse_upload_id
 from storage_backends.base import StorageBackend, StorageError
 from tusd_py.config.settings import Settings
 from tusd_py.errors import Refused
@@ -24,31 +23,28 @@ from tusd_py.masking import escape_controls
 from tusd_py.metadata.files import FileRows, Version
 from tusd_py.metadata.scans import ScanRows, Which
 from tusd_py.metadata.upload_row import Author
+from tusd_py.uploads.quarantine import Decision, Quarantine
 
-from .parts import make_backend, make_database, make_lifetime
+from .operator import operator
+from .parts import existing_backend, existing_database, make_lifetime
 from .scanning import is_configured
 
 PAGE = 500
 """Rows read, or queued by one commit, at once."""
 FAILED = 1
 """Exit status when something that was named could not be done."""
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _HEAD = ("FILE", "VERDICT", "FINDING", "BYTES", "SCANNED", "RELEASED BY", "OWNER", "NAME")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rows:
-    files: FileRows
-    scans: ScanRows
 
 
 def list_quarantine(settings: Settings, *, as_json: bool) -> int:
     """Print what is in quarantine, what was released included."""
 
     async def run() -> int:
-        async with _opened(settings) as rows:
+        async with _opened(settings) as quarantine:
             if not as_json:
                 _say("\t".join(_HEAD))
-            async for version in _quarantined(rows.scans):
+            async for version in _quarantined(quarantine.scans):
                 _say(_as_json(version) if as_json else _as_line(version))
         return 0
 
@@ -61,46 +57,19 @@ def decide(settings: Settings, action: str, names: Sequence[str]) -> int:
 
 
 async def _decide(settings: Settings, action: str, names: Sequence[str]) -> int:
-    actor = f"operator {_operator()}"
+    actor = f"operator {operator()}"
 
-    async def release(version: Version) -> bool:
-        return await rows.scans.release(version, actor=actor)
-
-    async def delete(version: Version) -> bool:
-        is_gone = await rows.scans.delete(version, actor=actor)
-        if is_gone:
-            await _delete_bytes(settings, version)
-        return is_gone
-
-    does: Callable[[Version], Awaitable[bool]] = release if action == "release" else delete
     left = 0
-    async with _opened(settings) as rows:
+    async with _opened(settings) as quarantine:
         for name in names:
-            version = await _found(rows, name)
-            refusal = _why_not(version, action)
-            if version is not None and not refusal and not await does(version):
-                refusal = "it is not in quarantine any more"
+            version = await _found(quarantine, name)
+            if version is None:
+                refusal = "there is no such file"
+            else:
+                refusal = await quarantine.decide(version, Decision(action), actor=actor)
             left += bool(refusal)
             _say(f"{name}: {refusal or f'{action}d'}")
     return FAILED if left else 0
-
-
-def _operator() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # Containers run as users that have no name.
-        return f"uid {os.getuid()}"
-
-
-def _why_not(version: Version | None, action: str) -> str:
-    if version is None:
-        return "there is no such file"
-    if version.verdict not in (Verdict.INFECTED, Verdict.UNSCANNABLE):
-        return f"it is not in quarantine, its verdict is {version.verdict}"
-    if action == "release" and version.released_by is not None:
-        return f"it was released by {version.released_by}"
-    return ""
 
 
 def rescan(settings: Settings, names: Sequence[str], *, which: str | None) -> int:
@@ -113,8 +82,8 @@ def rescan(settings: Settings, names: Sequence[str], *, which: str | None) -> in
 async def _queue_all(settings: Settings, which: Which) -> int:
     count = 0
     after = ("", 0)
-    async with _opened(settings) as rows:
-        while found := await rows.scans.queue(which, after, PAGE):
+    async with _opened(settings) as quarantine:
+        while found := await quarantine.scans.queue(which, after, PAGE):
             after, queued = found
             count += queued
     _say(f"{count} queued")
@@ -123,28 +92,32 @@ async def _queue_all(settings: Settings, which: Which) -> int:
 
 async def _queue(settings: Settings, names: Sequence[str]) -> int:
     left = 0
-    async with _opened(settings) as rows:
+    async with _opened(settings) as quarantine:
         for name in names:
-            version = await _found(rows, name)
+            version = await _found(quarantine, name)
             if version is None:
                 _say(f"{name}: there is no such file")
                 left += 1
                 continue
-            await rows.scans.ask(version)
+            await quarantine.scans.ask(version)
             _say(f"{name}: queued")
     return FAILED if left else 0
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[_Rows]:
+async def _opened(settings: Settings) -> AsyncIterator[Quarantine]:
     if settings.storage.backend == "memory":
         raise Refused("there is nothing to look at: storage.backend is memory, which forgets at exit")
-    database = make_database(settings, migrate=False)
+    database = existing_database(settings)
     await database.open()
     try:
         # No worker: an operator's decision needs no lease.
         author = Author(worker="", boot_id="", lifetime=make_lifetime(settings))
-        yield _Rows(files=FileRows(database), scans=ScanRows(database, author))
+        yield Quarantine(
+            files=FileRows(database),
+            scans=ScanRows(database, author),
+            delete_bytes=partial(_delete_bytes, settings),
+        )
     finally:
         await database.close()
 
@@ -157,22 +130,21 @@ async def _quarantined(scans: ScanRows) -> AsyncIterator[Version]:
         after = (page[-1].file_id, page[-1].n)
 
 
-async def _found(rows: _Rows, name: str) -> Version | None:
+async def _found(quarantine: Quarantine, name: str) -> Version | None:
     """By "FILE" or "FILE:N"."""
     text, colon, number = name.partition(":")
+    if colon and not _NUMBER.fullmatch(number):
+        return None
     try:
-        file_id = parse_upload_id(text)
+        return await quarantine.find(parse_upload_id(text), int(number) if colon else None)
     except UploadNotFound:
         return None
-    if not colon:
-        return await rows.files.current(file_id)
-    return next((one for one in await rows.scans.versions_of(file_id) if str(one.n) == number), None)
 
 
 async def _delete_bytes(settings: Settings, version: Version) -> None:
     """Nothing names them any more. What cannot be removed now, the sweep of the server finds."""
     executor = ThreadPoolExecutor(1, thread_name_prefix="quarantine")
-    backend: StorageBackend = make_backend(settings, executor)
+    backend: StorageBackend = existing_backend(settings, executor)
     try:
         await backend.open()
         try:

@@ -15,9 +15,11 @@ from tusd_py.errors import Refused
 from tusd_py.metadata.jobs import JobRows
 from tusd_py.metadata.scans import ScanRows
 from tusd_py.scanning.backlog import Backlog
-from tusd_py.scanning.prover import Prover
+from tusd_py.scanning.prover import Prover, ProverMeter
 from tusd_py.scanning.scanner import NoVerdict, Scanner
+from tusd_py.scanning.streams import StreamRules, Streams
 from tusd_py.scanning.workers import Collaborators, ScanRules, ScanWorkers
+from tusd_py.sniffing import Sniff
 from tusd_py.uploads.context import Context
 from tusd_py.work.rounds import Round, once
 
@@ -31,7 +33,7 @@ _ALWAYS = frozenset({Verdict.CLEAN})
 
 def is_configured(settings: Settings) -> bool:
     """A scanner is to be used."""
-    return bool(settings.scan.clamd_socket or settings.scan.clamd_host)
+    return settings.scan.is_configured
 
 
 def make_read_policy(settings: Settings) -> ReadPolicy:
@@ -50,6 +52,7 @@ class Scanning:
 
     prover: Prover
     workers: ScanWorkers
+    streams: Streams
     backlog: Backlog
 
     async def queue_backlog(self) -> None:
@@ -70,20 +73,16 @@ class Scanning:
             raise NoVerdict(self.prover.why_not)
 
 
-def make_scanning(settings: Settings, context: Context, scans: ScanRows, jobs: JobRows) -> Scanning | None:
+def make_scanning(
+    settings: Settings, context: Context, scans: ScanRows, jobs: JobRows, sniff: Sniff | None
+) -> Scanning | None:
     """None where no scanner is configured. Raises Refused when its package is missing."""
     if not is_configured(settings):
         return None
     scan = settings.scan
     scanner = _clamd(scan)
-    prover = Prover(
-        scanner,
-        max_size=scan.max_size,
-        every=scan.prove_interval,
-        max_age=scan.signatures_max_age,
-        clock=time.time,
-        meter=context.meter,
-    )
+    prover = _prover(scan, scanner, context.meter)
+    streams = Streams(scanner, prover, _stream_rules(scan), meter=context.meter, clock=time.monotonic)
     house = Collaborators(
         backend=context.backend,
         files=context.files,
@@ -91,8 +90,10 @@ def make_scanning(settings: Settings, context: Context, scans: ScanRows, jobs: J
         jobs=jobs,
         scanner=scanner,
         prover=prover,
+        streams=streams,
         meter=context.meter,
         worker=context.worker,
+        sniff=sniff,
     )
     rules = ScanRules(
         parallel=scan.parallel,
@@ -106,7 +107,35 @@ def make_scanning(settings: Settings, context: Context, scans: ScanRows, jobs: J
     return Scanning(
         prover=prover,
         workers=workers,
+        streams=streams,
         backlog=Backlog(scans, prover, kick=workers.kick, rescans_updates=scan.rescan_updates),
+    )
+
+
+def make_prover(settings: Settings, meter: ProverMeter) -> Prover:
+    """Of the scanner that is configured. Raises Refused when its package is missing."""
+    return _prover(settings.scan, _clamd(settings.scan), meter)
+
+
+def _prover(scan: Scan, scanner: Scanner, meter: ProverMeter) -> Prover:
+    return Prover(
+        scanner,
+        max_size=scan.max_size,
+        every=scan.prove_interval,
+        max_age=scan.signatures_max_age,
+        clock=time.time,
+        meter=meter,
+    )
+
+
+def _stream_rules(scan: Scan) -> StreamRules:
+    return StreamRules(
+        # Scans of what is stored always have as many threads.
+        most=min(scan.while_uploading, scan.parallel // 2),
+        rate=scan.while_uploading_rate,
+        buffer=scan.while_uploading_buffer,
+        max_size=scan.max_size,
+        timeout=scan.timeout,
     )
 
 

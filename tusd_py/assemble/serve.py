@@ -4,6 +4,7 @@ Belongs here: signals, the event loop, draining. Not here: the service (service.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -12,12 +13,12 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
 
-import structlog
-
+from tusd_py.config.effective import Sources
 from tusd_py.config.settings import Settings
 from tusd_py.errors import Refused
 from tusd_py.log import configure, get_logger
 from tusd_py.metadata.write_lock import lock_path
+from tusd_py.server.greeting import greet
 from tusd_py.server.health import Readiness
 from tusd_py.server.identify import listens_locally
 from tusd_py.server.metrics import Metrics
@@ -29,28 +30,38 @@ from tusd_py.version import version
 
 from .app import make_app
 from .doubts import warn_of
-from .greeting import greet
-from .parts import sqlite_path
+from .parts import make_s3, sqlite_path
 from .service import Service, open_service
 from .tools import bring_up_to_date
 
 log = get_logger("tusd_py")
 
+YOUNG = 2000, 5, 100
+"""Objects made, and not yet freed, between two looks for cycles among them; such looks between two that take
+their survivors, too; and of these between two that take everything. Nobody is answered meanwhile, and of
+15,000 connections everything takes a third of a second. Python's defaults (700, 10, 10) cost more in all.
+"""
 BURIED = 70
 """Exit status of a worker that the others gave up; the supervisor starts another."""
 
 
-def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT. Returns the exit status. Raises Refused."""
+def serve(settings: Settings, sources: Sources | None = None) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit status. Raises Refused.
+
+    `sources` says where the settings came from, for operators who look at them.
+    """
+    known = sources or {}
     configure(settings.log)
     if settings.server.workers > 1:
         from tusd_py.supervisor import run_supervisor  # noqa: PLC0415 - a single worker needs none
 
         # Before there is a worker: a long migration holds the write lock, for which workers get killed.
         asyncio.run(bring_up_to_date(settings, migrate=settings.database.migrate))
+        _import_for_workers(settings)
         database = sqlite_path(settings)
         return run_supervisor(
             settings,
+            partial(run_worker, settings, known),
             write_lock=None if database is None else lock_path(database),
             announce=partial(greet, settings),
         )
@@ -66,26 +77,59 @@ def serve(settings: Settings) -> int:
             stopping = asyncio.Event()
             _stop_or_exit_on_signals(stopping)
             async with serving_metrics(settings.metrics, metrics.text):
-                return await _serve(settings, listening.sockets, metrics, ready, stopping)
+                return await _serve(settings, listening.sockets, metrics, ready, stopping, sources=known)
 
         return _run(settings, alone())
     finally:
         listening.close()
 
 
+def work(settings: Settings) -> int:
+    """Do jobs, scans and rounds beside the processes that serve, until SIGTERM or SIGINT. Raises Refused."""
+    configure(settings.log)
+    if settings.storage.backend == "memory":
+        raise Refused("there is nothing to do: storage.backend is memory, which other processes do not see")
+    metrics = Metrics(version=version())
+
+    async def working() -> int:
+        stopping = asyncio.Event()
+        _stop_or_exit_on_signals(stopping)
+        async with serving_metrics(settings.metrics, metrics.text):
+            return await _work(settings, metrics, stopping)
+
+    return _run(settings, working())
+
+
+async def _work(settings: Settings, metrics: Metrics, stopping: asyncio.Event) -> int:
+    was_buried = False
+
+    def bury() -> None:
+        nonlocal was_buried
+        was_buried = True
+        stopping.set()
+
+    async with open_service(settings, metrics, given_up=bury, scans_here=True):
+        warn_of(settings)
+        notify(READY, os.environ)
+        log.info("work.started")
+        await stopping.wait()
+        log.info("service.stopping")
+        notify(STOPPING, os.environ)
+    return BURIED if was_buried else 0
+
+
 def run_worker(
-    settings: Settings, sockets: list[socket.socket], ready: Callable[[], None], index: int
+    settings: Settings, sources: Sources, sockets: list[socket.socket], ready: Callable[[], None], index: int
 ) -> int:
     """One of several workers; the supervisor opened the sockets and serves the metrics."""
-    configure(settings.log)
-    structlog.contextvars.bind_contextvars(worker_index=index)
+    configure(settings.log, worker_index=index)
     metrics = Metrics(version=version())
 
     async def supervised() -> int:
         stopping = asyncio.Event()
         # systemd signals the whole group, and then the supervisor signals us again: that is one stop.
         _stop_on_signals(stopping)
-        return await _serve(settings, sockets, metrics, ready, stopping)
+        return await _serve(settings, sockets, metrics, ready, stopping, sources=sources)
 
     return _run(settings, supervised())
 
@@ -93,6 +137,13 @@ def run_worker(
 def _run(settings: Settings, main: Coroutine[None, None, int]) -> int:
     with asyncio.Runner(loop_factory=_loop_factory(settings.server.event_loop)) as runner:
         return runner.run(main)
+
+
+def _import_for_workers(settings: Settings) -> None:
+    """What each of them would: imported before they are forked, it is in memory once. Raises Refused."""
+    _loop_factory(settings.server.event_loop)
+    if settings.storage.backend == "s3":
+        make_s3(settings)
 
 
 def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -115,6 +166,8 @@ async def _serve(
     metrics: Metrics,
     ready: Callable[[], None],
     stopping: asyncio.Event,
+    *,
+    sources: Sources,
 ) -> int:
     was_buried = False
 
@@ -127,17 +180,25 @@ async def _serve(
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(open_service(settings, metrics, given_up=bury))
         warn_of(settings)
-        if settings.access.auth == "" and listens_locally(settings):
+        if not settings.access.auth and listens_locally(settings):
             log.warning("auth.off", meaning="every visitor from this machine is the admin")
-        app = make_app(settings, service, metrics, readiness)
+        app = make_app(settings, service, metrics, readiness, sources=sources)
         runner = TusRunner(app, settings=settings, opened=metrics.opened, closed=metrics.closed)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await runner.listen(sockets)
+        _spare_the_collector()
         ready()
         await stopping.wait()
         await _drain(settings, service, runner, readiness)
     return BURIED if was_buried else 0
+
+
+def _spare_the_collector() -> None:
+    """What is there now stays, and requests make few cycles: looking for them seldom saves a fortieth."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*YOUNG)
 
 
 async def _drain(settings: Settings, service: Service, runner: TusRunner, readiness: Readiness) -> None:

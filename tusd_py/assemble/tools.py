@@ -17,11 +17,19 @@ from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.migrations import version
 from tusd_py.metadata.upload_row import Author
 from tusd_py.metadata.uploads import UploadRows
+from tusd_py.metadata.usage import UsageRows
 from tusd_py.metadata.workers import WorkerRows
 from tusd_py.work.fsck import Finding, Fsck
 
 from .folder import identity_of_data, open_service_folder
-from .parts import data_mark, make_backend, make_database, make_lifetime, service_folder
+from .parts import (
+    data_mark,
+    existing_backend,
+    existing_database,
+    make_database,
+    make_lifetime,
+    service_folder,
+)
 
 FOUND = 1
 """Exit status of fsck when something is wrong and was not repaired."""
@@ -58,9 +66,9 @@ async def bring_up_to_date(settings: Settings, *, migrate: bool) -> int:
 async def _fsck(settings: Settings, *, repair: bool, as_json: bool) -> int:
     if settings.storage.backend == "memory":
         raise Refused("there is nothing to check: storage.backend is memory, which forgets at exit")
-    database = make_database(settings, migrate=False)
+    database = existing_database(settings)
     executor = ThreadPoolExecutor(1, thread_name_prefix="fsck")
-    backend = make_backend(settings, executor)
+    backend = existing_backend(settings, executor)
     left = 0
     try:
         await database.open()
@@ -71,6 +79,7 @@ async def _fsck(settings: Settings, *, repair: bool, as_json: bool) -> int:
             files=FileRows(database),
             housekeeping=Housekeeping(database),
             workers=WorkerRows(database),
+            usage=UsageRows(database),
             backend=backend,
             repair=repair,
         )

@@ -6,7 +6,26 @@ Belongs here: rewriting the list of arguments. Not here: their meaning (parser.p
 import re
 from collections.abc import Iterator, Sequence
 
-COMMANDS = ("serve", "check-config", "migrate", "fsck", "quarantine", "rescan", "upload", "version")
+COMMANDS = (
+    "serve",
+    "work",
+    "check-config",
+    "doctor",
+    "migrate",
+    "fsck",
+    "ls",
+    "show",
+    "rm",
+    "links",
+    "quarantine",
+    "rescan",
+    "signing-keys",
+    "events",
+    "webhooks",
+    "key",
+    "upload",
+    "version",
+)
 
 _ONE_DASH = re.compile(r"-([A-Za-z][A-Za-z0-9]*[A-Za-z0-9-]+)(=.*)?", re.DOTALL)
 """A Go flag of two letters or more; single letters stay what they are."""

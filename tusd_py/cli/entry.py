@@ -15,10 +15,14 @@ from tusd_py.errors import Refused
 
 from . import commands
 from .arguments import normalised
+from .event_options import check_deliveries
+from .file_options import check_named
+from .key_options import check_key_options
+from .link_options import check_link_options
 from .parser import UsageError, make_parser
+from .positionals import joined
 from .scan_options import check_files
 from .terminal import complain, refuse, warn
-from .upload_options import with_files_between_options
 from .usage import complain_about, explain
 
 FAILED = 1
@@ -27,11 +31,21 @@ INTERRUPTED = 130
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "serve": commands.serve,
+    "work": commands.work,
     "check-config": commands.check_config,
     "migrate": commands.migrate,
     "fsck": commands.fsck,
+    "ls": commands.ls,
+    "show": commands.show,
+    "rm": commands.rm,
+    "doctor": commands.doctor,
     "quarantine": commands.quarantine,
     "rescan": commands.rescan,
+    "key": commands.key,
+    "events": commands.events,
+    "webhooks": commands.webhooks,
+    "links": commands.links,
+    "signing-keys": commands.signing_keys,
     "upload": commands.upload,
     "version": commands.print_version,
 }
@@ -59,10 +73,14 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         options, leftover = make_parser().parse_known_args(arguments)
     except UsageError as wrong:
         raise ConfigErrors([explain(str(wrong), arguments)]) from None
-    leftover = with_files_between_options(options, leftover)
+    leftover = joined(options, leftover)
     if problems := list(complain_about(leftover, options.command)):
         raise ConfigErrors(problems)
     check_files(options)
+    check_named(options)
+    check_key_options(options)
+    check_deliveries(options)
+    check_link_options(options)
     return options
 
 

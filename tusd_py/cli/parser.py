@@ -4,13 +4,32 @@ Belongs here: options and their help. Not here: checking values (config) and run
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from tusd_py.config.keys import explanations, keys
 from tusd_py.config.load import Given
 
 from .arguments import COMMANDS
+from .doctor_options import EPILOG as DOCTOR_EPILOG
+from .doctor_options import add_doctor_options
+from .event_options import EVENTS_EPILOG, WEBHOOKS_EPILOG, add_events_options, add_webhooks_options
+from .file_options import (
+    LS_EPILOG,
+    RM_EPILOG,
+    SHOW_EPILOG,
+    add_ls_options,
+    add_rm_options,
+    add_show_options,
+)
+from .key_options import EPILOG as KEY_EPILOG
+from .key_options import add_key_options
+from .link_options import (
+    LINKS_EPILOG,
+    SIGNING_KEYS_EPILOG,
+    add_link_options,
+    add_signing_key_options,
+)
 from .scan_options import QUARANTINE_EPILOG, RESCAN_EPILOG, add_quarantine_options, add_rescan_options
 from .tusd_flags import GROUPS, LOCAL_PROXIES, MEANING, WITHOUT_EFFECT
 from .upload_options import EPILOG as UPLOAD_EPILOG
@@ -26,20 +45,51 @@ examples:
   tusd-py serve --host 0.0.0.0 --auth none --max-size 5GB
   tusd-py check-config --config /etc/tusd-py/config.toml
 """
-ARGUMENTS = {"quarantine": " list|release|delete [FILE...]", "rescan": " [FILE...]", "upload": " URL FILE..."}
+ARGUMENTS = {
+    "ls": " [WORD...]",
+    "show": " FILE...",
+    "rm": " FILE...",
+    "quarantine": " list|release|delete [FILE...]",
+    "rescan": " [FILE...]",
+    "key": " create|list|revoke [ID...]",
+    "events": " tail|export",
+    "webhooks": " ls|redeliver [DELIVERY...]",
+    "links": " ls|revoke [ID...]",
+    "signing-keys": " list|rotate",
+    "upload": " URL FILE...",
+}
 EPILOGS = {
     "serve": EPILOG,
+    "doctor": DOCTOR_EPILOG,
+    "ls": LS_EPILOG,
+    "show": SHOW_EPILOG,
+    "rm": RM_EPILOG,
     "quarantine": QUARANTINE_EPILOG,
     "rescan": RESCAN_EPILOG,
+    "key": KEY_EPILOG,
+    "events": EVENTS_EPILOG,
+    "webhooks": WEBHOOKS_EPILOG,
+    "links": LINKS_EPILOG,
+    "signing-keys": SIGNING_KEYS_EPILOG,
     "upload": UPLOAD_EPILOG,
 }
 SUMMARIES = {
     "serve": "serve uploads (also without naming a command)",
+    "doctor": "say what is wrong with an installation, and how to put it right",
+    "work": "scan files and do other jobs beside the server, without serving",
     "check-config": "say what is in force and where it came from, or everything that is wrong",
     "migrate": "bring the database's schema up to date",
     "fsck": "compare rows and bytes",
+    "ls": "list files, all or those that words find",
+    "show": "print what is known of files, with their versions",
+    "rm": "delete files for good, with all their versions",
     "quarantine": "list files that a scanner closed, release them, or delete them",
     "rescan": "have files scanned for viruses again",
+    "key": "make API keys, list them, or revoke them",
+    "events": "print the log of events, or follow it",
+    "webhooks": "say how far other systems are with the events, and send again what they did not take",
+    "links": "list share links, or revoke them",
+    "signing-keys": "list the keys that links and tickets are signed with, or make a new one",
     "upload": "send files to a tus server, going on where an earlier command stopped",
     "version": "print the version",
 }
@@ -163,15 +213,32 @@ def _add_options(command: str, parser: argparse.ArgumentParser) -> None:
     if command == "upload":
         add_upload_options(parser)
         return
-    if command == "fsck":
-        parser.add_argument("--repair", action="store_true", help="put right what can be put right")
-        parser.add_argument("--json", action="store_true", help="one JSON object for each finding")
-    if command == "quarantine":
-        add_quarantine_options(parser)
-    if command == "rescan":
-        add_rescan_options(parser)
+    if command in _ADDERS:
+        _ADDERS[command](parser)
     parser.set_defaults(flags={}, forgotten=[])
     _add_settings(parser)
+
+
+def _add_fsck_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repair", action="store_true", help="put right what can be put right")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each finding")
+
+
+_ADDERS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
+    "doctor": add_doctor_options,
+    "fsck": _add_fsck_options,
+    "ls": add_ls_options,
+    "show": add_show_options,
+    "rm": add_rm_options,
+    "quarantine": add_quarantine_options,
+    "rescan": add_rescan_options,
+    "key": add_key_options,
+    "events": add_events_options,
+    "webhooks": add_webhooks_options,
+    "links": add_link_options,
+    "signing-keys": add_signing_key_options,
+}
+"""What a command has beside settings."""
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:

@@ -91,6 +91,21 @@ GROUPS = (
         },
     ),
     Group(
+        title="hooks",
+        flags={
+            "hooks-http": "hooks.http",
+            "hooks-http-forward-headers": "hooks.http_forward_headers",
+            "hooks-http-retry": "hooks.http_retry",
+            "hooks-http-backoff": "hooks.http_backoff",
+            "hooks-http-timeout": "hooks.http_timeout",
+            "hooks-http-size-limit": "hooks.http_size_limit",
+            "hooks-http-skip-verify": "hooks.http_skip_verify",
+            "hooks-dir": "hooks.dir",
+            "hooks-enabled-events": "hooks.enabled_events",
+            "progress-hooks-interval": "hooks.progress_interval",
+        },
+    ),
+    Group(
         title="metrics and logs",
         flags={
             "expose-metrics": "metrics.expose_metrics",
@@ -129,14 +144,14 @@ UNSUPPORTED: Mapping[str, str] = {
     "s3-disable-ssl": "write --s3-endpoint http://..., which is without TLS",
     "s3-transfer-acceleration": "transfer acceleration is not part of this version",
     "s3-log-api-calls": "requests to the store are not logged one by one; failures are",
-    "progress-hooks-interval": "hooks are not part of this version",
+    "hooks-plugin": "plugins of Go cannot be loaded; use hooks-http, or an executable in hooks-dir",
 }
 """Flags of tusd that we refuse, with the reason. Switches among them may be given as `=false`."""
 
 UNSUPPORTED_FAMILIES: Mapping[str, str] = {
     "gcs-": "Google Cloud storage is not part of this version",
     "azure-": "Azure storage is not part of this version",
-    "hooks-": "hooks are not part of this version",
+    "hooks-grpc": "gRPC is not part of this version; use hooks-http",
     "pprof-": "there is no Go profiler in Python",
 }
 """The same by the beginning of the name."""

@@ -4,7 +4,7 @@ Belongs here: their grammar, and what they ask for. Not here: uploading (upload.
 """
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -108,16 +108,6 @@ def metadata_of(given: Iterable[str]) -> dict[str, str]:
     if wrong := [key for key, equals, _ in pairs if not (key and equals)]:
         raise _misused("--metadata", found=wrong[0], wanted="key=value")
     return {key: value for key, _, value in pairs}
-
-
-def with_files_between_options(options: argparse.Namespace, leftover: Sequence[str]) -> list[str]:
-    """What is left once FILEs behind an option, which argparse does not take, have joined the others."""
-    end = leftover.index("--") if "--" in leftover else len(leftover)
-    is_strange = any(text.startswith("-") and text != "-" for text in leftover[:end])
-    if options.command != "upload" or is_strange:
-        return list(leftover)
-    options.files += [*leftover[:end], *leftover[end + 1 :]]
-    return []
 
 
 def _lines(text: str) -> list[str]:

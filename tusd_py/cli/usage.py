@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from tusd_py.config.problems import Problem, did_you_mean
 
 from .arguments import COMMANDS
+from .file_options import FLAGS as LS_FLAGS
+from .key_options import FLAGS as KEY_FLAGS
+from .link_options import FLAGS as SIGNING_KEY_FLAGS
 from .tusd_flags import GROUPS, MEANING, WITHOUT_EFFECT, why_unsupported
 from .upload_options import FLAGS as UPLOAD_FLAGS
 
@@ -22,6 +25,12 @@ def known_flags(command: str) -> Iterator[str]:
     if command == "upload":
         yield from UPLOAD_FLAGS
         return
+    if command == "ls":
+        yield from LS_FLAGS
+    if command == "key":
+        yield from KEY_FLAGS
+    if command == "signing-keys":
+        yield from SIGNING_KEY_FLAGS
     yield from _OTHERS
     for group in GROUPS:
         yield from group.flags

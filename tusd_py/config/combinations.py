@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from .complaint import Complaint
 from .problems import Layer, Origin
+from .rules import is_local_url
 from .settings import Settings
 from .units import format_size
 
@@ -41,7 +42,8 @@ def _auth_beyond_loopback(settings: Settings, _origins: Origins) -> Blame | None
     complaint = Complaint(
         what="lets others in, but access.auth does not say so",
         found=f'host = "{server.host}" without access.auth',
-        wanted='auth = "none" under [access] if everybody who can connect may upload, or a loopback host',
+        wanted='auth = "none" under [access] if everybody who can connect may upload, else the ways in which '
+        "they say who they are, or a loopback host",
         hint='write [access] auth = "none", or pass --auth none, or set TUSD_PY_ACCESS__AUTH=none',
     )
     return Blame(key="server.host", complaint=complaint)
@@ -97,6 +99,17 @@ def _shared_needs_postgres(settings: Settings, _origins: Origins) -> Blame | Non
         wanted='database.url = "postgresql://user@host/name", or shared = false',
     )
     return Blame(key="storage.shared", complaint=complaint)
+
+
+def _exchange_needs_postgres(settings: Settings, _origins: Origins) -> Blame | None:
+    if not settings.rates.exchange_interval or settings.database.url.startswith("postgres"):
+        return None
+    complaint = Complaint(
+        what="needs Postgres",
+        found="exchange_interval with SQLite, which is for one host, whose workers count together anyway",
+        wanted='database.url = "postgresql://user@host/name", or exchange_interval = 0',
+    )
+    return Blame(key="rates.exchange_interval", complaint=complaint)
 
 
 def _shared_files_only(settings: Settings, _origins: Origins) -> Blame | None:
@@ -196,12 +209,87 @@ def _one_clamd(settings: Settings, _origins: Origins) -> Blame | None:
     return Blame(key="scan.clamd_host", complaint=complaint)
 
 
+def _none_alone(settings: Settings, _origins: Origins) -> Blame | None:
+    auth = settings.access.auth
+    if "none" not in auth or len(auth) == 1:
+        return None
+    complaint = Complaint(
+        what='cannot join "none" with others',
+        found=f"auth = {list(auth)}",
+        wanted='"none" alone, or the ways in which visitors say who they are',
+    )
+    return Blame(key="access.auth", complaint=complaint)
+
+
+def _whole_jwt(settings: Settings, _origins: Origins) -> Blame | None:
+    """A token of the same issuer for another program must not be good here (RFC 8725, 3.9)."""
+    access = settings.access
+    if "jwt" not in access.auth:
+        return None
+    for name, value in (("jwt_issuer", access.jwt_issuer), ("jwt_audience", access.jwt_audience)):
+        if not value:
+            complaint = Complaint(
+                what="is missing",
+                found=f'auth with "jwt", and no {name}',
+                wanted="what `iss` of every token must be"
+                if name == "jwt_issuer"
+                else "what `aud` of every token must hold",
+            )
+            return Blame(key=f"access.{name}", complaint=complaint)
+    return None
+
+
+def _keys_of_one_place(settings: Settings, _origins: Origins) -> Blame | None:
+    access = settings.access
+    if "jwt" not in access.auth:
+        return None
+    if access.jwks_url and (access.jwt_keys or access.jwt_secret):
+        complaint = Complaint(
+            what="cannot be joined with access.jwt_keys and access.jwt_secret",
+            found="keys from a URL and keys from here",
+            wanted="either of them",
+        )
+        return Blame(key="access.jwks_url", complaint=complaint)
+    is_own = access.jwks_url or access.jwt_keys or access.jwt_secret
+    if is_own or not access.jwt_issuer or access.jwt_issuer.startswith("https://"):
+        return None
+    if access.jwt_issuer.startswith("http://") and is_local_url(access.jwt_issuer):
+        return None
+    complaint = Complaint(
+        what="is no OpenID provider that could be asked for keys",
+        found=f'"{access.jwt_issuer}", and none of jwks_url, jwt_keys and jwt_secret',
+        wanted="an https:// URL, or keys in one of these",
+    )
+    return Blame(key="access.jwt_issuer", complaint=complaint)
+
+
+def _somebody_to_ask(settings: Settings, _origins: Origins) -> Blame | None:
+    if "forward" not in settings.access.auth or settings.access.forward_url:
+        return None
+    complaint = Complaint(
+        what="is missing", found='auth with "forward", and no forward_url', wanted="the URL to ask"
+    )
+    return Blame(key="access.forward_url", complaint=complaint)
+
+
+def _cookie_of_named_pages(settings: Settings, _origins: Origins) -> Blame | None:
+    if not settings.access.cookie or not settings.access.is_open:
+        return None
+    complaint = Complaint(
+        what="is about visitors who say who they are",
+        found="cookie, and auth that lets everybody in",
+        wanted='auth = ["key"] or the like',
+    )
+    return Blame(key="access.cookie", complaint=complaint)
+
+
 COMBINATIONS: Sequence[tuple[tuple[str, ...], Check]] = (
     (("server.host", "server.unix_sock", "access.auth"), _auth_beyond_loopback),
     (("server.tls_certificate", "server.tls_key"), _whole_tls_pair),
     (("server.host", "server.port", "server.unix_sock"), _one_listener),
     (("storage.backend", "server.workers"), _memory_in_one_process),
     (("storage.shared", "database.url"), _shared_needs_postgres),
+    (("rates.exchange_interval", "database.url"), _exchange_needs_postgres),
     (("storage.shared", "storage.backend"), _shared_files_only),
     (("storage.shared", "storage.durability"), _shared_survives_power),
     (("storage.backend", "s3.s3_bucket"), _bucket_for_s3),
@@ -210,6 +298,11 @@ COMBINATIONS: Sequence[tuple[tuple[str, ...], Check]] = (
     (("metrics.port", "server.port", "server.unix_sock", "metrics.expose_metrics"), _metrics_of_their_own),
     (("uploads.max_metadata", "limits.header_field"), _metadata_fits_a_header),
     (("scan.clamd_socket", "scan.clamd_host"), _one_clamd),
+    (("access.auth",), _none_alone),
+    (("access.auth", "access.jwt_issuer", "access.jwt_audience"), _whole_jwt),
+    (("access.auth", "access.jwks_url", "access.jwt_keys", "access.jwt_issuer"), _keys_of_one_place),
+    (("access.auth", "access.forward_url"), _somebody_to_ask),
+    (("access.cookie", "access.auth"), _cookie_of_named_pages),
 )
 """Each with the settings it looks at: it is not asked while one of them is broken."""
 

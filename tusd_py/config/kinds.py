@@ -6,9 +6,11 @@ Belongs here: one kind per type that a setting may have. Not here: what a value 
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from .tables import has_secret, read_tables, read_tables_from_text, write_tables
 from .units import (
     Unit,
     Unreadable,
@@ -165,7 +167,21 @@ def kind_of(annotation: object) -> Kind:
         return _BY_UNIT[get_args(annotation)[1]]
     if get_origin(annotation) is Literal:
         return _choice(get_args(annotation))
+    if get_origin(annotation) is tuple and get_origin(get_args(annotation)[0]) is Literal:
+        return _choices(get_args(get_args(annotation)[0]))
+    if get_origin(annotation) is tuple and is_dataclass(get_args(annotation)[0]):
+        return _tables(get_args(annotation)[0])
     return _BY_TYPE[annotation]
+
+
+def _tables(made_by: type) -> Kind:
+    return Kind(
+        wanted="a list of tables",
+        from_toml=partial(read_tables, made_by),
+        from_text=partial(read_tables_from_text, made_by),
+        to_toml=write_tables,
+        is_secret=has_secret(made_by),
+    )
 
 
 def _choice(allowed: tuple[str, ...]) -> Kind:
@@ -177,3 +193,23 @@ def _choice(allowed: tuple[str, ...]) -> Kind:
     names = [_quoted(name) for name in allowed]
     wanted = f"{', '.join(names[:-1])} or {names[-1]}"
     return Kind(wanted=wanted, from_toml=among, from_text=among, to_toml=_quoted, allowed=allowed)
+
+
+def _choices(allowed: tuple[str, ...]) -> Kind:
+    """Several of a few words; a single one needs no brackets."""
+
+    def among(items: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(items)) == len(items) and set(items) <= set(allowed):
+            return items
+        raise Unreadable
+
+    wanted = (
+        f"a list of {', '.join(map(_quoted, allowed[:-1]))} and {_quoted(allowed[-1])}, each at most once"
+    )
+    return Kind(
+        wanted=wanted,
+        from_toml=lambda raw: among(_text_list(raw) if isinstance(raw, str) else _toml_list(raw)),
+        from_text=lambda text: among(_text_list(text)),
+        to_toml=lambda items: "[" + ", ".join(map(_quoted, items)) + "]",
+        allowed=allowed,
+    )

@@ -8,8 +8,11 @@ import re
 from collections.abc import Callable, Mapping
 
 from .complaint import Complaint
+from .event_rules import complain_about_endpoints, complain_about_kinds, complain_about_target
+from .file_rules import complain_about_extensions, complain_about_type_sizes, complain_about_types
 from .key_template import complain_about_template
 from .kinds import Value
+from .overrides import complain_about_overrides
 from .units import DAY, KIB, MIB
 
 Rule = Callable[[Value], Complaint | None]
@@ -25,7 +28,7 @@ _URL = re.compile(
 )
 _URL_PATH = re.compile(r"/([A-Za-z0-9._~!$&'()*+,;=:@-]+/)*", re.ASCII)
 """Path segments of RFC 3986 without percent-escapes, so that one path has one spelling."""
-OUR_PATHS = ("/file/", "/api/", "/upload/", "/healthz/", "/readyz/")
+OUR_PATHS = ("/file/", "/s/", "/api/", "/upload/", "/healthz/", "/readyz/")
 """Where our other routes live."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _PREFIX = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)+", re.ASCII)
@@ -34,9 +37,13 @@ MOST_WORKERS = 512
 MOST_SCANS = 256
 LARGEST_SCAN = 2**31 - 3
 """Bytes; clamd looks at nothing longer (libclamav/others.h, CLI_MAX_MAXFILESIZE)."""
+SHORTEST_SECRET = 32
+"""Bytes of a key for HS256."""
 MOST_SOCKET_PATH = 107
 """Bytes; the kernel's sun_path has 108 with its NUL (unix(7))."""
 _PUBLIC_BITS = 0o777
+_TOO_MANY = (429, 503)
+"""Statuses for whoever comes too often."""
 
 
 def complain_about_text(text: str) -> Complaint | None:
@@ -46,7 +53,7 @@ def complain_about_text(text: str) -> Complaint | None:
     return Complaint(what="holds a control character", found=repr(text), wanted="printable characters")
 
 
-def _between(least: int, most: int, what: str) -> Rule:
+def _between(least: float, most: float, what: str) -> Rule:
     def rule(number: float) -> Complaint | None:
         if least <= number <= most:
             return None
@@ -65,6 +72,14 @@ def _at_least(least: float, what: str) -> Rule:
 
 
 _port = _between(0, MOST_PORTS, "a port")
+
+
+def _status(status: int) -> Complaint | None:
+    if status in _TOO_MANY:
+        return None
+    return Complaint(what="is not for this", found=str(status), wanted=" or ".join(map(str, _TOO_MANY)))
+
+
 _size = _at_least(0, "a size")
 _some_bytes = _at_least(1, "a size")
 _some_time = _at_least(0.001, "a duration in seconds")
@@ -162,6 +177,17 @@ def _network(network: str) -> Complaint | None:
     return None
 
 
+def _plain_networks(networks: tuple[str, ...]) -> Complaint | None:
+    return _first(networks, lambda network: None if network != "unix" else _network("")) or _networks(
+        networks
+    )
+
+
+def _none_or_a_day(seconds: float) -> Complaint | None:
+    """Shorter ones would take from other systems what they could not fetch over night."""
+    return None if seconds == 0 else _at_least(DAY, "0, or a duration in seconds")(seconds)
+
+
 def _network_hint(network: str) -> str:
     try:
         return f'write "{ipaddress.ip_network(network, strict=False)}", which has no bits set below the mask'
@@ -208,6 +234,26 @@ def _first(items: tuple[str, ...], rule: Callable[[str], Complaint | None]) -> C
                 item=place,
             )
     return None
+
+
+def _named(pattern: str, what: str) -> Rule:
+    def rule(text: str) -> Complaint | None:
+        if re.fullmatch(pattern, text, re.ASCII):
+            return None
+        return Complaint(what="is no name there", found=f'"{text}"', wanted=what)
+
+    return rule
+
+
+_topic = _named(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, dots, hyphens and underscores")
+_subject = _named(
+    r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "letters, digits, hyphens and underscores, dots between"
+)
+_stream = _named(r"[A-Za-z0-9_-]{1,255}", "letters, digits, hyphens and underscores")
+
+
+def _hook_url(url: str) -> Complaint | None:
+    return complain_about_target(url) if url else None
 
 
 def _pattern(pattern: str) -> Complaint | None:
@@ -316,6 +362,58 @@ def _endpoint(url: str) -> Complaint | None:
     )
 
 
+def _secure_url(url: str) -> Complaint | None:
+    """What comes back decides who is let in: nobody in between may write it."""
+    parts = _URL.fullmatch(url)
+    is_one = parts is not None and int(parts["port"] or 0) <= MOST_PORTS
+    if not url or (is_one and (url.startswith("https://") or is_local_url(url))):
+        return None
+    return Complaint(
+        what="is no URL that can be trusted",
+        found=f'"{url}"',
+        wanted="https:// and a host, or http:// and a loopback address; no user, no query, no fragment",
+        hint=f'write "https://{url.partition("://")[2] or url}"',
+    )
+
+
+def is_local_url(url: str) -> bool:
+    """Its host is this machine."""
+    parts = _URL.fullmatch(url)
+    host = "" if parts is None else parts["host"].strip("[]")
+    return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _forward_url(url: str) -> Complaint | None:
+    parts = _URL.fullmatch(url)
+    if not url or (parts is not None and int(parts["port"] or 0) <= MOST_PORTS):
+        return None
+    return Complaint(
+        what="is no URL",
+        found=f'"{url}"',
+        wanted="http:// or https://, a host, and perhaps a port and a path",
+    )
+
+
+def _cookie_name(name: str) -> Complaint | None:
+    return _token(name) if name else None
+
+
+def _header_name(name: str) -> Complaint | None:
+    return _token(name) if name else Complaint(what="is empty", found='""', wanted="the name of a header")
+
+
+def _secret_key(secret: str) -> Complaint | None:
+    """RFC 7518, 3.2: as long as the digest."""
+    length = len(secret.encode())
+    if not secret or length >= SHORTEST_SECRET:
+        return None
+    return Complaint(
+        what="is too short",
+        found=f"{length} bytes",
+        wanted=f"at least {SHORTEST_SECRET} random bytes, for example of `openssl rand -hex 32`",
+    )
+
+
 RULES: Mapping[str, Rule] = {
     "server.host": _host,
     "server.port": _port,
@@ -356,7 +454,14 @@ RULES: Mapping[str, Rule] = {
     "uploads.checkpoint_interval": _some_time,
     "uploads.inline_limit": _size,
     "uploads.max_metadata": _size,
+    "downloads.url_expiry": _between(1, int(DAY), "a duration in seconds"),
+    "downloads.share_expiry": _between(1, int(3660 * DAY), "a duration in seconds"),
+    "downloads.share_max_expiry": _between(1, int(3660 * DAY), "a duration in seconds"),
+    "downloads.share_max_links": _between(1, 10_000, "a number of links"),
+    "downloads.share_resume": _between(1, int(DAY), "a duration in seconds"),
     "timeouts.header": _some_time,
+    "timeouts.json": _some_time,
+    "timeouts.send": _some_time,
     "timeouts.network": _some_time,
     "timeouts.minimum_rate": _size,
     "timeouts.minimum_rate_window": _some_time,
@@ -367,10 +472,50 @@ RULES: Mapping[str, Rule] = {
     "cors.allow_methods": _tokens,
     "cors.allow_headers": _tokens,
     "cors.expose_headers": _tokens,
+    "access.cache": _between(0, 300, "a duration in seconds"),
+    "access.cookie": _cookie_name,
+    "access.upload_token_expiry": _some_time,
+    "access.ticket_expiry": _between(1, 300, "a duration in seconds"),
+    "access.jwt_secret": _secret_key,
+    "access.jwt_leeway": _between(0, 300, "a duration in seconds"),
+    "access.jwks_url": _secure_url,
+    "access.jwks_refresh": _some_time,
+    "access.jwks_patience": _at_least(1, "a duration in seconds"),
+    "access.jwks_stale": _some_time,
+    "access.jwt_subject": _not_empty("the name of a claim"),
+    "access.jwt_scopes": _not_empty("the name of a claim"),
+    "access.forward_url": _forward_url,
+    "access.forward_headers": _tokens,
+    "access.forward_subject": _header_name,
+    "access.forward_tenant": _cookie_name,
+    "access.forward_scopes": _header_name,
+    "access.forward_timeout": _some_time,
+    "limits.types_allowed": complain_about_types,
+    "limits.types_denied": complain_about_types,
+    "limits.type_sizes": complain_about_type_sizes,
+    "limits.extensions_allowed": complain_about_extensions,
+    "limits.extensions_denied": complain_about_extensions,
+    "limits.filename_length": _at_least(0, "a number"),
+    "limits.filename_pattern": _pattern,
+    "rates.user_requests": _at_least(0, "a number"),
+    "rates.address_requests": _at_least(0, "a number"),
+    "rates.user_bytes": _size,
+    "rates.address_bytes": _size,
+    "rates.status": _status,
+    "rates.nodes": _count,
+    "rates.exchange_interval": _at_least(0, "a duration in seconds"),
+    "quota.bytes": _size,
+    "quota.files": _at_least(0, "a number"),
+    "quota.open_uploads": _at_least(0, "a number"),
+    "quota.deferred_step": _at_least(MIB, "a size"),
+    "quota.overrides": complain_about_overrides,
     "scan.clamd_socket": _unix_sock,
     "scan.clamd_host": _clamd_host,
     "scan.clamd_port": _between(1, MOST_PORTS, "a port"),
     "scan.parallel": _between(1, MOST_SCANS, "a number of scans"),
+    "scan.while_uploading": _between(0, MOST_SCANS // 2, "a number of uploads"),
+    "scan.while_uploading_rate": _some_bytes,
+    "scan.while_uploading_buffer": _at_least(2 * MIB, "a size"),
     "scan.max_size": _between(1, LARGEST_SCAN, "a size"),
     "scan.attempts": _between(1, 1000, "a number"),
     "scan.prove_interval": _some_time,
@@ -378,6 +523,35 @@ RULES: Mapping[str, Rule] = {
     "scan.send_timeout": _some_time,
     "scan.verdict_timeout": _some_time,
     "scan.timeout": _some_time,
+    "events.retention": _none_or_a_day,
+    "events.dead_retention": _none_or_a_day,
+    "events.look_interval": _between(0.05, 60, "a duration in seconds"),
+    "webhooks.endpoints": complain_about_endpoints,
+    "webhooks.allow_networks": _plain_networks,
+    "webhooks.parallel": _between(1, 256, "a number of requests"),
+    "webhooks.timeout": _some_time,
+    "webhooks.attempts": _count,
+    "webhooks.give_up_after": _some_time,
+    "webhooks.longest_pause": _some_time,
+    "webhooks.max_response": _some_bytes,
+    "kafka.events": complain_about_kinds,
+    "kafka.topic": _topic,
+    "sqs.queue_url": _hook_url,
+    "sqs.endpoint": _endpoint,
+    "sqs.events": complain_about_kinds,
+    "nats.subject": _subject,
+    "nats.stream": _stream,
+    "nats.events": complain_about_kinds,
+    "hooks.http": _hook_url,
+    "hooks.http_forward_headers": _tokens,
+    "hooks.http_retry": _between(0, 100, "a number of tries"),
+    "hooks.http_backoff": _some_time,
+    "hooks.http_timeout": _some_time,
+    "hooks.http_size_limit": _some_bytes,
+    "hooks.progress_interval": _between(0.1, 3600, "a duration in seconds"),
+    "live.listeners": _count,
+    "live.listeners_per_user": _count,
+    "live.allow_origin": _pattern,
     "metrics.host": _host,
     "metrics.port": _port,
     "metrics.metrics_path": _metrics_path,

@@ -167,11 +167,14 @@ class Uploads:
     checkpoint_bytes: Bytes = 16 * MIB
     """Bytes after which a running request makes what it has durable and moves the line."""
     checkpoint_interval: Seconds = 5.0
-    """The same by time."""
+    """The same by time, for bodies that come faster than timeouts.minimum_rate."""
     inline_limit: Bytes = 256 * KIB
     """Whole uploads up to this size are written in one go with one commit."""
     max_metadata: Bytes = 4 * KIB
     """Longest Upload-Metadata header."""
+    sniff: Literal["auto", "always", "never"] = "auto"
+    """What files look like by their content: "auto" looks at what the virus scanner is sent anyway, where the
+    extra sniff is installed, "always" at every file while it arrives."""
     reap_interval: Seconds = 30.0
     """How often uploads whose date passed are ended."""
     disable_download: bool = False
@@ -180,6 +183,37 @@ class Uploads:
     """Do not let clients make an upload of others."""
     disable_termination: bool = False
     """Do not let clients delete uploads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloads:
+    """How finished files are fetched. See docs/downloads.md."""
+
+    mode: Literal["direct", "link"] = "direct"
+    """"direct" answers GET /file/{file_id} with the bytes, "link" with a redirect to a signed URL of ours,
+    which works without saying who one is."""
+    url_expiry: Seconds = 900.0
+    """How long a signed URL of ours lives."""
+    share_links: bool = True
+    """Let users make links that open one file to whoever has them."""
+    share_expiry: Seconds = 7 * DAY
+    """How long a share link lives where its maker did not say."""
+    share_max_expiry: Seconds = 30 * DAY
+    """How long a share link may live."""
+    share_max_links: int = 100
+    """Share links of one file that may be active at a time."""
+    share_resume: Seconds = DAY
+    """How long a visitor whose use of a share link was counted may fetch further ranges without being counted
+    again."""
+    share_keep: Seconds = 7 * DAY
+    """How long a share link that expired or was revoked stays listed."""
+    record: bool = True
+    """Write an event for each download."""
+    record_addresses: bool = True
+    """Put the reader's address into such events, and into those of share links."""
+    sendfile: bool = True
+    """Let the kernel send large ranges of files by itself, where there is no TLS. Off, every byte goes
+    through the event loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,10 +228,15 @@ class Timeouts:
     """Bytes per second, averaged over minimum_rate_window, below which a body is cut; 0 switches it off."""
     minimum_rate_window: Seconds = 60.0
     """Over how long the rate is averaged."""
+    json: Seconds = 30.0
+    """How long the JSON body of a request to /api/ may take to be here."""
+    send: Seconds = 60.0
+    """How long the reader of a download may take nothing, before its connection is cut."""
     keep_alive: Seconds = 75.0
     """How long an idle connection stays open."""
-    acquire_lock: Seconds = 5.0
-    """How long a request waits for the present writer of its upload to save and let go, before 423."""
+    acquire_lock: Seconds = 0.0
+    """How long a request waits for the present writer of its upload to save and let go, before 423. 0 is 5 s,
+    and 10 s with storage.backend "s3", where saving takes longer."""
     head_lock: Seconds = 1.0
     """The same for HEAD."""
     shutdown: Seconds = 10.0
@@ -215,6 +254,61 @@ class Limits:
     """Open connections per worker; more are closed at once."""
     backlog: int = 1024
     """Connections that may wait to be accepted."""
+    types_allowed: tuple[str, ...] = ()
+    """Types that a file may be declared as, such as "application/pdf" or "image/*"; empty allows all."""
+    types_denied: tuple[str, ...] = ()
+    """Types that it may not be declared as."""
+    check_content: bool = False
+    """Its content must look like an allowed type too, and like no denied one; needs the extra sniff."""
+    type_sizes: tuple[str, ...] = ()
+    """Largest file of a type, such as "video/*=5GB"; the most exact one counts."""
+    extensions_allowed: tuple[str, ...] = ()
+    """What a file name may end in, such as "pdf"; empty allows all, also none."""
+    extensions_denied: tuple[str, ...] = ()
+    """What no part of a file name after a dot may be."""
+    filename_length: int = 0
+    """Characters that a file name may have; 0 is no limit."""
+    filename_pattern: str = ""
+    """Regular expression that a whole file name must match, for example "[A-Za-z0-9 ._-]+"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """What each user may store; 0 is no limit. Without any limit nothing is counted. See docs/limits.md."""
+
+    bytes: Bytes = 0
+    """Of all files and unfinished uploads of a user, with every version."""
+    files: int = 0
+    """Files of a user, unfinished uploads and every version included."""
+    open_uploads: int = 0
+    """Unfinished uploads of a user."""
+    deferred_step: Bytes = 64 * MIB
+    """What an upload whose length is not known yet reserves at a time."""
+    overrides: tuple[str, ...] = ()
+    """Other limits for some: "alice bytes=5GB files=1000", for users of a tenant "acme/* open_uploads=5" or
+    "acme/alice bytes=0". The most exact one counts, and what it does not name is as above."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """How often and how fast one user or one address may come; 0 is no limit. See docs/limits.md."""
+
+    user_requests: int = 0
+    """Requests of a user in a minute. Asking for offsets does not count."""
+    address_requests: int = 0
+    """The same of an address; of IPv6, of a /64."""
+    user_bytes: Bytes = 0
+    """Bytes per second of a user's uploads, all together. Faster ones are slowed down."""
+    address_bytes: Bytes = 0
+    """The same of an address."""
+    status: int = 429
+    """What those hear who come too often: 429, or 503, which tus-js-client repeats by itself."""
+    nodes: int = 1
+    """Nodes behind one balancer: each allows its share of the above, or with exchange_interval its share of
+    what may come at once."""
+    exchange_interval: Seconds = 0.0
+    """How often nodes tell each other through Postgres what was had from them, so that they count together,
+    whichever node a client comes to; such as "500ms". 0 is not at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,11 +333,80 @@ class Cors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Who may do what."""
+    """Who may do what. See docs/security.md."""
 
-    auth: Literal["", "none"] = ""
-    """"none" serves everybody. Empty means the same, but is accepted only on loopback and Unix sockets,
-    where the visitor is also the admin."""
+    auth: tuple[Literal["none", "key", "jwt", "forward"], ...] = ()
+    """How visitors say who they are: "key" for API keys (`tusd-py key`), "jwt" for tokens that somebody else
+    signed, "forward" to ask forward_url; several may be joined. "none" serves everybody. Empty means the
+    same, but is accepted only on loopback and Unix sockets, where the visitor is also the admin."""
+    cache: Seconds = 5.0
+    """How long what was found out about a key, a token or by forward_url is believed. So long a revoked key
+    still works; 0 looks every time."""
+    resume_grace: Seconds = 24 * HOUR
+    """How long after its expiry a token that is good otherwise may still go on with uploads that its subject
+    began, and do nothing else; 0 is not at all."""
+    super_admins: tuple[str, ...] = ()
+    """Subjects whose admin scope counts in every tenant: "tenant/subject", or "subject" of no tenant."""
+    cookie: str = ""
+    """Name of a cookie that may hold the key or token. Pages of other origins are then refused to write,
+    unless cors.allow_origin names them."""
+    upload_token_expiry: Seconds = 24 * HOUR
+    """How long a token for one upload lives at most, and if nobody says how long."""
+    ticket_expiry: Seconds = 30.0
+    """How long a ticket for a WebSocket or an event stream lives."""
+    jwt_issuer: str = ""
+    """What `iss` must be, exactly. If there is no jwks_url, jwt_keys or jwt_secret, it is the URL of an
+    OpenID provider, which says where its keys are."""
+    jwt_audience: tuple[str, ...] = ()
+    """One of these must be in `aud`."""
+    jwt_keys: tuple[str, ...] = ()
+    """Files with public keys: PEM, JWK, or JWK sets. RSA (from 2048 bits), EC and Ed25519."""
+    jwt_secret: Secret = ""
+    """For tokens signed with HMAC (HS256 and its like): at least 32 bytes. A secret: also as
+    jwt_secret_file."""
+    jwt_leeway: Seconds = 30.0
+    """By how much the clock of the issuer may differ from ours."""
+    jwks_url: str = ""
+    """Where the issuer's keys are, if it does not say."""
+    jwks_refresh: Seconds = 600.0
+    """How often they are fetched again; also for an unknown key, but not within jwks_patience of the last
+    time."""
+    jwks_patience: Seconds = 30.0
+    """The least between two fetches of keys."""
+    jwks_stale: Seconds = HOUR
+    """How long keys are used after the last good answer of the provider; afterwards visitors hear 503."""
+    jwt_subject: str = "sub"
+    """The claim that names the subject, who owns what it uploads. A dot goes into an object."""
+    jwt_tenant: str = ""
+    """The claim that names the tenant; empty puts everybody into one."""
+    jwt_scopes: str = "scope"
+    """The claim that lists scopes, as a list or a text with spaces."""
+    jwt_scope_prefix: str = ""
+    """What our scopes begin with there: with "tusd:", `tusd:upload` is `upload`."""
+    jwt_default_scopes: tuple[Literal["upload", "read"], ...] = ("upload", "read")
+    """Scopes of a token that has no such claim."""
+    forward_url: str = ""
+    """Asked with GET who sent a request; 2xx with forward_subject is an answer, 401, 403 and 404 are noes,
+    and anything else is 503 for the visitor."""
+    forward_headers: tuple[str, ...] = ("Authorization", "Cookie", "X-Api-Key")
+    """The request headers that are passed to it; a request with none of them is not asked about."""
+    forward_subject: str = "X-Auth-Subject"
+    """Header of its answer that names the subject."""
+    forward_tenant: str = "X-Auth-Tenant"
+    """Header that names the tenant; an answer without it lets nobody in. Empty where there are no tenants."""
+    forward_scopes: str = "X-Auth-Scopes"
+    """Header that lists scopes, separated by spaces or commas; without it, jwt_default_scopes."""
+    forward_timeout: Seconds = 5.0
+    """How long it may take."""
+    oidc_client_id: str = ""
+    """With it, the page offers a sign-in at jwt_issuer as this client (authorization code with PKCE)."""
+    oidc_scopes: tuple[str, ...] = ("openid",)
+    """What the page asks for there."""
+
+    @property
+    def is_open(self) -> bool:
+        """Nobody has to say who they are."""
+        return self.auth in ((), ("none",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +422,17 @@ class Scan:
     """And its port."""
     parallel: int = 4
     """Scans at once in each worker; all together not above clamd's MaxThreads."""
+    in_server: bool = True
+    """Scan in the processes that serve. Without it only `tusd-py work` does, in processes of its own."""
+    while_uploading: int = 2
+    """Uploads that each worker shows to clamd while they arrive, so that they need not be read again; at most
+    half of parallel. 0 scans stored files only."""
+    while_uploading_rate: Bytes = MIB
+    """Bytes per second below which an upload is scanned when it is stored: it would hold a thread of clamd
+    for as long as it takes."""
+    while_uploading_buffer: Bytes = 16 * MIB
+    """Bytes of such uploads that wait for clamd, in each worker. With more, clamd is too slow: the upload
+    goes on, and is scanned when it is stored."""
     max_size: Bytes = 100 * MIB
     """Longer files are unscannable and are never sent. The smaller of clamd's StreamMaxLength and
     MaxFileSize; at most 2 GiB - 3."""
@@ -285,6 +459,175 @@ class Scan:
     timeout: Seconds = 600.0
     """The longest that one scan may take in all."""
 
+    @property
+    def is_configured(self) -> bool:
+        """There is a scanner."""
+        return bool(self.clamd_socket or self.clamd_host)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """The log of events: audit trail, and what other systems are told from. See docs/events.md."""
+
+    retention: Seconds = 0.0
+    """How long events are kept; 0 is for ever. What a way out that was at work in the last day has not
+    delivered is kept longer."""
+    dead_retention: Seconds = 30 * DAY
+    """How long an event that was given up can be sent again; 0 is for ever. It is also how long a way out
+    that was switched off finds what it had not delivered."""
+    look_interval: Seconds = 0.5
+    """How often the log is looked at for new events, while there is anybody to tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One of `webhooks.endpoints`."""
+
+    name: str
+    """For logs, metrics and commands; another name is another endpoint, which begins with what is new."""
+    url: str
+    secret: Secret
+    """Of Standard Webhooks, `whsec_...`; two with a blank between while one takes the place of the other."""
+    events: tuple[str, ...] = ()
+    """Kinds, `*` standing for anything; empty for all."""
+    tenants: tuple[str, ...] = ()
+    """Empty for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """Events as signed POSTs to other systems (Standard Webhooks). See docs/events.md."""
+
+    endpoints: tuple[Endpoint, ...] = ()
+    """Each a table [[webhooks.endpoints]] with name, url, secret (or secret_file), and perhaps events and
+    tenants: lists of those it gets, such as ["upload.stored", "file.*"]."""
+    allow_networks: tuple[str, ...] = ()
+    """Networks (CIDR) that endpoints may be in although they are not public, also by plain http."""
+    parallel: int = 8
+    """Events on their way to one endpoint at once, never two of one upload."""
+    timeout: Seconds = 15.0
+    """How long an endpoint may take to answer."""
+    attempts: int = 100
+    """How often an endpoint may refuse an event before it is given up; see `tusd-py webhooks`."""
+    give_up_after: Seconds = DAY
+    """The same by time since it failed first."""
+    longest_pause: Seconds = 900.0
+    """Pauses between tries of a refused event grow from 5 s to this."""
+    max_response: Bytes = 64 * KIB
+    """Bytes of an answer that are read; nothing but its status is used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kafka:
+    """Events to a topic of Kafka, by the package aiokafka: pip install 'tusd-py[kafka]'."""
+
+    bootstrap_servers: tuple[str, ...] = ()
+    """Brokers to begin with, as "host:port"; empty switches it off."""
+    topic: str = "tusd-py.events"
+    """The topic; the key of each message is the upload's id."""
+    events: tuple[str, ...] = ()
+    """Kinds that are sent, `*` standing for anything; empty for all."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """As Kafka's clients call it."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """With SASL."""
+    username: str = ""
+    """With SASL."""
+    password: Secret = ""
+    """With SASL. A secret: also as password_file."""
+    ca_file: str = ""
+    """PEM file of the authorities that are trusted with SSL; empty for the system's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sqs:
+    """Events to a queue of Amazon SQS: pip install 'tusd-py[sqs]'."""
+
+    queue_url: str = ""
+    """URL of the queue; empty switches it off. One that ends with ".fifo" keeps the order of each upload."""
+    events: tuple[str, ...] = ()
+    """Kinds that are sent, `*` standing for anything; empty for all."""
+    region: str = ""
+    """Region; empty takes what AWS tools would."""
+    endpoint: str = ""
+    """URL of the service; empty is AWS."""
+    access_key_id: str = ""
+    """Empty takes the usual AWS chain: environment, shared files, the role of the machine."""
+    secret_access_key: Secret = ""
+    """Belongs to access_key_id. A secret: also as secret_access_key_file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nats:
+    """Events to a stream of NATS JetStream, by the package nats-py: pip install 'tusd-py[nats]'."""
+
+    servers: tuple[str, ...] = ()
+    """URLs such as "nats://127.0.0.1:4222" or "tls://nats.example.org"; empty switches it off."""
+    stream: str = "TUSD_PY"
+    """The stream; it is made if there is none."""
+    subject: str = "tusd-py.events"
+    """Before the kind and the upload's id: tusd-py.events.upload.stored.<id>."""
+    events: tuple[str, ...] = ()
+    """Kinds that are sent, `*` standing for anything; empty for all."""
+    user: str = ""
+    """Who we are, with password."""
+    password: Secret = ""
+    """Belongs to user. A secret: also as password_file."""
+    token: Secret = ""
+    """Or a token. A secret: also as token_file."""
+    credentials: str = ""
+    """Or the path of a credentials file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """tusd's hooks, version 2: asked before something happens, told after. See docs/hooks.md."""
+
+    http: str = ""
+    """URL that each hook is posted to."""
+    http_forward_headers: tuple[str, ...] = ()
+    """Headers of the client's request that are passed on to it."""
+    http_retry: int = 3
+    """How often it is tried again when it cannot be reached or answers 5xx."""
+    http_backoff: Seconds = 1.0
+    """Pause before that."""
+    http_timeout: Seconds = 15.0
+    """How long one try may take, or a program of hooks.dir."""
+    http_size_limit: Bytes = 5120
+    """Longest answer; of programs, too."""
+    http_skip_verify: bool = False
+    """Believe any TLS certificate."""
+    dir: str = ""
+    """Folder with executables that are named like hooks. They run before hooks.http is asked."""
+    enabled_events: tuple[
+        Literal[
+            "pre-create",
+            "post-create",
+            "post-receive",
+            "pre-finish",
+            "post-finish",
+            "pre-terminate",
+            "post-terminate",
+        ],
+        ...,
+    ] = ("pre-create", "post-create", "post-receive", "post-terminate", "post-finish")
+    """Hooks that are called."""
+    progress_interval: Seconds = 1.0
+    """How often post-receive is called while bytes come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What happens, told to browsers and programs while it happens. See docs/events.md."""
+
+    listeners: int = 1000
+    """Connections of each worker that may listen at a time."""
+    listeners_per_user: int = 32
+    """Of them, those of one user."""
+    allow_origin: str = ""
+    """Regular expression that the whole Origin of a page elsewhere must match to open a WebSocket; empty lets
+    in our own page only."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
@@ -298,6 +641,9 @@ class Metrics:
     """Its port; 0 takes a free one."""
     metrics_path: str = "/metrics"
     """Their path."""
+    history: Seconds = 7 * DAY
+    """How far the plots of the page go back: one row a minute and worker in the database, while there is
+    something to do. 0 keeps nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,10 +669,20 @@ class Settings:
     s3: S3 = field(default_factory=S3)
     database: Database = field(default_factory=Database)
     uploads: Uploads = field(default_factory=Uploads)
+    downloads: Downloads = field(default_factory=Downloads)
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
+    quota: Quota = field(default_factory=Quota)
+    rates: Rates = field(default_factory=Rates)
     cors: Cors = field(default_factory=Cors)
     access: Access = field(default_factory=Access)
     scan: Scan = field(default_factory=Scan)
+    events: Events = field(default_factory=Events)
+    webhooks: Webhooks = field(default_factory=Webhooks)
+    kafka: Kafka = field(default_factory=Kafka)
+    sqs: Sqs = field(default_factory=Sqs)
+    nats: Nats = field(default_factory=Nats)
+    hooks: Hooks = field(default_factory=Hooks)
+    live: Live = field(default_factory=Live)
     metrics: Metrics = field(default_factory=Metrics)
     log: Log = field(default_factory=Log)

@@ -119,7 +119,8 @@ class _Reader:
         return (key, True) if is_file else (None, False)
 
     def _origin(self, path: TomlPath) -> Origin:
-        found = self._found[path]
+        # A list of tables has no place of its own, only its tables have.
+        found = self._found.get(path) or self._found[(*path, 0)]
         return Origin(
             layer=Layer.FILE,
             name=self._name,

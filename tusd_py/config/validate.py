@@ -5,6 +5,7 @@ Not here: the rules (rules.py, combinations.py) and the layers (load.py).
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import astuple
 
 from .combinations import COMBINATIONS, Origins
 from .complaint import Complaint
@@ -53,7 +54,16 @@ def _text_complaint(value: Value) -> Complaint | None:
     texts = (value,) if isinstance(value, str) else value
     if not isinstance(texts, tuple):
         return None
-    return next(filter(None, map(complain_about_text, texts)), None)
+    return next(filter(None, map(complain_about_text, _plain(texts))), None)
+
+
+def _plain(texts: tuple[Value, ...]) -> Iterator[str]:
+    """Every text in it, those in tables too."""
+    for text in texts:
+        if isinstance(text, str):
+            yield text
+        else:
+            yield from _plain(text if isinstance(text, tuple) else astuple(text))
 
 
 def combination_faults(settings: Settings, origins: Origins, *, broken: Collection[str]) -> Iterator[Problem]:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from protocol.upload import ALL_BYTES_DURABLE, Kind, Transfer, Upload, UploadId
 from storage_backends.base import Stored
 
-from .database import Buried, Query, Row, Script
+from .database import Buried, Query, Script
 from .events import EventKind, record
-from .files import add_version
+from .files import add_version, may_name_place
 from .jobs import SCAN, enqueue
 from .plans import length_of, lock_partials, pin, ready_finals
 from .upload_row import (
@@ -22,26 +22,29 @@ from .upload_row import (
     Author,
     NewUpload,
     overtaken,
-    to_upload,
 )
+from .usage import Used, closed, reserve
 
 _INSERT = (
     """
     INSERT INTO uploads (id, tenant, owner, metadata, filename, filetype, length, "offset", synced_offset,
-                         dirty_boot, state, dialect, kind, concat, key, ref, file_id,
+                         dirty_boot, state, dialect, kind, concat, key, ref, file_id, charged,
+                         sniffed_type,
                          created_at, updated_at, expires_at)
     SELECT CAST(:id AS TEXT), CAST(:tenant AS TEXT), CAST(:owner AS TEXT), CAST(:metadata AS TEXT),
            CAST(:filename AS TEXT), CAST(:filetype AS TEXT), CAST(:length AS BIGINT),
            CAST(:offset AS BIGINT), CAST(:synced_offset AS BIGINT), CAST(:dirty_boot AS TEXT),
            CAST(:state AS TEXT), CAST(:dialect AS TEXT), CAST(:kind AS TEXT), CAST(:concat AS TEXT),
-           CAST(:key AS TEXT), CAST(:ref AS TEXT), CAST(:file_id AS TEXT), born.at, born.at,
+           CAST(:key AS TEXT), CAST(:ref AS TEXT), CAST(:file_id AS TEXT), CAST(:charged AS BIGINT),
+           CAST(:sniffed AS TEXT),
+           born.at, born.at,
            CASE WHEN CAST(:expiry AS BIGINT) >= CAST(:forever AS BIGINT) THEN NULL
                 ELSE born.at + CAST(:expiry AS BIGINT) END
     FROM (SELECT {now} AS at) born
     WHERE """
     + ALIVE_AND_LOCKED
     + """
-    RETURNING *
+    {returning_at}
     """
 )
 
@@ -50,61 +53,79 @@ _STORE_WHOLE = (
     UPDATE uploads
     SET "offset" = :offset, length = :offset, synced_offset = :synced_offset,
         dirty_boot = CAST(:boot AS TEXT), state = 'stored', epoch = epoch + 1, ref = :ref, ref_offset = 0,
+        sniffed_type = coalesce(CAST(:sniffed AS TEXT), sniffed_type), head = NULL,
         expires_at = """
     + EXPIRES
     + """,
         updated_at = {now}
     WHERE id = :id AND epoch = :epoch AND "offset" = 0 AND holder IS NULL AND state = 'created'
+      AND (expires_at IS NULL OR expires_at > {now})
+      AND coalesce(charged, -1) = coalesce(CAST(:charged AS BIGINT), -1)
       AND """
     + ALIVE_AND_LOCKED
     + """
-    RETURNING *
+    {returning_at}
     """
 )
 
 
 def create(author: Author, new: NewUpload, actor: str) -> Script[Upload]:
-    """An upload without bytes."""
-    rows = yield _insert(author, new, state=Transfer.CREATED, offset=0, ref=new.key, synced=True)
-    upload = yield from _living(author, rows)
-    yield record(EventKind.CREATED, upload.id, actor, length=upload.length)
+    """An upload without bytes. Raises QuotaExceeded, TooManyOpen."""
+    charged = yield from _reserved(author, new, new.length, opens=True)
+    upload = yield from _insert(
+        author, new, state=Transfer.CREATED, offset=0, ref=new.key, synced=True, charged=charged
+    )
+    yield record(EventKind.CREATED, upload.id, actor, upload, **_described(upload))
     return upload
 
 
 def create_whole(
     author: Author, new: NewUpload, stored: Stored, *, synced: bool, actor: str
 ) -> Script[Upload]:
-    """An upload with all its bytes, which are durable."""
-    rows = yield _insert(
-        author, new, state=Transfer.STORED, offset=stored.length, ref=stored.ref, synced=synced
+    """An upload with all its bytes, which are durable. Raises QuotaExceeded."""
+    upload = yield from _insert(
+        author,
+        new,
+        state=Transfer.STORED,
+        offset=stored.length,
+        ref=stored.ref,
+        synced=synced,
+        charged=None if author.quota(new.tenant, new.owner) is None else stored.length,
     )
-    upload = yield from _living(author, rows)
-    yield record(EventKind.CREATED, upload.id, actor, length=upload.length)
-    yield from announce_stored(author, upload, stored, actor)
+    yield record(EventKind.CREATED, upload.id, actor, upload, **_described(upload))
+    upload = yield from announce_stored(author, upload, stored, actor)
+    # After the file: whoever ends a version locks them in this order.
+    yield from _reserved(author, new, stored.length, opens=False)
     return upload
+
+
+def reads_nothing(author: Author, upload: NewUpload | Upload) -> bool:
+    """What `create_whole` and `store_whole` have to write of it depends on no other row, if all goes well."""
+    return author.quota_of is None and upload.kind is Kind.WHOLE and not may_name_place(upload.metadata)
 
 
 def create_final(
     author: Author, new: NewUpload, partials: Sequence[UploadId], *, limit: int, actor: str
 ) -> Script[Upload]:
-    """A final upload and its plan. Complete at once when its partials are."""
+    """A final upload and its plan. Complete at once when its partials are. Raises TooManyOpen."""
     found = yield from lock_partials(partials)
     ordered = [found[partial] for partial in partials]
     length = length_of(ordered, limit=limit)
     is_ready = all(partial.state is Transfer.STORED for partial in ordered)
-    rows = yield _insert(
+    charged = yield from _reserved(author, new, 0, opens=True)
+    final = yield from _insert(
         author,
         replace(new, length=length),
         state=Transfer.COMPLETING if is_ready else Transfer.WAITING,
         offset=length or 0 if is_ready else 0,
         ref=new.key,
         synced=True,
+        charged=charged,
     )
-    final = yield from _living(author, rows)
     yield from pin(final, partials)
-    yield record(EventKind.CREATED, final.id, actor, length=length)
+    yield record(EventKind.CREATED, final.id, actor, final, **_described(final))
     if is_ready:
-        yield record(EventKind.COMPLETING, final.id, actor, offset=final.offset)
+        yield record(EventKind.COMPLETING, final.id, actor, final, offset=final.offset)
         yield enqueue("finish", final.id, FINISH_DELAY)
     return final
 
@@ -112,38 +133,87 @@ def create_final(
 def store_whole(
     author: Author, seen: Upload, stored: Stored, *, synced: bool, actor: str
 ) -> Script[Upload | None]:
-    """All bytes of an upload that nobody began and nobody holds."""
+    """All bytes of an upload that nobody began and nobody holds, and that is charged as it was seen."""
     rows = yield _store_whole(author, seen, stored, synced=synced)
     if not rows:
         yield from overtaken(author)
         return None
-    upload = to_upload(rows[0])
-    yield from announce_stored(author, upload, stored, actor)
+    at = rows[0]["at"]
+    upload = replace(
+        seen,
+        state=Transfer.STORED,
+        epoch=seen.epoch + 1,
+        length=stored.length,
+        offset=stored.length,
+        synced_offset=stored.length if synced else 0,
+        dirty_boot=None if synced else author.boot_id,
+        ref=stored.ref,
+        ref_offset=0,
+        expires_at=_expiry(at, author.lifetime.retention),
+        updated_at=at,
+        head=None,
+    )
+    upload = yield from announce_stored(author, upload, stored, actor)
+    yield from closed(upload, stored.length)
     return upload
 
 
-def announce_stored(author: Author, upload: Upload, stored: Stored, actor: str) -> Script[None]:
-    """What comes with the state `stored`: its one event, and the file's version, or finals that waited."""
-    yield record(EventKind.STORED, upload.id, actor, length=stored.length)
+def announce_stored(
+    author: Author, upload: Upload, stored: Stored, actor: str, *, scan_after: int = 0
+) -> Script[Upload]:
+    """What comes with the state `stored`: its one event, and the file's version, or finals that waited.
+
+    The upload as it is now: it may have become a version of another file than its own.
+    """
+    described = _described(upload, stored.length)
     if upload.kind is Kind.PARTIAL:
+        yield record(EventKind.STORED, upload.id, actor, upload, **described)
         yield from ready_finals(author, upload, actor)
-        return
-    yield from add_version(upload, stored)
+        return upload
+    place = yield from add_version(upload, stored)
+    if place.file_id != upload.file_id:
+        upload = replace(upload, file_id=place.file_id)
+    yield record(EventKind.STORED, upload.id, actor, upload, **described, version=place.n)
     if author.scans:
-        yield enqueue(SCAN, upload.id, 0)
+        yield enqueue(SCAN, upload.id, scan_after)
+    return upload
 
 
-def _living(author: Author, rows: list[Row]) -> Script[Upload]:
-    if not rows:
-        yield from overtaken(author)
-        raise Buried("this worker is not registered")
-    return to_upload(rows[0])
+def _described(upload: Upload, length: int | None = None) -> dict[str, str | int | None]:
+    """What others are told of an upload, so that they need not ask."""
+    return {
+        "length": upload.length if length is None else length,
+        "upload_kind": upload.kind,
+        "filename": upload.filename,
+        "filetype": upload.filetype,
+    }
 
 
-def _insert(author: Author, new: NewUpload, *, state: Transfer, offset: int, ref: str, synced: bool) -> Query:
+def _reserved(author: Author, new: NewUpload, length: int | None, *, opens: bool) -> Script[int | None]:
+    """What a new upload is charged with; None where there are no quotas."""
+    quota = author.quota(new.tenant, new.owner)
+    if quota is None:
+        return None
+    charged = quota.step if length is None else length
+    wanted = Used(bytes=charged, files=int(new.kind is not Kind.PARTIAL), open=int(opens))
+    yield from reserve(new.tenant, new.owner, wanted, quota)
+    return charged
+
+
+def _insert(
+    author: Author,
+    new: NewUpload,
+    *,
+    state: Transfer,
+    offset: int,
+    ref: str,
+    synced: bool,
+    charged: int | None,
+) -> Script[Upload]:
     lifetime = author.lifetime
-    unfinished = min(lifetime.expiry, lifetime.max_age)
-    return Query(
+    ends_after = lifetime.retention if state in ALL_BYTES_DURABLE else min(lifetime.expiry, lifetime.max_age)
+    synced_offset, dirty_boot = (offset, None) if synced else (0, author.boot_id)
+    rows = yield Query(
         _INSERT,
         {
             "id": new.id,
@@ -154,8 +224,8 @@ def _insert(author: Author, new: NewUpload, *, state: Transfer, offset: int, ref
             "filetype": new.filetype,
             "length": new.length,
             "offset": offset,
-            "synced_offset": offset if synced else 0,
-            "dirty_boot": None if synced else author.boot_id,
+            "synced_offset": synced_offset,
+            "dirty_boot": dirty_boot,
             "state": state,
             "dialect": new.dialect,
             "kind": new.kind,
@@ -163,11 +233,32 @@ def _insert(author: Author, new: NewUpload, *, state: Transfer, offset: int, ref
             "key": new.key,
             "ref": ref,
             "file_id": new.file_id,
-            "expiry": lifetime.retention if state in ALL_BYTES_DURABLE else unfinished,
+            "charged": charged,
+            "sniffed": new.sniffed_type,
+            "expiry": ends_after,
             "forever": FOREVER,
             "worker": author.worker,
         },
     )
+    if not rows:
+        yield from overtaken(author)
+        raise Buried("this worker is not registered")
+    at = rows[0]["at"]
+    return new.as_row(
+        at=at,
+        state=state,
+        offset=offset,
+        synced_offset=synced_offset,
+        dirty_boot=dirty_boot,
+        ref=ref,
+        expires_at=_expiry(at, ends_after),
+        charged=charged,
+    )
+
+
+def _expiry(at: int, after: int) -> int | None:
+    """What the statements write."""
+    return None if after >= FOREVER else at + after
 
 
 def _store_whole(author: Author, seen: Upload, stored: Stored, *, synced: bool) -> Query:
@@ -180,6 +271,8 @@ def _store_whole(author: Author, seen: Upload, stored: Stored, *, synced: bool) 
             "synced_offset": stored.length if synced else 0,
             "boot": None if synced else author.boot_id,
             "ref": stored.ref,
+            "sniffed": seen.sniffed_type,
+            "charged": seen.charged,
             "expiry": author.lifetime.retention,
             "max_age": FOREVER,
             "forever": FOREVER,

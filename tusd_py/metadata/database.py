@@ -69,12 +69,13 @@ class Database(Protocol):
         """Finish what was begun and let go."""
         ...
 
-    async def transact(self, work: Work[T], *, patience: float | None = None) -> T:
+    async def transact(self, work: Work[T], *, patience: float | None = None, in_step: bool = False) -> T:
         """Run a script in one transaction; when this returns it is committed as durably as configured.
 
         Scripts of several callers may share one commit, each in a savepoint of its own. An exception
         from the script undoes that script only and comes out here. A cancelled caller may or may not
-        have committed. `patience` is in seconds; None is the configured timeout.
+        have committed. `patience` is in seconds; None is the configured timeout. `in_step` says that the
+        script reads nothing, so that its statements may stand between those of other such scripts.
         Raises Conflict, DatabaseError, OutcomeUnknown.
         """
         ...
@@ -88,4 +89,8 @@ class Database(Protocol):
 
     async def read(self, query: Query) -> list[Row]:
         """Rows as committed now, on the primary. Raises DatabaseError."""
+        ...
+
+    async def browse(self, query: Query) -> list[Row]:
+        """As `read`, for what may take long: whoever only wants one row does not wait behind it."""
         ...

@@ -3,7 +3,7 @@
 Belongs here: the last commit of a transfer. Not here: when it is due (work/), what becomes of bytes.
 """
 
-from protocol.upload import IllegalStep, Step, Transfer, Upload, UploadId, after
+from protocol.upload import IllegalStep, Kind, Step, Transfer, Upload, UploadId, after
 from storage_backends.base import Stored
 
 from .creating import announce_stored
@@ -13,12 +13,14 @@ from .files import lose_version, remove_version
 from .jobs import enqueue
 from .plans import finals_in_vain, unpin
 from .upload_row import ALIVE_AND_LOCKED, Author, job_done, overtaken, to_upload
+from .usage import charge_of, closed, give_back, take_over
 
 # What was assembled under a new name was synced with it; what was sealed in place may still be dirty.
 _STORE = (
     """
     UPDATE uploads
     SET state = 'stored', ref = :ref, ref_offset = 0, updated_at = {now},
+        sniffed_type = coalesce(sniffed_type, CAST(:sniffed AS TEXT)),
         synced_offset = CASE WHEN ref = :ref THEN synced_offset ELSE "offset" END,
         dirty_boot = CASE WHEN ref = :ref THEN dirty_boot ELSE NULL END
     WHERE id = :id AND state = 'completing'
@@ -38,17 +40,23 @@ _END = """
 """
 
 
-def store(author: Author, upload: Upload, stored: Stored, actor: str) -> Script[Upload | None]:
+def store(
+    author: Author, upload: Upload, stored: Stored, *, scan_after: int, actor: str
+) -> Script[Upload | None]:
     """The sealed object counts, its segments do not."""
-    rows = yield Query(_STORE, {"id": upload.id, "ref": stored.ref, "worker": author.worker})
+    params = {"id": upload.id, "ref": stored.ref, "sniffed": upload.sniffed_type, "worker": author.worker}
+    rows = yield Query(_STORE, params)
     if not rows:
         yield from overtaken(author)
         return None
     yield Query("DELETE FROM parts WHERE upload_id = :id", {"id": upload.id})
-    yield from announce_stored(author, upload, stored, actor)
+    finished = yield from announce_stored(author, to_upload(rows[0]), stored, actor, scan_after=scan_after)
+    if rows[0]["charged"] is not None and upload.kind is Kind.FINAL:
+        yield from take_over(upload, stored.length, author.quota(upload.tenant, upload.owner))
     yield from unpin(upload)
     yield job_done("finish", upload)
-    return to_upload(rows[0])
+    yield from closed(finished, stored.length)
+    return finished
 
 
 def end(
@@ -69,22 +77,30 @@ def end(
         state = after(upload.state, step)
     except IllegalStep:
         return None
-    yield from _end(author, upload, state, actor)
+    ended: list[Upload] = []
+    yield from _end(author, upload, state, actor, ended)
+    # Last, as it locks a row that others lock last.
+    for one in ended:
+        charge = charge_of(one)
+        if charge is not None:
+            yield give_back(one.tenant, one.owner, charge)
     return upload
 
 
-def _end(author: Author, upload: Upload, state: Transfer, actor: str) -> Script[None]:
+def _end(author: Author, upload: Upload, state: Transfer, actor: str, ended: list[Upload]) -> Script[None]:
+    """`ended` gets what is ended by it: the upload, and finals that wait for it."""
+    ended.append(upload)
     retention = author.lifetime.retention
     yield Query(_END, {"id": upload.id, "state": state, "retention": retention})
-    yield record(ENTERED[state], upload.id, actor, offset=upload.offset)
+    yield record(ENTERED[state], upload.id, actor, upload, offset=upload.offset)
     yield job_done("finish", upload)
     yield from unpin(upload)
     for final in (yield from finals_in_vain(upload, state)):
-        yield from _end(author, final, Transfer.TERMINATED, actor)
+        yield from _end(author, final, Transfer.TERMINATED, actor, ended)
     if state is Transfer.LOST:
         # The bytes that are left stay for the operator as long as the row.
-        yield lose_version(upload)
+        yield from lose_version(upload)
         return
     if upload.state is Transfer.STORED:
-        yield from remove_version(upload.id, upload.file_id)
+        yield from remove_version(upload.id)
     yield enqueue("purge", upload.id, 0)

@@ -6,31 +6,14 @@ Belongs here: what is recorded. Not here: who is told (work/).
 
 import json
 from collections.abc import Mapping
-from enum import StrEnum
+from typing import Protocol
 
 from protocol.upload import Transfer
+from tusd_py.event_kinds import EventKind
 
 from .database import Query
 
-
-class EventKind(StrEnum):
-    """What happened."""
-
-    CREATED = "upload.created"
-    RECEIVING = "upload.receiving"
-    SEIZED = "upload.seized"
-    COMPLETING = "upload.completing"
-    STORED = "upload.stored"
-    TERMINATED = "upload.terminated"
-    EXPIRED = "upload.expired"
-    REFUSED = "upload.refused"
-    LOST = "upload.lost"
-    SCANNED = "upload.scanned"
-    SCAN_FAILED = "upload.scan_failed"
-    QUARANTINED = "file.quarantined"
-    RELEASED = "file.released"
-    DELETED = "file.deleted"
-
+__all__ = ["ENTERED", "EventKind", "Owned", "record"]
 
 ENTERED: Mapping[Transfer, EventKind] = {
     Transfer.CREATED: EventKind.CREATED,
@@ -44,12 +27,40 @@ ENTERED: Mapping[Transfer, EventKind] = {
 }
 """The event that says a transfer entered a state."""
 
+
+class Owned(Protocol):
+    """What an event is about: an upload, or a version."""
+
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def file_id(self) -> str: ...
+
+
+# Whose it is stays with the event: rows are forgotten sooner, and readers ask by it.
 _INSERT = """
-    INSERT INTO events (created_at, subject, kind, actor, data)
-    VALUES ({now}, :subject, :kind, :actor, :facts)
+    INSERT INTO events (created_at, subject, kind, actor, tenant, owner, file_id, data)
+    VALUES ({now}, :subject, :kind, :actor, :tenant, :owner, :file_id, :facts)
 """
 
 
-def record(kind: EventKind, subject: str, actor: str, **facts: str | int | None) -> Query:
-    """The insert of one event."""
-    return Query(_INSERT, {"subject": subject, "kind": kind, "actor": actor, "facts": json.dumps(facts)})
+def record(kind: EventKind, subject: str, actor: str, of: Owned | None, **facts: str | int | None) -> Query:
+    """The insert of one event; `of` says whose it is, None for what is the installation's own.
+
+    `subject` is the id of an upload, except where the kind says something else. Events of one subject are
+    delivered in order.
+    """
+    return Query(
+        _INSERT,
+        {
+            "subject": subject,
+            "kind": kind,
+            "actor": actor,
+            "tenant": "" if of is None else of.tenant,
+            "owner": "" if of is None else of.owner,
+            "file_id": "" if of is None else of.file_id,
+            "facts": json.dumps(facts),
+        },
+    )

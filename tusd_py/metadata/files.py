@@ -3,12 +3,17 @@
 Belongs here: rows of `files` and `versions`. Not here: uploads (uploads.py), who may read (access/).
 """
 
+import json
 from dataclasses import dataclass
 
+from protocol.errors import InvalidMetadata
+from protocol.metadata import parse_metadata
 from protocol.upload import Upload, Verdict
 from storage_backends.base import Stored
 
 from .database import Database, Query, Row, Script
+from .usage import Used, give_back
+from .words import Described, words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,62 +50,202 @@ VERSIONS = """
 """
 
 _INSERT_FILE = """
-    INSERT INTO files (file_id, tenant, owner, filename, version, created_at)
-    VALUES (:file_id, :tenant, :owner, :filename, 1, {now})
+    INSERT INTO files (file_id, tenant, owner, path, filename, words, version, created_at, updated_at)
+    VALUES (:file_id, :tenant, :owner, CAST(:path AS TEXT), CAST(:filename AS TEXT), :words, 1, {now}, {now})
 """
+
+# Of two that want one path the second waits for the first, and then finds its file.
+_INSERT_AT_PATH = (
+    _INSERT_FILE
+    + """
+    ON CONFLICT (tenant, owner, path) WHERE path IS NOT NULL DO NOTHING
+    RETURNING file_id
+    """
+)
 
 _INSERT_VERSION = """
-    INSERT INTO versions (file_id, n, upload_id, key, ref, identity, length, declared_type, verdict,
-                          created_at)
-    VALUES (:file_id, 1, :upload_id, :key, :ref, :identity, :length, :declared_type, :verdict, {now})
+    INSERT INTO versions (file_id, n, upload_id, key, ref, identity, length, declared_type, sniffed_type,
+                          verdict, metadata, charged, created_at)
+    VALUES (:file_id, :n, :upload_id, :key, :ref, :identity, :length, :declared_type,
+            CAST(:sniffed_type AS TEXT), :verdict, :metadata, CAST(:charged AS BIGINT), {now})
+"""
+
+_OWN_FILE = """
+    SELECT file_id, tenant, owner, filename, path, tags, last_version FROM files
+    WHERE tenant = :tenant AND owner = :owner AND
+"""
+
+_NEXT_VERSION = """
+    UPDATE files
+    SET version = last_version + 1, last_version = last_version + 1, words = :words,
+        revision = revision + 1, updated_at = {now}
+    WHERE file_id = :file_id
 """
 
 
-def add_version(upload: Upload, stored: Stored) -> Script[None]:
-    """Part of the transaction that stores an upload: its file, and the file's first version."""
-    yield Query(
-        _INSERT_FILE,
-        {
-            "file_id": upload.file_id,
-            "tenant": upload.tenant,
-            "owner": upload.owner,
-            "filename": upload.filename,
-        },
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What an upload became."""
+
+    file_id: str
+    n: int
+    """The number of the version."""
+
+
+def add_version(upload: Upload, stored: Stored) -> Script[Place]:
+    """Part of the transaction that stores an upload: a version, and its file where that is a new one.
+
+    It is the next version of the file that its metadata names by `file_id`, or else by `path`, if its owner
+    has that file now. Its bytes are durable, so nothing that happened meanwhile to a file may refuse it.
+    """
+    place = yield from _placed(upload)
+    if place.file_id != upload.file_id:
+        yield Query(
+            "UPDATE uploads SET file_id = :file_id WHERE id = :id",
+            {"file_id": place.file_id, "id": upload.id},
+        )
     yield Query(
         _INSERT_VERSION,
         {
-            "file_id": upload.file_id,
+            "file_id": place.file_id,
+            "n": place.n,
+            "metadata": upload.metadata,
             "upload_id": upload.id,
             "key": upload.key,
             "ref": stored.ref,
             "identity": stored.identity,
             "length": stored.length,
             "declared_type": upload.filetype,
+            "sniffed_type": upload.sniffed_type,
             "verdict": Verdict.UNKNOWN,
+            "charged": None if upload.charged is None else stored.length,
         },
+    )
+    return place
+
+
+def _placed(upload: Upload) -> Script[Place]:
+    file_id, path = _wanted(upload)
+    if file_id is not None:
+        rows = yield Query(_OWN_FILE + " file_id = :file_id {for_update}", _of(upload, file_id=file_id))
+        if rows:
+            return (yield from _next_version(upload, rows[0]))
+    file = _of(
+        upload,
+        file_id=upload.file_id,
+        path=path,
+        filename=upload.filename,
+        words=words_of(_described(upload, path)),
+    )
+    if path is None:
+        yield Query(_INSERT_FILE, file)
+        return Place(file_id=upload.file_id, n=1)
+    while True:
+        rows = yield Query(_INSERT_AT_PATH, file)
+        if rows:
+            return Place(file_id=upload.file_id, n=1)
+        rows = yield Query(_OWN_FILE + " path = :path {for_update}", _of(upload, path=path))
+        # None when it was deleted since: then its path is free.
+        if rows:
+            return (yield from _next_version(upload, rows[0]))
+
+
+def _next_version(upload: Upload, file: Row) -> Script[Place]:
+    """The file keeps its name, path and tags."""
+    described = Described(
+        tenant=file["tenant"],
+        owner=file["owner"],
+        filename=file["filename"],
+        path=file["path"],
+        tags=json.loads(file["tags"]),
+        metadata=upload.metadata,
+    )
+    yield Query(_NEXT_VERSION, {"file_id": file["file_id"], "words": words_of(described)})
+    return Place(file_id=file["file_id"], n=file["last_version"] + 1)
+
+
+def may_name_place(metadata: str) -> bool:
+    """The raw metadata may name a file or a path, so that looking for it is part of `add_version`."""
+    return "file_id" in metadata or "path" in metadata
+
+
+def _wanted(upload: Upload) -> tuple[str | None, str | None]:
+    """The file and the path that the metadata names."""
+    # For almost every upload, which names neither, nothing is parsed.
+    if not may_name_place(upload.metadata):
+        return None, None
+    try:
+        said = parse_metadata(upload.metadata, limit=len(upload.metadata))
+    except InvalidMetadata:
+        # Kept by a version that had other rules.
+        return None, None
+    return said.file_id, said.path
+
+
+def _of(upload: Upload, **params: str | None) -> dict[str, str | None]:
+    return {"tenant": upload.tenant, "owner": upload.owner, **params}
+
+
+def _described(upload: Upload, path: str | None) -> Described:
+    return Described(
+        tenant=upload.tenant,
+        owner=upload.owner,
+        filename=upload.filename,
+        path=path,
+        tags=(),
+        metadata=upload.metadata,
     )
 
 
-def remove_version(upload_id: str, file_id: str) -> Script[None]:
+# Of a version that is about to go.
+_LOCK_FILE = """
+    SELECT file_id, tenant, owner FROM files
+    WHERE file_id = (SELECT file_id FROM versions WHERE upload_id = :id)
+    {for_update}
+"""
+
+
+def remove_version(upload_id: str) -> Script[None]:
     """Part of the transaction that removes what an upload became: a version, and its file if none is left."""
     # Also one that was given up, which would wait for ever.
     yield Query("DELETE FROM jobs WHERE subject = :id AND consumer IN ('scan', 'rescan')", {"id": upload_id})
-    yield Query("DELETE FROM versions WHERE upload_id = :id", {"id": upload_id})
-    yield Query(
-        """
-        UPDATE files
-        SET version = coalesce((SELECT max(n) FROM versions v WHERE v.file_id = files.file_id), 0)
-        WHERE file_id = :file_id
-        """,
-        {"file_id": file_id},
-    )
-    yield Query("DELETE FROM files WHERE file_id = :file_id AND version = 0", {"file_id": file_id})
+    # Whoever adds a version, or restores one, has this lock too: what is left is looked at without them. On
+    # Postgres a statement that waits for them itself would go on with the versions from before it waited.
+    for file in (yield Query(_LOCK_FILE, {"id": upload_id})):
+        removed = yield Query(
+            "DELETE FROM versions WHERE upload_id = :id RETURNING charged", {"id": upload_id}
+        )
+        yield Query(_FALL_BACK, {"file_id": file["file_id"]})
+        yield Query(
+            "DELETE FROM files WHERE file_id = :file_id AND version = 0", {"file_id": file["file_id"]}
+        )
+        yield from _give_back(file["tenant"], file["owner"], removed)
 
 
-def lose_version(upload: Upload) -> Query:
+# To the newest that is left, where the current one is gone.
+_FALL_BACK = """
+    UPDATE files
+    SET version = coalesce((SELECT max(n) FROM versions v WHERE v.file_id = files.file_id), 0),
+        revision = revision + 1, updated_at = {now}
+    WHERE file_id = :file_id
+      AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.file_id = files.file_id AND v.n = files.version)
+"""
+
+
+def lose_version(upload: Upload) -> Script[None]:
     """Marks the version of an upload whose bytes are gone; it stays listed, and is never served."""
-    return Query("UPDATE versions SET lost = 1 WHERE upload_id = :id", {"id": upload.id})
+    lost = yield Query(
+        "SELECT charged FROM versions WHERE upload_id = :id AND charged IS NOT NULL", {"id": upload.id}
+    )
+    yield Query("UPDATE versions SET lost = 1, charged = NULL WHERE upload_id = :id", {"id": upload.id})
+    yield from _give_back(upload.tenant, upload.owner, lost)
+
+
+def _give_back(tenant: str, owner: str, versions: list[Row]) -> Script[None]:
+    """Last, as it locks a row that others lock last."""
+    charged = [int(row["charged"]) for row in versions if row["charged"] is not None]
+    if charged:
+        yield give_back(tenant, owner, Used(bytes=sum(charged), files=len(charged)))
 
 
 class FileRows:
@@ -117,6 +262,12 @@ class FileRows:
         """The current version of a file."""
         return await self._one(
             Query(VERSIONS + " WHERE v.file_id = :id AND v.n = f.version", {"id": file_id})
+        )
+
+    async def numbered(self, file_id: str, n: int) -> Version | None:
+        """Version `n` of a file."""
+        return await self._one(
+            Query(VERSIONS + " WHERE v.file_id = :id AND v.n = :n", {"id": file_id, "n": n})
         )
 
     async def page(self, after: tuple[str, int], limit: int) -> list[Version]:

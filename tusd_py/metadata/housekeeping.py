@@ -188,6 +188,8 @@ class Housekeeping:
                     SET synced_offset = CASE WHEN synced_offset < :offset THEN :offset ELSE synced_offset END,
                         dirty_boot = CASE WHEN "offset" <= :offset THEN NULL ELSE dirty_boot END
                     WHERE id = :id AND "offset" >= :offset AND synced_offset >= :start
+                      -- Most are told twice, and the second time there is nothing to write.
+                      AND (synced_offset < :offset OR (dirty_boot IS NOT NULL AND "offset" <= :offset))
                       AND (ref = :ref
                            OR EXISTS (SELECT 1 FROM parts p
                                       WHERE p.upload_id = uploads.id AND p.ref = :ref

@@ -10,6 +10,7 @@ Belongs here: the queue. Not here: what the jobs do (work/).
 from dataclasses import dataclass
 
 from .database import Database, Query, Row, Script
+from .upload_row import FOREVER
 
 # Asked for again while it is being done: it may have looked before the reason came, so it is to be done once
 # more. Attempts that start again from 0 fit no claim.
@@ -45,6 +46,14 @@ _CLAIM = """
     RETURNING jobs.consumer, jobs.subject, jobs.claimed_by, jobs.claimed_until, jobs.attempts,
               jobs.last_error, jobs.created_at
 """
+# The due date is for others: whoever asks for one job by name has what makes it cheap.
+_CLAIM_ONE = """
+    UPDATE jobs
+    SET claimed_by = :worker, claimed_until = {now} + CAST(:lease AS BIGINT), attempts = attempts + 1
+    WHERE consumer = :consumer AND subject = :subject
+      AND (claimed_until IS NULL OR claimed_until <= {now})
+    RETURNING consumer, subject, claimed_by, claimed_until, attempts, last_error, created_at
+"""
 _DONE = """
     DELETE FROM jobs
     WHERE consumer = :consumer AND subject = :subject
@@ -76,6 +85,9 @@ _BACKLOG = """
     GROUP BY consumer
 """
 
+
+NEVER = FOREVER // 2
+"""A job due later than this (microseconds since the epoch) was given up."""
 
 SCAN = "scan"
 """The consumer that scans what was just stored."""
@@ -156,6 +168,11 @@ class JobRows:
         """
         params = {"consumer": consumer, "worker": worker, "limit": limit, "lease": lease}
         return [_to_claim(row) for row in await self._database.execute(Query(_CLAIM, params))]
+
+    async def claim_one(self, consumer: str, subject: str, worker: str, lease: int) -> list[Claim]:
+        """The job of one subject, due or not; [] where there is none, or another worker has it."""
+        params = {"consumer": consumer, "subject": subject, "worker": worker, "lease": lease}
+        return [_to_claim(row) for row in await self._database.execute(Query(_CLAIM_ONE, params))]
 
     async def done(self, claim: Claim) -> bool:
         """As `finished`, in a transaction of its own."""

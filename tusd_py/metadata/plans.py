@@ -88,14 +88,14 @@ def ready_finals(author: Author, partial: Upload, actor: str) -> Script[None]:
     """Part of the transaction that stores a partial: whoever waited for it last may be finished now."""
     for found in (yield Query(_WAITING_FOR, {"id": partial.id})):
         # Locked before it is counted: of two partials stored at once, the second sees the first.
-        yield Query(_LOCK, {"id": found["id"]})
+        final = to_upload((yield Query(_LOCK, {"id": found["id"]}))[0])
         progress = (yield Query(_PROGRESS, {"id": found["id"]}))[0]
         if progress["missing"]:
             continue
         retention = author.lifetime.retention
         params = {"id": found["id"], "length": progress["length"], "retention": retention}
         yield Query(_READY, params)
-        yield record(EventKind.COMPLETING, found["id"], actor, offset=progress["length"])
+        yield record(EventKind.COMPLETING, final.id, actor, final, offset=progress["length"])
         yield enqueue("finish", found["id"], 0)
 
 

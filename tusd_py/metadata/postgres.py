@@ -89,7 +89,13 @@ class PostgresDatabase:
             pool, self._pool = self._pool, None
             await pool.close()
 
-    async def transact(self, work: Work[T], *, patience: float | None = None) -> T:
+    async def transact(
+        self,
+        work: Work[T],
+        *,
+        patience: float | None = None,
+        in_step: bool = False,  # noqa: ARG002 - each has a transaction of its own here
+    ) -> T:
         seconds = patience or self._timeout
         for pause in _pauses():
             try:
@@ -108,6 +114,10 @@ class PostgresDatabase:
 
     async def read(self, query: Query) -> list[Row]:
         return await self._opened().run_one(query, seconds=self._timeout)
+
+    async def browse(self, query: Query) -> list[Row]:
+        # Every connection of the pool is one of many.
+        return await self.read(query)
 
     def _opened(self) -> "Pool":
         if self._pool is None:

@@ -14,7 +14,7 @@ from .database import Database, Query, Script
 from .ending import end
 from .events import EventKind, record
 from .files import VERSIONS, Version, remove_version, to_version
-from .jobs import RESCAN, SCAN, Claim, enqueue, enqueue_once, failed, finished
+from .jobs import NEVER, RESCAN, SCAN, Claim, enqueue, enqueue_once, failed, finished
 from .upload_row import ALIVE_AND_LOCKED, FOREVER, Author, overtaken
 
 SYSTEM = "system"
@@ -25,7 +25,8 @@ _SETTLE = (
     """
     UPDATE versions
     SET verdict = :verdict, finding = CAST(:finding AS TEXT), engine = :engine, identity = :identity,
-        sha256 = coalesce(sha256, CAST(:sha256 AS TEXT)), scanned_at = {now},
+        sha256 = coalesce(sha256, CAST(:sha256 AS TEXT)),
+        sniffed_type = coalesce(sniffed_type, CAST(:sniffed AS TEXT)), scanned_at = {now},
         released_by = CASE WHEN verdict = :verdict
                             AND coalesce(finding, '') = coalesce(CAST(:finding AS TEXT), '')
                            THEN released_by ELSE NULL END
@@ -41,9 +42,6 @@ _DROP_GIVEN_UP = """
     DELETE FROM jobs
     WHERE subject = :id AND consumer IN ('scan', 'rescan') AND consumer <> :consumer AND due_at >= :never
 """
-NEVER = FOREVER // 2
-"""A job due later than this (microseconds since the epoch) was given up."""
-
 _RELEASE = """
     UPDATE versions SET released_by = :actor
     WHERE upload_id = :id AND verdict IN ('infected', 'unscannable') AND released_by IS NULL
@@ -92,6 +90,10 @@ class Finding:
     """Of all that was scanned; None when that was not everything, or not what was uploaded."""
     identity: str
     """Of the bytes that the verdict is about."""
+    head: bytes = b""
+    """The first of them, where all were sent to the scanner."""
+    sniffed: str | None = None
+    """What they look like, where somebody looked."""
 
 
 class Outcome(StrEnum):
@@ -140,14 +142,14 @@ class ScanRows:
         yield Query(_DROP_GIVEN_UP, {"id": version.upload_id, "consumer": claim.consumer, "never": NEVER})
         facts = _facts(version, finding.verdict, finding.name)
         more = {"engine": finding.engine, "sha256": finding.sha256}
-        yield record(EventKind.SCANNED, version.upload_id, SYSTEM, **facts, **more)
+        yield record(EventKind.SCANNED, version.upload_id, SYSTEM, version, **facts, **more)
         if outcome is Outcome.SERVE or rows[0]["released_by"] is not None:
             return Settled.RECORDED
         if outcome is Outcome.DELETE:
             yield from self._deleted(version, SYSTEM, finding.verdict, finding.name)
             return Settled.DELETED
         if version.verdict is not finding.verdict:
-            yield record(EventKind.QUARANTINED, version.upload_id, SYSTEM, **facts)
+            yield record(EventKind.QUARANTINED, version.upload_id, SYSTEM, version, **facts)
         return Settled.RECORDED
 
     def _recorded(self, version: Version, finding: Finding) -> Query:
@@ -161,6 +163,7 @@ class ScanRows:
                 "finding": finding.name,
                 "engine": finding.engine,
                 "sha256": finding.sha256,
+                "sniffed": finding.sniffed,
                 "identity": finding.identity,
                 "worker": self._author.worker,
             },
@@ -172,7 +175,10 @@ class ScanRows:
         def script() -> Script[bool]:
             if not (yield failed(claim, error, FOREVER)):
                 return False
-            yield record(EventKind.SCAN_FAILED, claim.subject, SYSTEM, attempts=claim.attempts, error=error)
+            rows = yield Query(VERSIONS + " WHERE v.upload_id = :id", {"id": claim.subject})
+            if rows:
+                facts: dict[str, str | int | None] = {"attempts": claim.attempts, "error": error}
+                yield record(EventKind.SCAN_FAILED, claim.subject, SYSTEM, to_version(rows[0]), **facts)
             return True
 
         return await self._database.transact(script)
@@ -222,9 +228,17 @@ class ScanRows:
         if upload_ids:
             await self._database.transact(script)
 
-    async def quarantined(self, after: tuple[str, int], limit: int) -> list[Version]:
-        """Versions found infected or unscannable, released ones too, in the order of (file_id, n)."""
-        return await self._page(_WHICH[Which.QUARANTINED], after, limit)
+    async def quarantined(
+        self, after: tuple[str, int], limit: int, *, tenant: str | None = None
+    ) -> list[Version]:
+        """Versions found infected or unscannable, released ones too, in the order of (file_id, n).
+
+        Of one tenant, or of all where it is None.
+        """
+        which = _WHICH[Which.QUARANTINED]
+        if tenant is None:
+            return await self._page(which, after, limit)
+        return await self._page(f"{which} AND f.tenant = :tenant", after, limit, tenant=tenant)
 
     async def versions_of(self, file_id: str) -> list[Version]:
         """Every version of a file."""
@@ -233,7 +247,9 @@ class ScanRows:
         )
         return [to_version(row) for row in rows]
 
-    async def _page(self, which: LiteralString, after: tuple[str, int], limit: int) -> list[Version]:
+    async def _page(
+        self, which: LiteralString, after: tuple[str, int], limit: int, **more: str
+    ) -> list[Version]:
         file_id, n = after
         rows = await self._database.read(
             Query(
@@ -242,7 +258,7 @@ class ScanRows:
                 WHERE (v.file_id > :file_id OR (v.file_id = :file_id AND v.n > :n)) AND {which}
                 ORDER BY v.file_id, v.n LIMIT :limit
                 """,
-                {"file_id": file_id, "n": n, "limit": limit},
+                {"file_id": file_id, "n": n, "limit": limit, **more},
             )
         )
         return [to_version(row) for row in rows]
@@ -254,7 +270,7 @@ class ScanRows:
             rows = yield Query(_RELEASE, {"id": version.upload_id, "actor": actor})
             if rows:
                 facts = _facts(version, version.verdict, version.finding)
-                yield record(EventKind.RELEASED, version.upload_id, actor, **facts)
+                yield record(EventKind.RELEASED, version.upload_id, actor, version, **facts)
             return bool(rows)
 
         return await self._database.transact(script)
@@ -280,9 +296,9 @@ class ScanRows:
         )
         if ended is None:
             # The row of the upload was forgotten long ago.
-            yield from remove_version(version.upload_id, version.file_id)
+            yield from remove_version(version.upload_id)
         facts = _facts(version, verdict, finding)
-        yield record(EventKind.DELETED, version.upload_id, actor, **facts)
+        yield record(EventKind.DELETED, version.upload_id, actor, version, **facts)
 
 
 def _facts(version: Version, verdict: Verdict, finding: str | None) -> dict[str, str | int | None]:

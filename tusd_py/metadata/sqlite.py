@@ -59,6 +59,7 @@ class SqliteDatabase:
         self._host = host
         self._writer: Writer | None = None
         self._reader: aiosqlite.Connection | None = None
+        self._browser: aiosqlite.Connection | None = None
         self._heartbeat: asyncio.Task[None] | None = None
         self._lost_to: str | None = None
 
@@ -82,6 +83,7 @@ class SqliteDatabase:
         # The first write makes the log, which a reader needs.
         await self.execute(Query("SELECT 1"))
         self._reader = await _open_reader(self._path, self._timeout)
+        self._browser = await _open_reader(self._path, self._timeout)
         await bring_up_to_date(self, migrate=self._migrate)
         host = self._host or Host.this()
         await self.transact(claim_host(host))
@@ -93,16 +95,18 @@ class SqliteDatabase:
             with suppress(asyncio.CancelledError):
                 await self._heartbeat
             self._heartbeat = None
-        if self._reader is not None:
-            reader, self._reader = self._reader, None
-            await reader.close()
+        readers = (self._reader, self._browser)
+        self._reader = self._browser = None
+        for reader in readers:
+            if reader is not None:
+                await reader.close()
         if self._writer is not None:
             writer, self._writer = self._writer, None
             await writer.close()
 
-    async def transact(self, work: Work[T], *, patience: float | None = None) -> T:
+    async def transact(self, work: Work[T], *, patience: float | None = None, in_step: bool = False) -> T:
         writer = self._writable()
-        order = writer.submit(work)
+        order = writer.submit(work, in_step=in_step)
         expiry = asyncio.get_running_loop().call_later(patience or self._timeout, _expire, writer, order)
         try:
             result: T = await order.future
@@ -119,12 +123,18 @@ class SqliteDatabase:
         return await self.transact(script)
 
     async def read(self, query: Query) -> list[Row]:
-        if self._reader is None:
+        return await self._read(self._reader, query)
+
+    async def browse(self, query: Query) -> list[Row]:
+        return await self._read(self._browser, query)
+
+    async def _read(self, reader: aiosqlite.Connection | None, query: Query) -> list[Row]:
+        if reader is None:
             raise DatabaseError("the database is not open")
         text, params = as_sqlite(query, self._clock)
         try:
             async with asyncio.timeout(self._timeout):
-                rows = await self._reader.execute_fetchall(text, params)
+                rows = await reader.execute_fetchall(text, params)
         except sqlite3.Error as problem:
             raise DatabaseError(f"SQLite: {problem}") from problem
         except TimeoutError as problem:
@@ -171,6 +181,7 @@ async def _open_reader(path: Path, busy_timeout: float) -> aiosqlite.Connection:
     reader = await aiosqlite.connect(path, timeout=busy_timeout, isolation_level=None)
     reader.row_factory = as_row  # type: ignore[assignment]  # any factory will do
     await reader.execute_fetchall("PRAGMA query_only = ON")
+    await reader.execute_fetchall("PRAGMA temp_store = MEMORY")
     return reader
 
 

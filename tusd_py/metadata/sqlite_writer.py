@@ -18,18 +18,25 @@ from threading import Lock, Thread
 from typing import Any
 
 from .database import Conflict, DatabaseError, OutcomeUnknown, Query, Row, Script, Work
-from .statements import NOW, for_sqlite
+from .in_step import FEWEST, run_in_step
+from .statements import NOW, Statement, for_sqlite
 from .write_lock import WriteLock
 
 BATCH = 256
 """Scripts in one commit, after which no more join: bounds how long the lock is held, which other processes
 wait for."""
 
+PAUSE_FOR_ONE, LONGEST_PAUSE = 0.0005, 0.004
+"""Seconds that scripts are gathered, for each that came with the last ones, and at most. A commit costs as
+much CPU as several scripts, so it should have many; who comes alone waits for nobody."""
+
 # Somebody from outside (a backup, an operator's shell) may hold SQLite's own lock. Less than the 3 s after
 # which the supervisor takes a worker for frozen that holds ours.
 _BUSY_TIMEOUT = 2.0
 
 _WAL_LIMIT = 64 * 1024 * 1024
+_CHECKPOINT = 4000
+"""Pages of the log, 16 MiB, that go to the database at once; many are written several times before."""
 _UNIQUE = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 # Both are said before the commit record is whole. After any other error (a failed fsync above all) the
 # record may be in the log, and recovery after a crash may find it.
@@ -41,6 +48,7 @@ class Order:
     """A script that waits for the writer. `outcome` is written by the thread, `future` by the loop only."""
 
     work: Work[Any]
+    in_step: bool
     future: asyncio.Future[Any]
     is_begun: bool = False
     is_withdrawn: bool = False
@@ -57,6 +65,7 @@ class Writer:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._gathered: list[Order] = []
+        self._pause = 0.0
         self._orders: SimpleQueue[Sequence[Order] | None] = SimpleQueue()
         self._begin_or_withdraw = Lock()
         self._connection: sqlite3.Connection | None = None
@@ -68,12 +77,12 @@ class Writer:
 
     # --- called by the loop
 
-    def submit(self, work: Work[Any]) -> Order:
-        """Queue a script; its future ends with the commit."""
-        order = Order(work=work, future=self._loop.create_future())
+    def submit(self, work: Work[Any], *, in_step: bool = False) -> Order:
+        """Queue a script; its future ends with the commit. See `Database.transact`."""
+        order = Order(work=work, in_step=in_step, future=self._loop.create_future())
         if not self._gathered:
-            # What one turn of the loop brings goes together: one thread woken, one commit.
-            self._loop.call_soon(self._hand_over)
+            # At least what one turn of the loop brings goes together: one thread woken, one commit.
+            self._loop.call_later(self._pause, self._hand_over)
         self._gathered.append(order)
         return order
 
@@ -91,6 +100,7 @@ class Writer:
 
     def _hand_over(self) -> None:
         if self._gathered:
+            self._pause = _pause_after(len(self._gathered))
             self._orders.put(self._gathered)
             self._gathered = []
 
@@ -149,7 +159,7 @@ class Writer:
         """Run them in one open transaction. False, with nothing done, when one of them raised."""
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for order in orders:
+            for order in self._without_those_in_step(connection, orders):
                 order.result = self._drive(connection, order.work())
         except Exception:  # noqa: BLE001 - it is raised again, and told to whose it is
             # Which one, and whether it undid everything, shows when they run apart.
@@ -157,6 +167,18 @@ class Writer:
                 connection.execute("ROLLBACK")
             return False
         return True
+
+    def _without_those_in_step(
+        self, connection: sqlite3.Connection, orders: Sequence[Order]
+    ) -> Sequence[Order]:
+        """Those that are left, once the others were run together."""
+        together = [order for order in orders if order.in_step]
+        if len(together) < FEWEST:
+            return orders
+        results = run_in_step(connection, [order.work() for order in together], self._clock)
+        for order, result in zip(together, results, strict=True):
+            order.result = result
+        return [order for order in orders if not order.in_step]
 
     def _run_apart(self, connection: sqlite3.Connection, orders: Sequence[Order]) -> None:
         connection.execute("BEGIN IMMEDIATE")
@@ -186,8 +208,13 @@ class Writer:
                 return end.value
 
     def _rows(self, connection: sqlite3.Connection, query: Query) -> list[Row]:
-        text, params = as_sqlite(query, self._clock)
-        return connection.execute(text, params).fetchall()
+        statement = for_sqlite(query.sql)
+        params = _bound(statement, query, self._clock)
+        cursor = connection.execute(statement.text, params)
+        if statement.tells_at:
+            return [{"at": params[NOW]}] * cursor.rowcount
+        # Nothing comes back from most of them, and to ask for it costs a tenth of the statement.
+        return cursor.fetchall() if cursor.description is not None else []
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -206,6 +233,9 @@ class Writer:
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+        # What a statement puts aside must not lie in /var/tmp, which is nobody's to look after.
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
 
     def _abandon(self, connection: sqlite3.Connection) -> None:
         """Undo the batch; a connection that cannot even do that is replaced."""
@@ -229,13 +259,21 @@ class Writer:
         self._write_lock.close()
 
 
+def _pause_after(scripts: int) -> float:
+    return 0.0 if scripts == 1 else min(scripts * PAUSE_FOR_ONE, LONGEST_PAUSE)
+
+
 def as_sqlite(query: Query, clock: Callable[[], int]) -> tuple[str, dict[str, Any]]:
     """The statement and its parameters; KeyError when one is missing."""
     statement = for_sqlite(query.sql)
+    return statement.text, _bound(statement, query, clock)
+
+
+def _bound(statement: Statement, query: Query, clock: Callable[[], int]) -> dict[str, Any]:
     params = {name: query.params[name] for name in statement.names if name != NOW}
     if NOW in statement.names:
         params[NOW] = clock()
-    return statement.text, params
+    return params
 
 
 def as_row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:

@@ -7,6 +7,9 @@ In a statement, outside of strings, quoted names and comments,
     {for_update}    locks the rows read until the end of the transaction
     {for_share}     locks them against change, together with others who only want that
     {skip_locked}   locks those rows that nobody has locked and leaves out the rest
+    {returning_at}  at the end of an INSERT or UPDATE that sets `updated_at` to the clock: one row for each
+                    row changed, with nothing but that time, as `at`. SQLite's own RETURNING would cost as
+                    much as the change itself
 
 SQLite has one writer, so there the locks are nothing. asyncpg asks Postgres for the type of every parameter
 and converts nothing: where the place does not tell (`:x IS NULL`, `{now} + :delay`, a column of a SELECT)
@@ -34,13 +37,23 @@ _TOKEN = re.compile(
 _END = re.compile(rf"{_LEFT_ALONE} | ;", re.VERBOSE | re.DOTALL | re.ASCII)
 _COMMENT = re.compile(r"--[^\n]* | /\*.*?\*/", re.VERBOSE | re.DOTALL)
 
-_SQLITE_WORDS = {"now": f":{NOW}", "for_update": "", "for_share": "", "skip_locked": ""}
+_RETURNING_AT = "returning_at"
+# Said too often rather than too seldom.
+_GIVES_ROWS = re.compile(r"\A\s*+(?!INSERT|UPDATE|DELETE)|\bRETURNING\b", re.IGNORECASE)
+_SQLITE_WORDS = {
+    "now": f":{NOW}",
+    "for_update": "",
+    "for_share": "",
+    "skip_locked": "",
+    _RETURNING_AT: "",
+}
 _POSTGRES_WORDS = {
     # now() stands still in a transaction, and the hosts' clocks differ: only this one runs and is shared.
     "now": "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
     "for_update": "FOR UPDATE",
     "for_share": "FOR SHARE",
     "skip_locked": "FOR UPDATE SKIP LOCKED",
+    _RETURNING_AT: "RETURNING updated_at AS at",
 }
 
 
@@ -51,25 +64,37 @@ class Statement:
     text: str
     names: tuple[str, ...]
     """Its parameters; on Postgres the n-th is $n."""
+    tells_at: bool = False
+    """The driver makes the rows that `{returning_at}` promises."""
+    is_blind: bool = False
+    """It gives no rows."""
 
 
 @lru_cache(maxsize=1024)
 def for_sqlite(sql: str) -> Statement:
     """Parameters stay named; `NOW` is among them where the clock is asked. ValueError on an unknown word."""
     names: dict[str, None] = {}
+    words: set[str] = set()
 
     def replace(token: re.Match[str]) -> str:
         if token["verbatim"]:
             return token["verbatim"]
         if token["word"]:
             text = _word(token["word"], _SQLITE_WORDS)
+            words.add(token["word"])
             if token["word"] == "now":
                 names[NOW] = None
             return text
         names[token["name"]] = None
         return f":{token['name']}"
 
-    return Statement(text=_TOKEN.sub(replace, sql), names=tuple(names))
+    text = _TOKEN.sub(replace, sql)
+    return Statement(
+        text=text,
+        names=tuple(names),
+        tells_at=_RETURNING_AT in words,
+        is_blind=_GIVES_ROWS.search(text) is None,
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -13,6 +13,7 @@ from protocol.upload import Dialect, Kind, Transfer, Upload, UploadId
 from storage_backends.base import Segment
 
 from .database import Buried, Query, Row, Script
+from .usage import Quota, QuotaOf
 
 FOREVER = 4 * 10**18
 """Microseconds; stands for "no limit" where SQL wants a number."""
@@ -38,6 +39,8 @@ class NewUpload:
     concat: str
     key: str
     file_id: str
+    sniffed_type: str | None = None
+    """Known already where all bytes came with the request."""
 
     def with_metadata(self, values: Mapping[str, str | bytes]) -> Self:
         """The same upload, described by these values instead. Raises InvalidMetadata for a bad key."""
@@ -47,6 +50,29 @@ class NewUpload:
 
     def as_created(self, *, at: int) -> Upload:
         """The upload that it would be; `at` is in microseconds since the epoch."""
+        return self.as_row(
+            at=at,
+            state=Transfer.CREATED,
+            offset=0,
+            synced_offset=0,
+            dirty_boot=None,
+            ref=self.key,
+            expires_at=None,
+        )
+
+    def as_row(
+        self,
+        *,
+        at: int,
+        state: Transfer,
+        offset: int,
+        synced_offset: int,
+        dirty_boot: str | None,
+        ref: str,
+        expires_at: int | None,
+        charged: int | None = None,
+    ) -> Upload:
+        """The same, as inserted with these; times are in microseconds since the epoch."""
         return Upload(
             id=self.id,
             tenant=self.tenant,
@@ -55,23 +81,25 @@ class NewUpload:
             filename=self.filename,
             filetype=self.filetype,
             length=self.length,
-            offset=0,
-            synced_offset=0,
-            dirty_boot=None,
-            state=Transfer.CREATED,
+            offset=offset,
+            synced_offset=synced_offset,
+            dirty_boot=dirty_boot,
+            state=state,
             epoch=0,
             holder=None,
             releasing_until=None,
-            expires_at=None,
+            expires_at=expires_at,
             dialect=self.dialect,
             kind=self.kind,
             concat=self.concat,
             key=self.key,
-            ref=self.key,
+            ref=ref,
             ref_offset=0,
             file_id=self.file_id,
             created_at=at,
             updated_at=at,
+            charged=charged,
+            sniffed_type=self.sniffed_type,
         )
 
 
@@ -102,6 +130,12 @@ class Author:
     lifetime: Lifetime
     scans: bool = False
     """There is a scanner: what is stored is queued for it by the same commit."""
+    quota_of: QuotaOf | None = None
+    """Everybody's quota; None where nothing is counted."""
+
+    def quota(self, tenant: str, owner: str) -> Quota | None:
+        """What one owner may use."""
+        return None if self.quota_of is None else self.quota_of(tenant, owner)
 
 
 NOT_BURIED = "NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.buried <> 0)"
@@ -164,4 +198,7 @@ def to_upload(row: Row) -> Upload:
         file_id=row["file_id"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        charged=row["charged"],
+        sniffed_type=row["sniffed_type"],
+        head=row["head"],
     )

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from .database import Buried, Database, Query, Row, Script
 
 _REGISTER = """
-    INSERT INTO workers (id, host, boot_id, address, alive_until, buried, created_at)
-    VALUES (:id, :host, :boot_id, :address, {now} + CAST(:ttl AS BIGINT), 0, {now})
+    INSERT INTO workers (id, host, node, boot_id, address, alive_until, buried, created_at)
+    VALUES (:id, :host, :node, :boot_id, :address, {now} + CAST(:ttl AS BIGINT), 0, {now})
 """
 _RENEW = """
     UPDATE workers
@@ -34,6 +34,8 @@ class Worker:
 
     id: str
     host: str
+    node: str
+    """The name of its machine, for people; "" where nobody said it."""
     boot_id: str
     address: str
     """Where its wake-ups go."""
@@ -51,12 +53,21 @@ class WorkerRows:
         self._database = database
 
     # "id" is the column; the ids of workers are lower-case hex, because names of files carry them.
-    async def register(self, id: str, host: str, boot_id: str, address: str, ttl: int) -> None:  # noqa: A002
+    async def register(
+        self,
+        id: str,  # noqa: A002
+        host: str,
+        boot_id: str,
+        address: str,
+        ttl: int,
+        *,
+        node: str = "",
+    ) -> None:
         """Say that a worker is here; it is presumed dead when it has not renewed for `ttl` microseconds.
 
         Raises Conflict when the id was used before.
         """
-        params = {"id": id, "host": host, "boot_id": boot_id, "address": address, "ttl": ttl}
+        params = {"id": id, "host": host, "node": node, "boot_id": boot_id, "address": address, "ttl": ttl}
         await self._database.execute(Query(_REGISTER, params))
 
     async def renew(self, id: str, ttl: int) -> None:  # noqa: A002 - as above
@@ -96,6 +107,7 @@ def _to_worker(row: Row) -> Worker:
     return Worker(
         id=row["id"],
         host=row["host"],
+        node=row["node"],
         boot_id=row["boot_id"],
         address=row["address"],
         alive_until=row["alive_until"],

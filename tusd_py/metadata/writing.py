@@ -14,6 +14,7 @@ from .database import Buried, Query, Script
 from .events import ENTERED, EventKind, record
 from .jobs import enqueue
 from .upload_row import EXPIRES, FINISH_DELAY, FOREVER, NOT_BURIED, Author, overtaken, to_upload
+from .usage import Quota, reserve_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,10 @@ class Advance:
     """What the storage backend remembers from now on; None changes nothing."""
     release: bool = False
     """Let go of the lease in the same commit."""
+    sniffed: str | None = None
+    """What the first bytes look like, from when on that is known."""
+    head: str | None = None
+    """Until then: the first bytes in hexadecimal digits."""
 
 
 _ACQUIRE = (
@@ -58,6 +63,7 @@ _ADVANCE = (
         state = :state,
         holder = CASE WHEN :release = 1 THEN NULL ELSE holder END,
         storage = coalesce(CAST(:memory AS TEXT), storage),
+        sniffed_type = coalesce(CAST(:sniffed AS TEXT), sniffed_type), head = CAST(:head AS TEXT),
         expires_at = """
     + EXPIRES
     + """,
@@ -155,12 +161,12 @@ def seize(author: Author, seen: Upload, *, segmented: bool) -> Script[Upload | N
     if not rows:
         # The row is locked, so this can only be the burial; raising undoes the closed segment.
         raise Buried("this worker was given up by the others")
-    yield record(EventKind.SEIZED, upload.id, author.worker, holder=upload.holder, epoch=upload.epoch)
+    yield record(EventKind.SEIZED, upload.id, author.worker, upload, holder=upload.holder, epoch=upload.epoch)
     return to_upload(rows[0])
 
 
 def advance(author: Author, advance: Advance, actor: str) -> Script[Upload | None]:
-    """Move the line."""
+    """Move the line. Raises QuotaExceeded where its upload has no length and no room."""
     upload = advance.upload
     length = upload.length if upload.length is not None else advance.length
     state = Transfer.COMPLETING if advance.offset == length else after(upload.state, Step.RECEIVE)
@@ -169,11 +175,14 @@ def advance(author: Author, advance: Advance, actor: str) -> Script[Upload | Non
         yield from overtaken(author)
         return None
     moved = to_upload(rows[0])
+    if upload.length is None and upload.charged is not None:
+        quota = author.quota(moved.tenant, moved.owner) or Quota()
+        yield from reserve_step(moved, moved.offset, moved.length, quota)
     yield from kept.drop(moved, advance.dropped)
     for part in advance.parts:
         yield kept.insert(moved, part)
     if moved.state is not upload.state:
-        yield record(ENTERED[moved.state], moved.id, actor, offset=moved.offset)
+        yield record(ENTERED[moved.state], moved.id, actor, moved, offset=moved.offset)
     if moved.state is Transfer.COMPLETING:
         yield enqueue("finish", moved.id, FINISH_DELAY)
     return moved
@@ -192,6 +201,8 @@ def _advance(author: Author, advance: Advance, state: Transfer) -> Query:
             "boot": author.boot_id,
             "length": advance.length,
             "memory": advance.memory,
+            "sniffed": advance.sniffed,
+            "head": advance.head,
             "state": state,
             "release": int(advance.release or complete),
             "worker": author.worker,

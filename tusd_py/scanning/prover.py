@@ -40,6 +40,14 @@ class Proof:
     engine: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A proof that holds; equal to a later one only if it held all the time between."""
+
+    engine: str
+    doubts: int
+
+
 class Prover:
     """Keeps the proof of one scanner."""
 
@@ -64,11 +72,17 @@ class Prover:
         self._proven = asyncio.Event()
         self._doubted = asyncio.Event()
         self._why = "not asked yet"
+        self._doubts = 0
 
     @property
     def proof(self) -> Proof | None:
         """What holds now."""
         return self._proof
+
+    @property
+    def standing(self) -> Standing | None:
+        """The same, to be compared with what holds later."""
+        return None if self._proof is None else Standing(engine=self._proof.engine, doubts=self._doubts)
 
     @property
     def why_not(self) -> str:
@@ -94,7 +108,7 @@ class Prover:
         while True:
             self._doubted.clear()
             try:
-                proof = await self._prove()
+                proof = await self.prove()
                 if self._doubted.is_set():
                     continue  # by a scan that was under way before: ask once more
                 log.info("scanner.proven", engine=proof.engine)
@@ -117,6 +131,7 @@ class Prover:
         self._proof, self._why = proof, why
         self._meter.scanner_proven(is_proven=proof is not None)
         if proof is None:
+            self._doubts += 1
             self._proven.clear()
         else:
             self._proven.set()
@@ -139,7 +154,8 @@ class Prover:
                 self.doubt(f"it is another one now: {engine}")
                 return
 
-    async def _prove(self) -> Proof:
+    async def prove(self) -> Proof:
+        """Once, and nothing is kept of it. Raises NoVerdict."""
         engine = await self._scanner.version()
         self._check_age(engine)
         for specimen in specimens(self._max_size):

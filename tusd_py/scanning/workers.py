@@ -10,7 +10,7 @@ Belongs here: claiming, retrying, giving up. Not here: one scan (examine.py), th
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from protocol.upload import Verdict
@@ -20,10 +20,14 @@ from tusd_py.metadata.database import Buried, DatabaseError
 from tusd_py.metadata.files import FileRows, Version
 from tusd_py.metadata.jobs import RESCAN, SCAN, Claim, JobRows
 from tusd_py.metadata.scans import Finding, Outcome, ScanRows, Settled
+from tusd_py.sniffing import Sniff
 
 from .examine import examine
 from .prover import Proof, Prover
 from .scanner import NoVerdict, Scanner
+from .streamed import finding_of_stream
+from .streams import Outcome as StreamOutcome
+from .streams import Streams
 
 log = get_logger("tusd_py.scanning")
 
@@ -66,8 +70,10 @@ class Collaborators:
     jobs: JobRows
     scanner: Scanner
     prover: Prover
+    streams: Streams
     meter: ScanMeter
     worker: str
+    sniff: Sniff | None = None
 
 
 class ScanWorkers:
@@ -97,6 +103,7 @@ class ScanWorkers:
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
+            await self._house.streams.close()
 
     async def _rest(self) -> None:
         with suppress(TimeoutError):
@@ -106,7 +113,9 @@ class ScanWorkers:
     async def _begin_some(self) -> bool:
         """False when there is nothing to begin now, or no room for it."""
         try:
-            claims = await self._claim(self._rules.parallel - len(self._running))
+            # Streams hold threads of the scanner too.
+            busy = len(self._running) + self._house.streams.scanning
+            claims = await self._claim(self._rules.parallel - busy)
         except DatabaseError as failed:
             log.warning("scans.postponed", error=str(failed))
             return False
@@ -122,12 +131,14 @@ class ScanWorkers:
 
     async def _claim(self, room: int) -> list[Claim]:
         lease = int((self._rules.timeout + LEASE_BEYOND) * 1_000_000)
+        jobs, worker = self._house.jobs, self._house.worker
         claims: list[Claim] = []
         for consumer in (SCAN, RESCAN):
             if room > len(claims):
-                claims += await self._house.jobs.claim(
-                    consumer, self._house.worker, room - len(claims), lease
-                )
+                claims += await jobs.claim(consumer, worker, room - len(claims), lease)
+        # The scans of these are under way, or over: they need no room.
+        for upload_id in self._house.streams.kept:
+            claims += await jobs.claim_one(SCAN, upload_id, worker, lease)
         return claims
 
     def _over(self, task: asyncio.Task[None]) -> None:
@@ -158,13 +169,33 @@ class ScanWorkers:
             return
         proof = await house.prover.proven()
         began = time.monotonic()
-        finding = await self._examined(version, proof)
+        finding = await self._streamed(version) or await self._examined(version, proof)
+        finding = await self._sniffed(version, finding)
         settled = await house.scans.settle(claim, version, finding, self._outcome(finding))
         log.info("scan.done", upload=version.upload_id, verdict=finding.verdict, settled=settled)
         if settled in (Settled.RECORDED, Settled.DELETED):
             house.meter.scanned(finding.verdict, time.monotonic() - began, version.length)
         if settled is Settled.DELETED:
             await self._delete_bytes(version)
+
+    async def _sniffed(self, version: Version, finding: Finding) -> Finding:
+        """With what the bytes look like: here they pass by anyway."""
+        sniff = self._house.sniff
+        # Without a digest these are not the bytes that were uploaded.
+        if sniff is None or version.sniffed_type is not None or finding.sha256 is None:
+            return finding
+        return replace(finding, sniffed=await asyncio.to_thread(sniff, finding.head))
+
+    async def _streamed(self, version: Version) -> Finding | None:
+        """Of an upload that was scanned while it arrived, and where that will do."""
+        house = self._house
+        stream = house.streams.take(version.upload_id)
+        if stream is None:
+            return None
+        finding = await finding_of_stream(house.backend, house.prover, stream, version)
+        if finding is not None:
+            stream.tell(StreamOutcome.USED)
+        return finding
 
     async def _delete_bytes(self, version: Version) -> None:
         """Nothing names them any more; what cannot be removed now, the sweep finds."""

@@ -17,7 +17,7 @@ from tusd_py.config.units import KIB, MIB
 from tusd_py.uploads.receive import Ending, Pour
 
 from .connection import TusConnection
-from .intake import HOLD, BodyDeadlines, StreamSource
+from .intake import HOLD, BodyDeadlines, StreamSource, Throttle, WholeSource, whole_body
 from .takeover import Takeover, take_over
 
 FAST = HOLD // 2
@@ -26,21 +26,32 @@ SMALLEST = MIB
 """Bytes that may come at once; for less, changing over costs more than it saves."""
 LARGEST = 16 * MIB
 """Bytes of a burst, so that fast senders take turns."""
+UNCOUNTED = 8 * MIB
+"""Bytes of a body to come, from which on another connection behind it costs less than having it parsed."""
 TAIL = 64 * KIB
-"""The last bytes of a body always come by the stream: so aiohttp sees its end for itself."""
+"""The last bytes of a body always come by the stream, so that a handler finds its end there."""
 
 Begin = Callable[[], Awaitable[None]]
 
 
-def source_of(request: web.Request, deadlines: BodyDeadlines, begin: Begin) -> StreamSource:
+def source_of(
+    request: web.Request, deadlines: BodyDeadlines, begin: Begin, throttle: Throttle | None = None
+) -> StreamSource | WholeSource:
     """The body of a request, taken the fastest way that its connection allows."""
+    content = whole_body(request.content) if throttle is None else None
+    if content is not None:
+        return WholeSource(content)
     length = request.content_length
+    source = StreamSource(request.content, deadlines, begin)
+    if length is not None and length >= SMALLEST + TAIL and _may_be_taken_over(request):
+        source = BulkSource(request, length, deadlines, begin)
+    source.throttle = throttle
+    return source
+
+
+def _may_be_taken_over(request: web.Request) -> bool:
     connection = request.protocol
-    if length is None or length < SMALLEST + TAIL:
-        return StreamSource(request.content, deadlines, begin)
-    if not isinstance(connection, TusConnection) or not connection.may_be_taken_over:
-        return StreamSource(request.content, deadlines, begin)
-    return BulkSource(request, length, deadlines, begin)
+    return isinstance(connection, TusConnection) and connection.may_be_taken_over
 
 
 class BulkSource(StreamSource):
@@ -72,14 +83,17 @@ class BulkSource(StreamSource):
 
     async def pour(self, pour: Pour, most: int, tee: WriteNow | None) -> int:
         """See `uploads.receive.PouringSource`."""
-        most = min(most, LARGEST, self._length - self._content.total_bytes - TAIL)
+        most = min(most, LARGEST, self._left - TAIL)
         if not self._is_fast or most < SMALLEST or self._stopped or not await self._hold_still():
             return 0
         takeover = self._takeover
         if self._blocks or takeover is None:
             return 0  # what the loop had read already comes first
-        count = await pour(lambda write: takeover.burst(write, most, tee, lambda: self._stopped))
+        if self.throttle is not None:
+            most = SMALLEST  # or a burst would be followed by a long silence
+        count = await pour(lambda write, room: takeover.burst(write, room, tee, lambda: self._stopped), most)
         self._is_fast = not takeover.is_dry
+        await self._slow_down(count)
         if not takeover.account(count):
             # The connection is being closed: aiohttp takes no bytes any more, not even those that came.
             self._end(Ending.GONE)
@@ -108,7 +122,17 @@ class BulkSource(StreamSource):
             self._hold(block)
         # Reading the stream may have set the loop going again.
         self._takeover.hold()
-        return self._content.exception() is None
+        if self._content.exception() is not None:
+            return False
+        if self._takeover.left is None and self._left >= UNCOUNTED:
+            self._takeover.count_ourselves(self._left)
+        return True
+
+    @property
+    def _left(self) -> int:
+        """Bytes to come; what is in our blocks came."""
+        left = None if self._takeover is None else self._takeover.left
+        return self._length - self._content.total_bytes if left is None else left
 
     def _let_flow(self) -> None:
         if self._is_held and self._takeover is not None:

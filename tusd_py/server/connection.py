@@ -1,249 +1,214 @@
-"""One client connection: what aiohttp's own handler lets through or waits for without end.
+"""Whose turn it is on a connection, and the server that makes connections.
 
-Only public names of aiohttp are overridden or called here, but `RequestHandler` makes no promise about
-when it calls them; tests/integration/test_connection.py fails if an upgrade changes that.
+What comes belongs to aiohttp's parser or to the lane of small uploads (lane.py), never to both: the lane may
+take a request only when aiohttp was given nothing that it has not answered, and what comes while the lane
+answers is held until it has.
 
-Belongs here: the header deadline, the connection cap, tiny chunks, and answers to what is not HTTP.
-Not here: what is in a request (guard.py), bodies and their deadlines (intake.py).
+Belongs here: that order. Not here: deadlines, limits, and what is not HTTP (bounded_connection.py), which
+requests the lane takes (lane.py).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import StreamReader, web
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp import web
 
-from protocol.errors import BadHeader, InternalError, ProtocolError
-from protocol.tus.answers import answer_error
 from tusd_py.log import get_logger
 
-from .responses import SERVER_NAME, response_of
+from .bounded_connection import BoundedConnection, ConnectionRules, CountingServer
+from .shortcut import Shortcut
+from .small_request import Sender, SmallRequest, SmallWay, Taken, cut_out, head_size
 
 log = get_logger("tusd_py.server")
 
-LINGER = 2.0
-"""Seconds for which an unread body is thrown away after a refusal: closing at once would make the
-kernel reset the connection, and the client might never see why."""
-
-# 300,000 one-byte chunks cost seconds of CPU for a few hundred kilobytes. A chunk costs at least five
-# bytes of framing, six when it has 16 bytes or more; so this is an average below 64 bytes.
-_FRAMING_ALLOWED = 4096 * 5
-_FRAMING_PER_CHUNK = 6
-_SMALLEST_AVERAGE = 64
+_YES = (web.HTTPCreated.status_code, web.HTTPNoContent.status_code)
+_MOST_HELD = 64 * 1024
+"""Bytes that may come while a small request is answered; then the socket is left alone until it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionRules:
-    """The settings of one server's connections."""
-
-    header_timeout: float
-    """Seconds."""
-    most: int
-    """Connections open at once."""
-    longest_field: int
-    """Bytes."""
-    may_be_taken_over: bool = False
-    """Large bodies may be read from the socket itself; see takeover.py."""
-
-
-class TusConnection(web.RequestHandler):
-    """A connection whose heads arrive in time."""
+class TusConnection(BoundedConnection):
+    """A connection whose requests take the shortest way."""
 
     __slots__ = (
-        "_chunked",
-        "_content",
-        "_counted",
-        "_framing",
-        "_gone",
-        "_handling",
-        "_head_due",
-        "_refused",
-        "_rules",
-        "_server",
-        "_timer",
+        "_closing",
+        "_given",
+        "_head_size",
+        "_held",
+        "_is_secure",
+        "_lane_task",
+        "_left",
+        "_sender",
+        "_small",
+        "_tus",
+        "_when_answered",
     )
 
     def __init__(self, server: "TusServer", rules: ConnectionRules, **kwargs: Any) -> None:
-        self._server = server
-        self._rules = rules
-        self._counted = False
-        self._handling = False
-        self._refused = False
-        self._content: StreamReader | None = None
-        self._chunked = False
-        self._framing = 0
-        self._head_due: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._gone = asyncio.Event()
-        super().__init__(server, loop=asyncio.get_running_loop(), **kwargs)
-
-    @property
-    def may_be_taken_over(self) -> bool:
-        """A thread may read this connection's socket for a while."""
-        return self._rules.may_be_taken_over
+        self._tus = server
+        self._closing = False
+        self._sender: Sender = None
+        self._is_secure = False
+        # Of the request that aiohttp has, as far as it is the only one: otherwise _head_size is 0.
+        self._given = 0
+        self._head_size = 0
+        self._small: SmallRequest | None = None
+        # Of the request that the lane has.
+        self._lane_task: asyncio.Task[None] | None = None
+        self._held = bytearray()
+        self._left: tuple[Exception, str] | None = None
+        """What a request that left the lane met there, and its id."""
+        self._when_answered: Callable[[], None] | None = None
+        super().__init__(server, rules, **kwargs)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._server.open_connections >= self._rules.most:
-            # Not a 503: on the HEAD of a resuming client that would cost it every byte it has sent.
-            transport.close()
-            return
-        self._counted = True
-        self._server.connection_opened()
+        """See `web.RequestHandler`."""
+        peer = transport.get_extra_info("peername")
+        self._sender = peer[0] if isinstance(peer, tuple) else None
+        self._is_secure = transport.get_extra_info("sslcontext") is not None
         super().connection_made(transport)
-        self._expect_head()
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._gone.set()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._counted:
-            self._counted = False
-            self._server.connection_closed()
-        super().connection_lost(exc)
-        self._content = None
-
-    def request_begins(self, request: web.BaseRequest) -> None:
-        """The head is whole and its handler starts."""
-        self._head_due = None
-        self._handling = True
-        self._content = request.content
-        self._chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
-        self._framing = 0
-
-    def request_ends(self) -> None:
-        """The handler is done. A pipelined head may be half here: its time starts anew."""
-        self._handling = False
-        if self._head_due is not None:
-            self._expect_head()
+    @property
+    def is_busy(self) -> bool:
+        """See `BoundedConnection`."""
+        return super().is_busy or self._lane_task is not None
 
     def data_received(self, data: bytes) -> None:
-        if self._refused or not self._counted:
+        """See `web.RequestHandler`."""
+        if self.is_deaf:
             return
-        if self._in_body():
-            self._body_received(data)
+        if self._lane_task is not None:
+            self._hold(data)
             return
-        if data and self._head_due is None:
-            self._expect_head()
+        if data and self._is_begun(data):
+            return
         super().data_received(data)
 
-    def _in_body(self) -> bool:
-        return self._content is not None and not self._content.is_eof()
-
-    def _body_received(self, data: bytes) -> None:
-        content = self._content
-        if content is None or not self._chunked:
-            super().data_received(data)
-            return
-        # Judged before new bytes are parsed: while paused, the parser keeps some back, which would look
-        # like framing; it has given them all by the time the connection is read again.
-        if data and self._chunks_are_tiny(content):
-            self._refuse_body(content)
-            return
-        before = content.total_bytes
-        super().data_received(data)
-        self._framing += len(data) - (content.total_bytes - before)
-
-    def _chunks_are_tiny(self, content: StreamReader) -> bool:
-        if self._framing < _FRAMING_ALLOWED:
+    def _is_begun(self, data: bytes) -> bool:
+        """The lane has taken it. Otherwise aiohttp gets it, and what it is given is counted."""
+        if self._given:
+            self._given += len(data)
+            self._small = None
             return False
-        return self._framing * _SMALLEST_AVERAGE > content.total_bytes * _FRAMING_PER_CHUNK
+        lane = self._tus.lane
+        request = None if lane is None or self._closing else cut_out(data, lane.longest_head)
+        if lane is not None and request is not None:
+            taken = lane.take(request, self._sender, is_secure=self._is_secure)
+            if taken is not None:
+                self.head_is_here()
+                self._lane_task = self._tus.create_task(self._answer_small(taken))
+                return True
+        self._small = request
+        self._given = len(data)
+        self._head_size = head_size(data)
+        return False
 
-    def _refuse_body(self, content: StreamReader) -> None:
-        """The handler reads the refusal from the body; nothing more is parsed on this connection."""
-        self._refused = True
-        self.close()
-        content.set_exception(BadHeader(f"chunks of less than {_SMALLEST_AVERAGE} bytes on average"))
-        # Otherwise aiohttp would go on reading it after the answer.
-        content.feed_eof()
-
-    def _expect_head(self) -> None:
-        self._head_due = self._server.now() + self._rules.header_timeout
-        if self._timer is None:
-            self._timer = self._server.call_at(self._head_due, self._check_head)
-
-    def _check_head(self) -> None:
-        # One timer for a connection's life, moved on when it fires: most heads come in one piece.
-        self._timer = None
-        due = self._head_due
-        if due is None:
-            return
-        if self._handling:
-            # A pipelined request waits for the one before it; see request_ends.
-            due = self._server.now() + self._rules.header_timeout
-        if self._server.now() < due:
-            self._timer = self._server.call_at(due, self._check_head)
-            return
-        log.debug("connection.head_overdue", client=str(self.peername))
-        self.force_close()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """What is not HTTP, and what escaped every other place. Called by aiohttp."""
-        if request.writer.output_size > 0:
-            # The client has half an answer; only a cut tells it so. aiohttp treats this as a lost client.
-            raise ConnectionError("the answer was begun and cannot be finished")
-        if isinstance(exc, HttpProcessingError):
-            self._refused = True
-            log.debug("request.malformed", client=str(self.peername), status=status)
-            return self._last_words(self._describe(exc))
-        if isinstance(exc, ProtocolError):
-            return self._last_words(exc)
-        log.error("request.failed", status=status, detail=message, exc_info=exc)
-        return self._last_words(InternalError())
-
-    def _describe(self, exc: HttpProcessingError) -> BadHeader:
-        """Never the library's text: it quotes what the client sent."""
-        if isinstance(exc, LineTooLong):
-            return BadHeader(f"a header or the request line is longer than {self._rules.longest_field} bytes")
-        return BadHeader("the request is not well-formed HTTP/1.1")
-
-    def _last_words(self, error: ProtocolError) -> web.Response:
-        response = response_of(answer_error(error), _LastWords)
-        response.force_close()
-        # aiohttp takes what is malformed for HTTP/1.0, where it would not say so.
-        response.headers["Connection"] = "close"
-        response.headers["Server"] = SERVER_NAME
-        return response
-
-    async def say_goodbye(self) -> None:
-        """Half-close, and throw away what still comes until the client has hung up or time is over."""
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            return
-        if transport.can_write_eof():
-            transport.write_eof()
+    async def _answer_small(self, taken: Taken) -> None:
         try:
-            async with asyncio.timeout(LINGER):
-                await self._gone.wait()
-        except TimeoutError:
+            answer = await taken.answer()
+        except Exception as error:  # noqa: BLE001 - the seam, which this goes to, judges it
+            self._lane_task = None
+            self._leave_lane(taken, error)
+        else:
+            self._lane_task = None
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.write(answer)
+        self.touch()
+        self._go_on()
+
+    def _leave_lane(self, taken: Taken, error: Exception) -> None:
+        """Have aiohttp parse the request, and the seam answer what it met."""
+        if self.transport is None:
+            log.info("request.client_gone", error=f"{type(error).__name__}: {error}")
             return
+        self._left = error, taken.request_id
+        data = taken.request.data
+        self._given, self._head_size = len(data), head_size(data)
+        super().data_received(data)
+
+    def _hold(self, data: bytes) -> None:
+        """What a client sends before it has its answer."""
+        self._held += data
+        if len(self._held) > _MOST_HELD and self.transport is not None:
+            self.transport.pause_reading()
+
+    def _go_on(self) -> None:
+        """With what came meanwhile, or with the end that was put off."""
+        if self._closing:
+            super().close()
+            return
+        if not self._held or self.transport is None or self.transport.is_closing():
+            return
+        held, self._held = bytes(self._held), bytearray()
+        self.transport.resume_reading()
+        self.data_received(held)
+
+    def left_lane(self) -> tuple[Exception, str] | None:
+        """What the request that begins now met in the lane, and its id; forgotten from now on."""
+        left, self._left = self._left, None
+        return left
+
+    async def answered(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """After this, it may be the lane's turn."""
+        content = request.content
+        # All that aiohttp was given was this request, so its parser keeps nothing back.
+        if self._head_size and content.is_eof() and self._given == self._head_size + content.total_bytes:
+            self._given = 0
+        small, self._small = self._small, None
+        if small is not None and not self._given and response.status in _YES:
+            await self._tus.remember(request, small, self._sender)
+        if self._when_answered is not None and response.keep_alive:
+            self._when_answered()
+
+    def lend(self, when_answered: Callable[[], None]) -> None:
+        """The transport calls somebody else for the rest of a body; see stand_in.py.
+
+        `when_answered` is called once the answer is sent, unless it says that the connection closes.
+        """
+        self._when_answered = when_answered
+
+    def hand_on(self, behind: bytes) -> None:
+        """To a new connection, which begins with what came `behind` the body, whose end this never saw."""
+        transport = self.transport
+        if transport is None or transport.is_closing() or self._closing:
+            return
+        # First, so that ending this one does not close it.
+        self.transport = None
+        self._when_answered = None
+        self.connection_lost(None)
+        self._tus().follow(transport, behind)
+
+    def follow(self, transport: asyncio.Transport, behind: bytes) -> None:
+        """Take the place of a connection that was handed on."""
+        transport.set_protocol(self)
+        self.connection_made(transport)
+        # It is as idle as any other between two requests.
+        self.head_is_here()
+        transport.resume_reading()
+        if behind:
+            self.data_received(behind)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._when_answered = None  # it holds us, and what was read
+
+    def close(self) -> None:
+        """Called when the server stops: what the lane has is answered first."""
+        self._closing = True
+        if self._lane_task is None:
+            super().close()
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's
+        """See `web.RequestHandler`."""
+        self._closing = True
+        if self._lane_task is not None:
+            _, late = await asyncio.wait((self._lane_task,), timeout=timeout)
+            for task in late:
+                task.cancel()
+        await super().shutdown(timeout)
 
 
-class _LastWords(web.Response):
-    """An answer after which the connection closes, but not before the client could read it."""
-
-    _connection: TusConnection | None = None
-
-    async def prepare(self, request: web.BaseRequest) -> Any:
-        if isinstance(request.protocol, TusConnection):
-            self._connection = request.protocol
-        return await super().prepare(request)
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        await super().write_eof(data)
-        if self._connection is not None:
-            await self._connection.say_goodbye()
-
-
-class TusServer(web.Server):
+class TusServer(CountingServer):
     """Makes connections, and tells each when its requests begin and end."""
 
     def __init__(
@@ -251,32 +216,32 @@ class TusServer(web.Server):
         inner: web.Server,
         *,
         rules: ConnectionRules,
+        shortcut: Shortcut | None = None,
         opened: Callable[[], None],
         closed: Callable[[], None],
         **kwargs: Any,
     ) -> None:
         """`inner` is what aiohttp made of the application; its `kwargs` are for the connections."""
-        loop = asyncio.get_running_loop()
-        super().__init__(self._handle, request_factory=inner.request_factory, loop=loop)
+        super().__init__(
+            self._handle, request_factory=inner.request_factory, rules=rules, opened=opened, closed=closed
+        )
         self._application: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]] = inner.request_handler
         self._rules = rules
+        self._shortcut = shortcut
         self._connection_arguments = kwargs
-        self._opened = opened
-        self._closed = closed
-        self.open_connections = 0
-        self.now = loop.time
-        self.call_at = loop.call_at
+
+    @property
+    def lane(self) -> SmallWay | None:
+        """Where small requests may go."""
+        return None if self._shortcut is None else self._shortcut.lane
+
+    async def remember(self, request: web.BaseRequest, small: SmallRequest, sender: Sender) -> None:
+        """Have the lane know requests like this, which was answered with yes."""
+        if self.lane is not None and isinstance(request, web.Request):
+            await self.lane.remember(request, small, sender)
 
     def __call__(self) -> TusConnection:
         return TusConnection(self, self._rules, **self._connection_arguments)
-
-    def connection_opened(self) -> None:
-        self.open_connections += 1
-        self._opened()
-
-    def connection_closed(self) -> None:
-        self.open_connections -= 1
-        self._closed()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
@@ -284,6 +249,15 @@ class TusServer(web.Server):
             return await self._application(request)
         connection.request_begins(request)
         try:
+            if (
+                self._shortcut is not None
+                and isinstance(request, web.Request)
+                and self._shortcut.takes(request)
+            ):
+                left = connection.left_lane()
+                if left is not None:
+                    return await self._shortcut.say(request, *left)
+                return await self._shortcut.answer(request)
             return await self._application(request)
         finally:
             connection.request_ends()

@@ -16,6 +16,7 @@ METHODS = ("POST", "HEAD", "PATCH", "OPTIONS", "DELETE", "GET")
 
 REQUEST_HEADERS = (
     "Authorization",
+    "X-Api-Key",
     "Origin",
     "X-Requested-With",
     "X-Request-ID",
@@ -54,6 +55,7 @@ RESPONSE_HEADERS = (
     "Upload-Draft-Interop-Version",
     "X-Request-ID",
     "Retry-After",
+    "WWW-Authenticate",
 )
 
 # RFC 6454, 6.2: scheme, host, perhaps a port. "null" is not one: every sandboxed page and local file has it.
@@ -93,6 +95,10 @@ class CorsPolicy:
             and _ORIGIN.fullmatch(origin) is not None
             and self._pattern.fullmatch(origin) is not None
         )
+
+    def names(self, origin: str) -> bool:
+        """This page was named, not just let in with all others."""
+        return self._named and self.allows(origin)
 
     def answers(self, request: web.BaseRequest) -> bool:
         """This is a preflight, and the business of CORS alone wherever no face wants it."""
@@ -136,6 +142,9 @@ def _is_preflight(request: web.BaseRequest) -> bool:
 
 
 def _vary(headers: CIMultiDict[str], name: str) -> None:
+    if "Vary" not in headers:
+        headers["Vary"] = name
+        return
     known = [part.strip() for part in headers.get("Vary", "").split(",") if part.strip()]
     if name.lower() not in (part.lower() for part in known):
         headers["Vary"] = ", ".join((*known, name))

@@ -4,15 +4,18 @@
 becomes an answer in tusd's form, every response carries what all responses must carry.
 
 Belongs here: the middleware and the last touch to responses. Not here: what went wrong (protocol/errors.py)
-and what never became a request (connection.py).
+and what never became a request (bounded_connection.py).
 """
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
+from multidict import CIMultiDict
 
+from protocol.answer import Answer
 from protocol.errors import (
     BadHeader,
     ExpectationFailed,
@@ -21,20 +24,26 @@ from protocol.errors import (
     MethodNotAllowed,
     NotFound,
     ProtocolError,
+    Unauthorized,
     Unavailable,
     UploadLocked,
 )
 from protocol.tus.answers import answer_error
 from protocol.tus.version import VERSION
 from tusd_py.config.settings import Settings
-from tusd_py.log import current_request, get_logger
+from tusd_py.log import Frequent, current_request, get_logger
+from tusd_py.masking import MASK
 
 from .cors import CorsPolicy
 from .guard import check_origin, check_request, is_below_base, request_id
+from .identify import CHALLENGE
 from .location import client_address
-from .responses import SERVER_NAME, response_of
+from .problems import answer_problem, wants_problem
+from .refusal_page import answer_page, wants_page
+from .responses import SERVER_NAME, Bare, response_of
 
 log = get_logger("tusd_py.server")
+answered = Frequent("tusd_py.server", "request")
 
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/health"})
 """Asked every few seconds by machines: neither logged nor counted."""
@@ -49,18 +58,19 @@ class RequestMeter(Protocol):
     def refused(self, status: int, code: str) -> None: ...
 
 
-def install(app: web.Application, settings: Settings, *, meter: RequestMeter) -> None:
+def install(app: web.Application, settings: Settings, *, meter: RequestMeter) -> "Seam":
     """Make this the outermost layer of `app`. Raises Refused for CORS settings that cannot be."""
     seam = Seam(settings, CorsPolicy(settings.cors), meter)
     app.middlewares.insert(0, seam.middleware())
     app.on_response_prepare.append(seam.finish)
+    return seam
 
 
 class Seam:
     """The settings, the CORS policy and the meter, around every request."""
 
     def __init__(self, settings: Settings, cors: CorsPolicy, meter: RequestMeter) -> None:
-        self._settings = settings
+        self.settings = settings
         self._cors = cors
         self._meter = meter
 
@@ -87,13 +97,31 @@ class Seam:
         finally:
             current_request.reset(token)
 
+    async def straight(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """As `around`, where no application is around that: the last touch is here, too.
+
+        So `handler` must not have prepared its response.
+        """
+        response = await self.around(request, handler)
+        self._finish(request, response)
+        if isinstance(response, Bare):
+            await response.write_at_once(request)
+        return response
+
     async def finish(self, request: web.Request, response: web.StreamResponse) -> None:
         """The last touch, just before the head of any response goes out (on_response_prepare)."""
-        self._cors.stamp(request, response.headers)
+        self._finish(request, response)
+
+    def stamp(self, request: web.Request, headers: CIMultiDict[str]) -> None:
+        """What the answers to a request like this all say."""
+        self._cors.stamp(request, headers)
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers["Server"] = SERVER_NAME
+
+    def _finish(self, request: web.Request, response: web.StreamResponse) -> None:
+        self.stamp(request, response.headers)
         response.headers["X-Request-ID"] = request_id(request)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers["Server"] = SERVER_NAME
-        if is_below_base(request, self._settings):
+        if is_below_base(request, self.settings):
             response.headers.setdefault("Tus-Resumable", VERSION)
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -118,20 +146,23 @@ class Seam:
             return self._refuse(request, InternalError())
 
     async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        check_request(request, self._settings)
-        if is_below_base(request, self._settings):
+        check_request(request, self.settings)
+        if is_below_base(request, self.settings):
             return await handler(request)
         if self._cors.answers(request):
             return web.Response(status=web.HTTPNoContent.status_code)
-        check_origin(request, self._settings)
+        check_origin(request, self.settings)
         return await handler(request)
 
     def _refuse(self, request: web.Request, error: ProtocolError) -> web.Response:
         if _was_begun(request):
             raise ConnectionError("the answer was begun and cannot be finished") from error
         said = self._kept_alive(request, error)
+        if isinstance(said, Unauthorized):
+            # RFC 9110, 15.5.2: a 401 MUST say what would be accepted.
+            said.headers.setdefault(hdrs.WWW_AUTHENTICATE, CHALLENGE)
         self._meter.refused(said.status, said.code)
-        response = response_of(answer_error(said))
+        response = response_of(_form(request)(said))
         if _has_unread_body(request):
             response.force_close()
         return response
@@ -143,22 +174,38 @@ class Seam:
         """
         method = request.headers.get("X-HTTP-Method-Override", request.method).upper()
         passing = error.status >= _FIRST_SERVER_ERROR
-        if method == "HEAD" and passing and is_below_base(request, self._settings):
+        if method == "HEAD" and passing and is_below_base(request, self.settings):
             return UploadLocked(str(error), headers={"Retry-After": error.headers.get("Retry-After", "1")})
         return error
 
+    def note(self, *, method: str, path: str, status: int, seconds: float, client: str) -> None:
+        """Count and log a request that was answered elsewhere, with yes."""
+        self._meter.requested(method)
+        if self.settings.log.requests:
+            _log(method, path, status, seconds, client)
+
     def _record(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
-        if not self._settings.log.requests:
-            return
-        # Never the query: it may hold a signature.
-        log.info(
-            "request",
-            method=request.method,
-            path=request.path,
-            status=response.status,
-            duration_ms=round(seconds * 1000, 1),
-            client=client_address(request, self._settings),
-        )
+        if self.settings.log.requests:
+            # Never the query: it may hold a signature.
+            client = client_address(request, self.settings)
+            _log(request.method, _shown(request.path), response.status, seconds, client)
+
+
+def _log(method: str, path: str, status: int, seconds: float, client: str) -> None:
+    answered.info(
+        method=method, path=path, status=status, duration_ms=round(seconds * 1000, 1), client=client
+    )
+
+
+def _form(request: web.BaseRequest) -> Callable[[ProtocolError], Answer]:
+    if wants_page(request):
+        return answer_page
+    return answer_problem if wants_problem(request) else answer_error
+
+
+def _shown(path: str) -> str:
+    """A path as it may be logged: what a share link ends with opens a file."""
+    return f"/s/{MASK}" if path.startswith("/s/") else path
 
 
 def _translated(exc: web.HTTPException) -> ProtocolError:

@@ -1,15 +1,17 @@
 """What aiohttp lets through and we do not.
 
 Belongs here: checks that need no upload, no identity and no database, made before anything else.
-Not here: framing and deadlines (connection.py), what each verb wants (protocol/).
+Not here: framing and deadlines (bounded_connection.py), what each verb wants (protocol/).
 """
 
 import re
+from functools import lru_cache
 
 from aiohttp import web
 from aiohttp.http import HttpVersion10, HttpVersion11
 
 from protocol.errors import BadHeader, ExpectationFailed, HostRefused, OriginRefused, RepeatedHeader
+from tusd_py.config.rules import OUR_PATHS
 from tusd_py.config.settings import Settings
 from tusd_py.randomness import random_hex
 
@@ -36,25 +38,36 @@ def check_origin(request: web.BaseRequest, settings: Settings) -> None:
 
     Without it any web page could use a server on the visitor's own machine. Raises OriginRefused.
     """
-    if settings.access.auth not in ("", "none"):
+    if not settings.access.is_open:
         return
     origins = request.headers.getall("Origin", [])
     if not origins:
         return
-    if len(origins) > 1 or not _same_origin(origins[0], public_origin(request, settings)):
+    if len(origins) > 1 or not is_same_origin(origins[0], public_origin(request, settings)):
         raise OriginRefused
 
 
 def is_below_base(request: web.BaseRequest, settings: Settings) -> bool:
-    """The request is for the tus face: the base path itself, with or without its slash, or below."""
+    """The request is for the tus face: the base path itself, with or without its slash, or below.
+
+    Below "/" lies everything, and what is ours for other things is not the tus face's all the same.
+    """
     base, path = settings.server.base_path, request.rel_url.raw_path
+    if base == "/" and path.startswith(OUR_PATHS):
+        return False
     return path.startswith(base) or path == base.rstrip("/")
 
 
 def host_is_known(request: web.BaseRequest, settings: Settings) -> bool:
     """The Host is one that we gave ourselves, so no foreign name was pointed at us (DNS rebinding)."""
-    name = _host_name(request.headers.get("Host", ""))
-    named = {settings.server.host.lower(), *(host.lower() for host in settings.server.allowed_hosts)}
+    host = request.headers.get("Host", "")
+    return _is_known(host, settings.server.host, settings.server.allowed_hosts)
+
+
+@lru_cache(maxsize=256)
+def _is_known(host: str, own: str, allowed: tuple[str, ...]) -> bool:
+    name = _host_name(host)
+    named = {own.lower(), *(other.lower() for other in allowed)}
     return bool(name) and name in _LOOPBACK | named
 
 
@@ -64,10 +77,14 @@ def request_id(request: web.BaseRequest) -> str:
     if known:
         return known
     sent = request.headers.getall("X-Request-ID", [])
-    sane = len(sent) == 1 and _SANE_ID.fullmatch(sent[0])
-    made = sent[0] if sane else random_hex(8)
+    made = sent[0] if len(sent) == 1 and is_sane_id(sent[0]) else random_hex(8)
     request[REQUEST_ID] = made
     return made
+
+
+def is_sane_id(text: str) -> bool:
+    """A client may name its request so."""
+    return _SANE_ID.fullmatch(text) is not None
 
 
 def _check_version(request: web.BaseRequest) -> None:
@@ -80,6 +97,10 @@ def _check_framing(request: web.BaseRequest) -> None:
     if request.version == HttpVersion10 and "Transfer-Encoding" in request.headers:
         # RFC 9112, 6.1: such a message must be taken as faulty.
         raise BadHeader("Transfer-Encoding does not exist in HTTP/1.0")
+    coding = request.headers.get("Transfer-Encoding", "chunked")
+    if coding.strip().lower() != "chunked":
+        # RFC 9112, 6.1, has 501, which our clients would repeat. aiohttp leaves other codings in the body.
+        raise BadHeader("the only Transfer-Encoding known is chunked")
     if request.method in ("GET", "HEAD") and request.body_exists:
         # RFC 9110, 9.3.1: no meaning, and a way to smuggle requests.
         raise BadHeader(f"{request.method} has no body")
@@ -109,7 +130,8 @@ def _host_name(host: str) -> str:
     return re.sub(r":[0-9]*\Z", "", host).rstrip(".").lower()
 
 
-def _same_origin(one: str, other: str) -> bool:
+def is_same_origin(one: str, other: str) -> bool:
+    """Two origins (RFC 6454, 5), where a default port may be spelled or not."""
     return _normal_origin(one) == _normal_origin(other)
 
 

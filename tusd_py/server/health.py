@@ -16,6 +16,8 @@ from tusd_py.log import get_logger
 from tusd_py.metadata.database import DatabaseError
 from tusd_py.scanning.scanner import NoVerdict
 
+from .route import Reply, Route
+
 log = get_logger("tusd_py.server")
 
 PATIENCE = 2.0
@@ -74,20 +76,19 @@ class Readiness:
         )
 
 
-def add_health(app: web.Application, readiness: Readiness) -> None:
-    """Add the routes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The face for load balancers and orchestrators."""
 
-    async def ready(_request: web.Request) -> web.Response:
-        return _answer(await readiness.report(), draining=readiness.draining)
+    readiness: Readiness
 
-    app.router.add_get("/healthz", _alive)
-    app.router.add_get("/health", _alive)
-    app.router.add_get("/readyz", ready)
+    async def alive(self, _request: web.Request) -> web.Response:
+        """The process answers; nothing else is looked at, so that a slow database restarts nobody."""
+        return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
 
-
-async def _alive(_request: web.Request) -> web.Response:
-    """The process answers; nothing else is looked at, so that a slow database restarts nobody."""
-    return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
+    async def ready(self, _request: web.Request) -> web.Response:
+        """Whether requests should come here."""
+        return _answer(await self.readiness.report(), draining=self.readiness.draining)
 
 
 async def _ask(check: _Check) -> str:
@@ -116,3 +117,47 @@ def _answer(report: Report, *, draining: bool) -> web.Response:
         content_type="application/json",
         headers=headers,
     )
+
+
+_ALIVE = Reply(description="The process answers.", media_type="text/plain")
+_REPORT = {
+    "type": "object",
+    "required": ["status", "checks"],
+    "properties": {
+        "status": {"enum": ["ok", "unavailable", "draining"]},
+        "checks": {"type": "object", "additionalProperties": {"enum": ["ok", "failed", "timeout"]}},
+    },
+}
+
+HEALTH_ROUTES = (
+    Route(
+        method="GET",
+        path="/healthz",
+        name="alive",
+        handle=Health.alive,
+        action=None,
+        summary="Is the process alive",
+        replies={200: _ALIVE},
+    ),
+    Route(
+        method="GET",
+        path="/health",
+        name="alive_too",
+        handle=Health.alive,
+        action=None,
+        summary="The same as /healthz",
+        replies={200: _ALIVE},
+    ),
+    Route(
+        method="GET",
+        path="/readyz",
+        name="ready",
+        handle=Health.ready,
+        action=None,
+        summary="Should requests be sent here",
+        replies={
+            200: Reply(description="Yes.", schema=_REPORT),
+            503: Reply(description="Not now.", schema=_REPORT),
+        },
+    ),
+)

@@ -4,6 +4,9 @@ aiohttp raises as soon as the client is gone, before giving out what it still ho
 drains its stream all the time, into a small buffer, and what came before a cut is kept. Only when our
 buffer is full does the stream fill, then the socket: a slow disk slows its clients down.
 
+What comes in drips is gathered before it is given out: else every byte of a slow client would be a write of
+its own, in a thread.
+
 Belongs here: reading bodies and their deadlines. Not here: what is done with bytes (uploads/receive.py).
 """
 
@@ -21,8 +24,22 @@ from protocol.errors import ProtocolError
 from tusd_py.leases import Stop, StopReason
 from tusd_py.uploads.receive import Ending, SourceEnded
 
+SLICE = 0.5
+"""Seconds after which a body that is slowed down looks whether somebody wants it to stop."""
+
+Throttle = Callable[[int], float]
+"""Counts bytes; seconds to wait before the next ones."""
+
 HOLD = 256 * 1024
 """Bytes held at most for one body, beside aiohttp's own buffer."""
+
+GATHERED = 64 * 1024
+"""Bytes that are worth a write."""
+LULL = 1.0
+"""Seconds after which fewer are, if they come at the rate that a body must have. Slower ones wait for more,
+or for the end of the body: they move no line by time either (`Pace.least`)."""
+LONGEST_LULL = 5.0
+"""Seconds after which what is worth it is given out although nothing follows."""
 
 MOMENT = 0.05
 """Seconds that a short body gets to follow its headers, as many clients send the two apart."""
@@ -46,6 +63,42 @@ class BodyDeadlines:
     """Seconds over which the rate is averaged."""
 
 
+class WholeSource:
+    """A body that is all here, as small ones mostly are when their handler starts: nothing is waited for."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._stop: Stop | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_failure: object) -> None:
+        """Nothing is to be let go."""
+
+    async def whole(self, size: int) -> bytes | None:
+        """See `Source.whole`."""
+        return self._content if len(self._content) == size else None
+
+    async def read(self) -> bytes:
+        """See `Source.read`."""
+        if self._stop is not None and self._stop.reason is StopReason.ENDED:
+            raise SourceEnded(Ending.ENDED)
+        content, self._content = self._content, b""
+        return content
+
+    def obey(self, stop: Stop) -> None:
+        """See `Source.obey`."""
+        self._stop = stop
+
+
+def whole_body(content: StreamReader) -> bytes | None:
+    """The body, when all of it came; it is taken from the stream then."""
+    if not content.is_eof() or content.exception() is not None or content.total_bytes > HOLD:
+        return None
+    return content.read_nowait()
+
+
 class StreamSource:
     """The body of one request; an async context manager that ends its reading."""
 
@@ -58,6 +111,9 @@ class StreamSource:
         self._begin = begin
         self._blocks: list[bytes] = []
         self._held = 0
+        self._held_since = 0.0
+        self._wanted = GATHERED
+        """Bytes for which somebody waits."""
         self._ended: Ending | None = None
         self._stop: Stop | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -69,6 +125,8 @@ class StreamSource:
         self._waiting = False
         self._last = self._window_began = self._loop.time()
         self._counted = 0
+        self.throttle: Throttle | None = None
+        """Set where the sender may only be so fast."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,33 +142,29 @@ class StreamSource:
 
     async def whole(self, size: int) -> bytes | None:
         """See `Source.whole`."""
-        if self._reader is None and self._is_here(size):
-            self._hold(self._content.read_nowait())
-            self._end(Ending.COMPLETE)
-        else:
-            await self._start()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(MOMENT):
-                    while self._held < size and self._ended is None:
-                        await self._wait()
+        await self._start()
+        self._wanted = size
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MOMENT):
+                while self._held < size and self._ended is None:
+                    await self._wait()
+        self._wanted = GATHERED
         if self._held != size or self._ended not in (None, Ending.COMPLETE):
             return None
+        await self._slow_down(size)
         return b"".join(self._blocks)
-
-    def _is_here(self, size: int) -> bool:
-        """The whole body came with its head, as small ones mostly do: nothing has to be waited for."""
-        content = self._content
-        return content.is_eof() and content.exception() is None and content.total_bytes == size > 0
 
     async def read(self) -> bytes:
         """See `Source.read`."""
         await self._start()
-        while not self._blocks and self._ended is None and not self._stopped:
+        while not self._is_worth_a_write() and self._ended is None and not self._stopped:
             await self._wait()
         if self._stop is not None and self._stop.reason is StopReason.ENDED:
             raise SourceEnded(Ending.ENDED)
         if self._blocks:
-            return self._take()
+            block = self._take()
+            await self._slow_down(len(block))
+            return block
         if self._ended is Ending.COMPLETE:
             return b""
         raise SourceEnded(self._ended or self._stopped_ending())
@@ -120,10 +174,15 @@ class StreamSource:
         self._stop = stop
         stop.on_ask(self._woken.set)
 
-    @property
-    def is_complete(self) -> bool:
-        """The whole body was read, so the connection can be used again."""
-        return self._ended is Ending.COMPLETE and not self._blocks
+    async def _slow_down(self, count: int) -> None:
+        """So many bytes were taken. What the sender sends meanwhile waits in the socket."""
+        if self.throttle is not None and (seconds := self.throttle(count)):
+            await self._pause(seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        while seconds > 0 and not self._stopped:
+            await asyncio.sleep(min(SLICE, seconds))
+            seconds -= SLICE
 
     # --- reading
 
@@ -158,6 +217,12 @@ class StreamSource:
         self._woken.clear()
         await self._woken.wait()
 
+    def _is_worth_a_write(self) -> bool:
+        if self._reader is None or self._held >= GATHERED or not self._held:
+            return bool(self._held)  # without a reader nothing follows
+        lull = self._loop.time() - self._held_since
+        return lull >= LULL and self._held >= self._deadlines.rate * LULL
+
     def _take(self) -> bytes:
         block = self._blocks[0] if len(self._blocks) == 1 else b"".join(self._blocks)
         self._blocks.clear()
@@ -187,12 +252,15 @@ class StreamSource:
             self._hold(block)
 
     def _hold(self, block: bytes) -> None:
+        if not self._held:
+            self._held_since = self._loop.time()
         self._blocks.append(block)
         self._held += len(block)
         self._counted += len(block)
         if self._held >= HOLD:
             self._room.clear()
-        self._woken.set()
+        if self._held >= self._wanted or self._is_worth_a_write():
+            self._woken.set()
 
     def _reader_ended(self, reader: asyncio.Task[None]) -> None:
         # Whatever ended it unexpectedly, aiohttp cancelling the stream included: nothing more will come.
@@ -211,10 +279,13 @@ class StreamSource:
         self._schedule()
 
     def _schedule(self) -> None:
-        self._watch = self._loop.call_later(min(self._deadlines.idle, self._deadlines.window) / 2, self._look)
+        often = min(self._deadlines.idle / 2, self._deadlines.window / 2, LONGEST_LULL)
+        self._watch = self._loop.call_later(often, self._look)
 
     def _look(self) -> None:
         """Time that the client waits for us does not count against it."""
+        if self._is_worth_a_write():
+            self._woken.set()
         now = self._loop.time()
         if not self._waiting:
             self._window_began, self._counted = now, 0

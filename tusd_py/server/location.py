@@ -60,6 +60,7 @@ def trusted_networks(entries: tuple[str, ...]) -> Trusted:
     return Trusted(networks=networks, unix="unix" in entries)
 
 
+@lru_cache(maxsize=256)
 def is_valid_host(text: str) -> bool:
     """A host name or address as in a Host header, with or without a port; nothing else."""
     return len(text) <= _LONGEST_HOST and _HOST.fullmatch(text) is not None
@@ -90,14 +91,16 @@ def client_address(request: web.BaseRequest, settings: Settings) -> str:
     trusted = trusted_networks(settings.server.trusted_proxies)
     address, known = _peer(request)
     nearest = address
+    if not known or not trusted.knows(address):
+        return "" if nearest is None else _text_of(nearest)
     for claimed in reversed(_claimed_addresses(request)):
-        if not known or not trusted.knows(address):
+        if not trusted.knows(address):
             break
         address = _parse_address(claimed)
         if address is None:
             break
         nearest = address
-    return "" if nearest is None else str(nearest)
+    return "" if nearest is None else _text_of(nearest)
 
 
 def is_forwarded(request: web.BaseRequest) -> bool:
@@ -115,6 +118,11 @@ def is_forwarded(request: web.BaseRequest) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
+def _text_of(address: Address) -> str:
+    return str(address)
+
+
 def _peer(request: web.BaseRequest) -> tuple[Address | None, bool]:
     """The other end of the connection, and whether we know it at all; None is a Unix socket."""
     remote = request.remote
@@ -123,6 +131,7 @@ def _peer(request: web.BaseRequest) -> tuple[Address | None, bool]:
     return _parse_address(remote), True
 
 
+@lru_cache(maxsize=1024)
 def _parse_address(text: str) -> Address | None:
     try:
         address = ip_address(text)

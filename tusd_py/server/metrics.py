@@ -13,9 +13,11 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.core import Metric, UnknownMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from tusd_py.uploads.tally import Tally
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -26,6 +28,11 @@ _WITHOUT_TOTAL = frozenset(
 )
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT"})
+
+_HOOKS = (
+    *("pre-create", "post-create", "post-receive", "pre-finish", "post-finish"),
+    *("pre-terminate", "post-terminate"),
+)
 
 _MIB = 1024.0 * 1024.0
 _DURATIONS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 24 * 3600.0)
@@ -41,6 +48,7 @@ class Metrics:
 
     def __init__(self, *, version: str) -> None:
         self.registry = CollectorRegistry()
+        self.tally = Tally()
         self._multiprocess = MULTIPROCESS in os.environ
         self._make_tusd_metrics()
         self._make_own_metrics()
@@ -56,6 +64,11 @@ class Metrics:
         self.uploads_created = self._counter("tusd_uploads_created", "Created uploads")
         self.uploads_finished = self._counter("tusd_uploads_finished", "Finished uploads")
         self.uploads_terminated = self._counter("tusd_uploads_terminated", "Terminated uploads")
+        self.hook_invocations = self._counter("tusd_hook_invocations_total", "Called hooks", ("hooktype",))
+        self.hook_errors = self._counter("tusd_hook_errors_total", "Hooks that failed", ("hooktype",))
+        for kind in _HOOKS:
+            self.hook_invocations.labels(kind)
+            self.hook_errors.labels(kind)
         self.connections_open = self._gauge("tusd_connections_open", "Open connections", "livesum")
 
     def _make_own_metrics(self) -> None:
@@ -79,10 +92,38 @@ class Metrics:
         self.scans_given_up = self._counter(
             "tusdpy_scans_given_up_total", "Files whose scan failed too often to be tried again"
         )
+        self.scan_streams = self._counter(
+            "tusdpy_scan_streams_total", "Uploads shown to the scanner while they arrived", ("outcome",)
+        )
+        self.rates = self._counter(
+            "tusdpy_rate_limited_total", "Requests that came too often", ("whose", "how")
+        )
         self.scan_duration = self._histogram("tusdpy_scan_seconds", "One scan, to its verdict", _DURATIONS)
         self.scanned_bytes = self._counter("tusdpy_scanned_bytes_total", "Bytes of files with a new verdict")
         self.proven = self._gauge(
             "tusdpy_scanner_proven", "1 while the scanner finds what it has to", "livemin"
+        )
+        self.not_in = self._counter(
+            "tusdpy_auth_refused_total", "Requests whose credentials were missing or not good", ("reason",)
+        )
+        self.events_out = self._counter(
+            "tusdpy_events_out_total", "Events on their way to other systems", ("relay", "outcome")
+        )
+        self.events_waiting = self._gauge(
+            "tusdpy_events_out_waiting", "Events that another system did not take yet", "livemax", ("relay",)
+        )
+        self.relays_down = self._gauge(
+            "tusdpy_relay_down", "1 while another system takes nothing", "livemax", ("relay",)
+        )
+        self.listeners = self._gauge("tusdpy_listeners", "Listeners to the live feed", "livesum")
+        self.downloads = self._counter("tusdpy_downloads_total", "Downloads that started", ("via",))
+        self.bytes_sent = self._counter("tusdpy_bytes_sent_total", "Bytes of files sent by this service")
+        self.link_uses = self._counter("tusdpy_link_uses_total", "Uses of share links that were counted")
+        self.links_refused = self._counter(
+            "tusdpy_links_refused_total", "Visits to links that opened nothing", ("reason",)
+        )
+        self.journal_lines_forgotten = self._counter(
+            "tusdpy_journal_forgotten_total", "Downloads that could not be written to the events"
         )
         self.uploads_lost = self._counter("tusdpy_uploads_lost_total", "Uploads whose bytes were lost")
 
@@ -95,6 +136,10 @@ class Metrics:
         """A request was refused, with a code of protocol/errors.py."""
         self.errors.labels(str(status), code).inc()
 
+    def not_let_in(self, reason: str) -> None:
+        """Credentials were missing, or not good; `reason` is one of a few words of ours."""
+        self.not_in.labels(reason).inc()
+
     def opened(self) -> None:
         """A connection was accepted."""
         self.connections_open.inc()
@@ -106,14 +151,17 @@ class Metrics:
     def created(self) -> None:
         """An upload was created."""
         self.uploads_created.inc()
+        self.tally.created += 1
 
     def received(self, count: int) -> None:
         """Bytes were written to storage, whether or not they are committed later."""
         self.bytes_received.inc(count)
+        self.tally.received += count
 
     def finished(self, seconds: float, size: int) -> None:
         """All bytes of an upload are durable."""
         self.uploads_finished.inc()
+        self.tally.finished += 1
         self.upload_duration.observe(max(seconds, 0.0))
         self.upload_size.observe(size)
 
@@ -151,6 +199,14 @@ class Metrics:
         """It failed so often that nobody tries again."""
         self.scans_given_up.inc()
 
+    def rate_limited(self, whose: str, how: str) -> None:
+        """A request was delayed or refused, for its user or its address."""
+        self.rates.labels(whose, how).inc()
+
+    def scan_streamed(self, outcome: str) -> None:
+        """`outcome` is one of a few words of ours."""
+        self.scan_streams.labels(outcome).inc()
+
     def scanner_proven(self, *, is_proven: bool) -> None:
         """Whether the scanner showed lately that it finds what it has to."""
         self.proven.set(is_proven)
@@ -159,6 +215,45 @@ class Metrics:
         """How many jobs of a consumer there are; every worker sees all of them."""
         self.jobs.labels(consumer, "waiting").set(waiting)
         self.jobs.labels(consumer, "running").set(running)
+
+    def relayed(self, relay: str, outcome: str) -> None:
+        """`relay` is a name from the configuration, `outcome` one of three words."""
+        self.events_out.labels(relay, outcome).inc()
+
+    def relay_stands(self, relay: str, *, waiting: int, is_down: bool) -> None:
+        """Told by the worker that holds the relay."""
+        self.events_waiting.labels(relay).set(waiting)
+        self.relays_down.labels(relay).set(is_down)
+
+    def hook_called(self, kind: str, *, failed: bool) -> None:
+        """`kind` is one of tusd's seven."""
+        self.hook_invocations.labels(kind).inc()
+        if failed:
+            self.hook_errors.labels(kind).inc()
+
+    def listening(self, count: int) -> None:
+        """So many listen to the live feed."""
+        self.listeners.set(count)
+
+    def download_started(self, via: str) -> None:
+        """`via` is one of a few words of ours."""
+        self.downloads.labels(via).inc()
+
+    def sent(self, count: int) -> None:
+        """Bytes of a file went out."""
+        self.bytes_sent.inc(count)
+
+    def link_used(self) -> None:
+        """A use of a share link was counted."""
+        self.link_uses.inc()
+
+    def link_refused(self, reason: str) -> None:
+        """`reason` is a code of protocol/errors.py, in small letters."""
+        self.links_refused.labels(reason).inc()
+
+    def journal_forgot(self, count: int) -> None:
+        """Downloads that could not be noted."""
+        self.journal_lines_forgotten.inc(count)
 
     def receiving(self) -> AbstractContextManager[object]:
         """Around the reading of one body."""
@@ -179,6 +274,15 @@ class Metrics:
         self, name: str, text: str, buckets: tuple[float, ...], labels: tuple[str, ...] = ()
     ) -> Histogram:
         return Histogram(name, text, labels, registry=self.registry, buckets=buckets)
+
+
+def count_beside_others(folder: str) -> None:
+    """From now on this process's numbers are in a file of `folder`, which `text_of_all` reads.
+
+    The library looks at its environment only when it is imported, which was before the fork.
+    """
+    os.environ[MULTIPROCESS] = folder
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # no types here
 
 
 def text_of_all(folder: str) -> bytes:

@@ -8,19 +8,19 @@ was not built (plain_page.py).
 """
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
 
 from tusd_py.config.settings import Settings
 
 from .location import public_origin
-from .plain_page import add_plain_page
+from .plain_page import PlainPage
+from .route import Parameter, Reply, Route
 
 BUILT = Path(__file__).with_name("web")
 """Where `make web` and the wheel's build put it."""
@@ -53,47 +53,48 @@ class BuiltFile:
     cache: str
 
 
-def add_page(app: web.Application, settings: Settings, built: Path = BUILT) -> None:
-    """Add the routes of the page, or of the plain one where it was not built; none if it is switched off."""
-    if not settings.server.page:
-        return
-    files = dict(_read(built))
-    if _INDEX not in files:
-        add_plain_page(app, settings)
-        return
-    app.router.add_get("/api/v1/config", _config_of(settings))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The face of the page, with its files as read."""
 
-    async def index(request: web.Request) -> web.Response:
-        response = _answer(request, files[_INDEX])
-        response.headers["Content-Security-Policy"] = _policy(settings)
+    settings: Settings
+    files: Mapping[str, BuiltFile]
+
+    async def index(self, request: web.Request) -> web.Response:
+        """GET / and every other view: which one is for the page to know."""
+        response = _answer(request, self.files[_INDEX])
+        response.headers["Content-Security-Policy"] = _policy(self.settings)
         return response
 
-    async def asset(request: web.Request) -> web.Response:
-        found = files.get(f"assets/{request.match_info['name']}")
+    async def asset(self, request: web.Request) -> web.Response:
+        """GET /assets/{name}."""
+        found = self.files.get(f"assets/{request.match_info['name']}")
         if found is None:
             raise web.HTTPNotFound
         return _answer(request, found)
 
-    app.router.add_get("/", index)
-    app.router.add_get("/assets/{name}", asset)
-
-
-def _config_of(settings: Settings) -> Handler:
-    async def config(request: web.Request) -> web.Response:
+    async def config(self, request: web.Request) -> web.Response:
         """What the page must know before it sends anything; docs/page.md describes it."""
-        uploads = settings.uploads
+        uploads = self.settings.uploads
         return web.json_response(
             {
-                "endpoint": public_origin(request, settings) + settings.server.base_path,
+                "endpoint": public_origin(request, self.settings) + self.settings.server.base_path,
                 "max_size": uploads.max_size,
                 "expiry": uploads.expiry,
                 "downloads": not uploads.disable_download,
                 "termination": not uploads.disable_termination,
+                "scanning": self.settings.scan.is_configured,
             },
             headers={"Cache-Control": "no-store"},
         )
 
-    return config
+
+def make_page(settings: Settings, built: Path = BUILT) -> Page | PlainPage | None:
+    """The page, or the plain one where it was not built; None if it is switched off."""
+    if not settings.server.page:
+        return None
+    files = dict(_read(built))
+    return Page(settings=settings, files=files) if _INDEX in files else PlainPage(settings=settings)
 
 
 def _read(built: Path) -> Iterator[tuple[str, BuiltFile]]:
@@ -130,10 +131,72 @@ def _answer(request: web.Request, file: BuiltFile) -> web.Response:
 
 
 def _policy(settings: Settings) -> str:
-    """Own files only, nothing inline, and no requests but to us, by either of our names."""
-    public = urlsplit(settings.server.public_url)
-    ours = f"'self' {public.scheme}://{public.netloc}" if public.netloc else "'self'"
+    """Own files only, nothing inline, and no requests but to us, by either of our names, and to the provider
+    that gives the page its tokens."""
+    public, issuer = urlsplit(settings.server.public_url), urlsplit(settings.access.jwt_issuer)
+    ours = "'self'"
+    if public.netloc:
+        socket = "wss" if public.scheme == "https" else "ws"
+        ours += f" {public.scheme}://{public.netloc} {socket}://{public.netloc}"
+    if settings.access.oidc_client_id and issuer.netloc:
+        ours += f" {issuer.scheme}://{issuer.netloc}"
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src {ours}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+
+
+_CONFIG = {
+    "type": "object",
+    "required": ["endpoint", "max_size", "expiry", "downloads", "termination", "scanning"],
+    "properties": {
+        "endpoint": {"type": "string", "format": "uri", "description": "Where tus uploads are created."},
+        "max_size": {"type": "integer", "minimum": 0, "description": "Bytes; 0 is no limit."},
+        "expiry": {"type": "number", "minimum": 0, "description": "Seconds; 0 is never."},
+        "downloads": {"type": "boolean"},
+        "termination": {"type": "boolean"},
+        "scanning": {"type": "boolean", "description": "Nothing is served before a scanner has seen it."},
+    },
+}
+
+
+def _view(path: str, name: str, summary: str) -> Route:
+    return Route(
+        method="GET",
+        path=path,
+        name=name,
+        handle=Page.index,
+        action=None,
+        summary=summary,
+        replies={200: Reply(description="The page.", media_type="text/html")},
+    )
+
+
+PAGE_ROUTES = (
+    Route(
+        method="GET",
+        path="/api/v1/config",
+        name="config",
+        handle=Page.config,
+        action=None,
+        summary="What a page must know before it uploads",
+        replies={200: Reply(description="The limits.", schema=_CONFIG)},
+    ),
+    _view("/", "page", "The page, where people upload"),
+    _view("/library", "library_page", "The page, where people find their files"),
+    _view("/operate", "operate_page", "The page, for who runs this server"),
+    Route(
+        method="GET",
+        path="/assets/{name}",
+        name="asset",
+        handle=Page.asset,
+        action=None,
+        summary="A file that the page consists of",
+        parameters=(
+            Parameter(
+                name="name", where="path", description="As the page names it.", schema={"type": "string"}
+            ),
+        ),
+        replies={200: Reply(description="The file.", media_type="*/*")},
+    ),
+)

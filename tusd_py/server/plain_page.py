@@ -4,6 +4,7 @@ Belongs here: the upload address and a recipe that works by copy and paste. Not 
 """
 
 from base64 import b64encode
+from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
 from string import Template
@@ -13,6 +14,7 @@ from aiohttp import web
 from tusd_py.config.settings import Settings
 
 from .location import public_origin
+from .route import Reply, Route
 
 _STYLE = (
     "body{max-width:48rem;margin:3rem auto;padding:0 1rem;font:1rem/1.5 system-ui,sans-serif;"
@@ -69,12 +71,27 @@ _HEADERS = {
 }
 
 
-def add_plain_page(app: web.Application, settings: Settings) -> None:
-    """Add the route."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainPage:
+    """The face where nobody built the page."""
 
-    async def page(request: web.Request) -> web.Response:
-        url = public_origin(request, settings) + settings.server.base_path
+    settings: Settings
+
+    async def index(self, request: web.Request) -> web.Response:
+        """GET /."""
+        url = public_origin(request, self.settings) + self.settings.server.base_path
         text = _PAGE.substitute(style=_STYLE, url=escape(url))
         return web.Response(text=text, content_type="text/html", headers=_HEADERS)
 
-    app.router.add_get("/", page)
+
+PLAIN_PAGE_ROUTES = (
+    Route(
+        method="GET",
+        path="/",
+        name="plain_page",
+        handle=PlainPage.index,
+        action=None,
+        summary="How to upload, for people",
+        replies={200: Reply(description="The page.", media_type="text/html")},
+    ),
+)

@@ -8,6 +8,7 @@ from protocol.errors import (
     MalformedBody,
     MaxSizeExceeded,
     ProtocolError,
+    QuotaUsedUp,
     ReadTimeout,
     ServerShutdown,
     StorageExhausted,
@@ -36,11 +37,12 @@ _ENDINGS: dict[Ending, type[ProtocolError]] = {
     Ending.MALFORMED: MalformedBody,
     Ending.MISMATCH: ChecksumMismatch,
     Ending.FULL: StorageExhausted,
+    Ending.QUOTA: QuotaUsedUp,
     Ending.AWAY: Unavailable,
 }
 
 # After these nobody else writes, so the offset can be told; after the others it may be moving.
-_OFFSET_TOLD = frozenset({Ending.SHUTDOWN, Ending.FULL, Ending.IDLE, Ending.SLOW, Ending.AWAY})
+_OFFSET_TOLD = frozenset({Ending.SHUTDOWN, Ending.FULL, Ending.QUOTA, Ending.IDLE, Ending.SLOW, Ending.AWAY})
 
 
 def refusal_of_ending(
@@ -65,3 +67,10 @@ def refusal(error: Exception) -> ProtocolError | None:
     if isinstance(error, StorageError | DatabaseError | Conflict):
         return Unavailable()
     return None
+
+
+def refuse(error: Exception) -> None:
+    """Raises what a client hears of it, where that is another one."""
+    refused = refusal(error)
+    if refused is not None and refused is not error:
+        raise refused from error

@@ -15,9 +15,11 @@ from tusd_py.config.settings import Settings
 from tusd_py.config.units import KIB
 from tusd_py.errors import Refused
 
-from .connection import LINGER, ConnectionRules, TusServer
+from .bounded_connection import LINGER, NEVER, ConnectionRules
+from .connection import TusServer
 from .location import trusted_networks
 from .selftest import can_be_taken_over
+from .shortcut import SHORTCUT, Shortcut
 from .sockets import Listening, name_of, open_sockets, watch_dead_peers
 from .tls import tls_context
 
@@ -119,6 +121,10 @@ class TusRunner(web.AppRunner):
             self._opened_here.close()
             self._opened_here = None
 
+    def _shortcut(self) -> Shortcut | None:
+        shortcut = self.app.get(SHORTCUT)
+        return shortcut if shortcut is not None and shortcut.is_whole(self.app) else None
+
     # The only underscore of aiohttp that we override: the abstract method by which its runners make
     # their server. There is no public way to give one a connection class of its own.
     async def _make_server(self) -> web.Server:
@@ -128,16 +134,18 @@ class TusRunner(web.AppRunner):
             inner,
             rules=ConnectionRules(
                 header_timeout=self._settings.timeouts.header,
+                keep_alive=self._settings.timeouts.keep_alive,
                 most=limits.connections,
                 longest_field=limits.header_field,
                 may_be_taken_over=self._settings.server.socket_receive and await can_be_taken_over(),
             ),
+            shortcut=self._shortcut(),
             opened=self._opened,
             closed=self._closed,
             # Offsets count the bytes as sent; by default aiohttp inflates gzip bodies silently.
             auto_decompress=False,
             access_log=None,
-            keepalive_timeout=self._settings.timeouts.keep_alive,
+            keepalive_timeout=NEVER,
             lingering_time=LINGER,
             max_field_size=limits.header_field,
             max_line_size=limits.header_field,

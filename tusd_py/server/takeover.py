@@ -3,7 +3,8 @@
 aiohttp's way of a byte is: kernel, the loop's buffer, a bytes object, the parser's bytes object, us, page
 cache. The thread's is: kernel, one buffer that stays in the CPU's cache, page cache, with the interpreter
 lock given up for nearly all of it. Afterwards the parser is fed as many zeros, which are thrown away: it
-has counted the body, and framing, keep-alive and pipelining stay its business alone.
+has counted the body, and framing, keep-alive and pipelining stay its business alone. Only bodies of which
+much is left are counted without it (stand_in.py).
 
 Only public names of asyncio and aiohttp are used, but they never promised this: see selftest.py.
 Belongs here: the socket. Not here: when it is worth it (bulk.py).
@@ -14,12 +15,15 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
-from storage_backends.base import WriteNow
-from tusd_py.config.units import MIB
+from storage_backends.base import LendsMemory, WriteNow
+from tusd_py.config.units import KIB, MIB
+
+from .connection import TusConnection
+from .stand_in import StandIn
 
 BUFFER = MIB
 """Bytes that a thread reads at a time; more than fits the CPU's cache would be slower."""
@@ -28,7 +32,8 @@ DRY = 3
 LONGEST = 0.25
 """Seconds after which a thread turns to somebody else, however fast this sender is."""
 
-_ZEROS = memoryview(bytes(BUFFER))
+_ZEROS = memoryview(bytes(256 * KIB))
+"""The parser copies them; copies of a MiB would be new memory each time, at many times the cost."""
 _own = threading.local()
 
 
@@ -43,6 +48,7 @@ class Takeover:
         self._socket = own_socket
         self.is_dry = False
         """The last burst ended because nothing more came: the sender is slower than we, or gone."""
+        self._stand_in: StandIn | None = None
 
     def hold(self) -> None:
         """The loop stops reading the socket."""
@@ -63,28 +69,42 @@ class Takeover:
 
         How many bytes. Raises what `write` raises.
         """
-        buffer = _thread_buffer()
         until = time.monotonic() + LONGEST
+        receive = self._receiver(write, tee)
         count = 0
         self.is_dry = False
         while count < most and not is_stopped():
-            got = self._receive(buffer[: most - count])
+            got = receive(most - count)
             if got == 0:
                 self.is_dry = True
                 break
-            block = buffer[:got]
-            if tee is not None:
-                tee(block)
-            write(block)
             count += got
             if time.monotonic() > until:
                 break
         return count
 
-    def _receive(self, into: memoryview) -> int:
+    def _receiver(self, write: WriteNow, tee: WriteNow | None) -> Callable[[int], int]:
+        """Reads up to so many bytes and writes them; how many, 0 when nothing came in time."""
+        memory = write if isinstance(write, LendsMemory) else None
+
+        def receive(most: int) -> int:
+            lent = memory.lend(most) if memory is not None else ()
+            buffers = lent or [_thread_buffer()[:most]]
+            got = self._receive(buffers)
+            if got and tee is not None:
+                _show(buffers, got, tee)
+            if lent and memory is not None:
+                memory.landed(got)
+            elif got:
+                write(buffers[0][:got])
+            return got
+
+        return receive
+
+    def _receive(self, into: Sequence[memoryview]) -> int:
         """0 when nothing came in time, and at the end: then the loop will meet the same, and say which."""
         try:
-            return self._socket.recv_into(into)
+            return self._socket.recvmsg_into(into)[0]
         except BlockingIOError:
             pass
         except OSError:
@@ -94,12 +114,27 @@ class Takeover:
         if not poll.poll(DRY):
             return 0
         try:
-            return self._socket.recv_into(into)
+            return self._socket.recvmsg_into(into)[0]
         except OSError:
             return 0
 
+    def count_ourselves(self, left: int) -> None:
+        """`left` bytes of the body are to come, all that came were taken from the stream: see stand_in.py."""
+        connection, transport = self._protocol, self._transport
+        if isinstance(connection, TusConnection) and transport is not None and not transport.is_closing():
+            self._stand_in = StandIn(connection, self._content, left)
+            self._stand_in.begin(transport)
+
+    @property
+    def left(self) -> int | None:
+        """Bytes of the body to come; None where the parser counts them."""
+        return None if self._stand_in is None else self._stand_in.left
+
     def account(self, count: int) -> bool:
         """Let the parser count what it did not see. False when it does not take it any more."""
+        if self._stand_in is not None:
+            self._stand_in.passed_by(count)
+            return self._content.exception() is None
         while count:
             piece = _ZEROS[:count]
             self._protocol.data_received(piece)  # type: ignore[arg-type]  # any buffer will do
@@ -109,6 +144,15 @@ class Takeover:
         # Reading the stream may have set the loop going again.
         self.hold()
         return True
+
+
+def _show(buffers: Sequence[memoryview], count: int, tee: WriteNow) -> None:
+    """The first `count` bytes in them."""
+    for buffer in buffers:
+        if count <= 0:
+            return
+        tee(buffer[:count])
+        count -= len(buffer)
 
 
 def _thread_buffer() -> memoryview:

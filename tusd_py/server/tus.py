@@ -8,37 +8,44 @@ Belongs here: that way. Not here: headers (protocol/tus), what is done (uploads/
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
+from protocol.answer import Answer
 from protocol.errors import MethodNotAllowed, NotFound, ProtocolError
 from protocol.headers import Headers
 from protocol.tus.concat import upload_of_url
 from protocol.tus.create import Creation, answer_created, parse_create
 from protocol.tus.head import answer_head
 from protocol.tus.options import answer_options
-from protocol.tus.patch import answer_patched, parse_append
+from protocol.tus.patch import Append, answer_patched, parse_append
 from protocol.tus.terminate import answer_terminated
 from protocol.tus.version import check_version, effective_method
 from protocol.upload import Kind, UploadId, parse_upload_id
+from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 from tusd_py.uploads.append import Appended, append
 from tusd_py.uploads.concatenate import concatenate
 from tusd_py.uploads.context import Context
 from tusd_py.uploads.create import create
 from tusd_py.uploads.download import version_of_upload
+from tusd_py.uploads.journal import Download, Via
 from tusd_py.uploads.offset import current_offset
-from tusd_py.uploads.receive import JUDGEMENTS, Ending
+from tusd_py.uploads.receive import JUDGEMENTS, Ending, Source
 from tusd_py.uploads.terminate import terminate
 
 from .bulk import source_of
 from .expect import send_continue
-from .files import send_version
+from .files import AddressOf, noted, send_version
 from .identify import Identify
-from .intake import BodyDeadlines, StreamSource
-from .refusals import refusal, refusal_of_ending
-from .responses import response_of
+from .intake import BodyDeadlines, StreamSource, WholeSource
+from .rate_limits import RateLimits
+from .refusals import refusal_of_ending, refuse
+from .responses import Bare, response_of
+from .route import BASE, Reply, Route
+from .schemas import UPLOAD_ID
 
 COLLECTION_METHODS = ("POST", "OPTIONS")
 UPLOAD_METHODS = ("HEAD", "GET", "PATCH", "DELETE", "OPTIONS")
@@ -54,8 +61,11 @@ class TusFace:
     identify: Identify
     url_of: Callable[[web.Request, UploadId], str]
     serves_downloads: bool
+    address_of: AddressOf
     kick_jobs: Callable[[], None]
     """There may be something to purge, or to assemble."""
+    limits: RateLimits | None = None
+    """How fast bodies may come."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Every request under the base path."""
@@ -64,10 +74,8 @@ class TusFace:
         try:
             return await self._dispatch(request, headers, method)
         except Exception as error:
-            refused = refusal(error)
-            if refused is None:
-                raise
-            raise refused from error
+            refuse(error)
+            raise
 
     async def _dispatch(self, request: web.Request, headers: Headers, method: str) -> web.StreamResponse:
         name = self._name(request)
@@ -112,14 +120,20 @@ class TusFace:
         identity = await self.identify(request)
         if creation.concat is not None and creation.concat.urls is not None:
             return await self._post_final(request, identity, creation, creation.concat.urls)
-        async with self._source(request) as source:
-            created = await create(self.context, identity, creation, source)
-            if created.ending in JUDGEMENTS:
-                raise self._refusal(created, creation.length)
-            # 201 also when the body was cut short: with the URL and the offset, the client can go on.
-            location = self.url_of(request, created.upload.id)
-            answer = answer_created(created.upload, location, with_body=creation.body.present)
-            return _closing(response_of(answer), created)
+        async with self._source(request, identity) as source:
+            created, answer = await self.create(identity, creation, source, partial(self.url_of, request))
+            return _closing(Bare(answer), created)
+
+    async def create(
+        self, identity: Identity, creation: Creation, source: Source, url_of: Callable[[UploadId], str]
+    ) -> tuple[Appended, Answer]:
+        """An upload as asked for, with what came of its body."""
+        created = await create(self.context, identity, creation, source)
+        if created.ending in JUDGEMENTS:
+            raise self._refusal(created, creation.length)
+        # 201 also when the body was cut short: with the URL and the offset, the client can go on.
+        location = url_of(created.upload.id)
+        return created, answer_created(created.upload, location, with_body=creation.body.present)
 
     async def _post_final(
         self, request: web.Request, identity: Identity, creation: Creation, urls: Sequence[str]
@@ -142,13 +156,17 @@ class TusFace:
     async def _patch(self, request: web.Request, headers: Headers, upload_id: UploadId) -> web.StreamResponse:
         wanted = parse_append(headers, self.context.rules.features)
         identity = await self.identify(request)
-        async with self._source(request) as source:
-            appended = await append(self.context, identity, upload_id, wanted, source)
-            if appended.upload.kind is Kind.PARTIAL and appended.upload.is_complete:
-                self.kick_jobs()  # a final upload may have waited for it
-            if appended.ending is not Ending.COMPLETE:
-                raise self._refusal(appended, wanted.length)
-            return response_of(answer_patched(appended.upload))
+        async with self._source(request, identity) as source:
+            return Bare(await self.append(identity, upload_id, wanted, source))
+
+    async def append(self, identity: Identity, upload_id: UploadId, wanted: Append, source: Source) -> Answer:
+        """The bytes that the source gives, added."""
+        appended = await append(self.context, identity, upload_id, wanted, source)
+        if appended.upload.kind is Kind.PARTIAL and appended.upload.is_complete:
+            self.kick_jobs()  # a final upload may have waited for it
+        if appended.ending is not Ending.COMPLETE:
+            raise self._refusal(appended, wanted.length)
+        return answer_patched(appended.upload)
 
     async def _delete(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
         identity = await self.identify(request)
@@ -159,7 +177,10 @@ class TusFace:
     async def _get(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
         identity = await self.identify(request)
         version = await version_of_upload(self.context, identity, upload_id)
-        return await send_version(request, self.context, version)
+        download = Download(
+            version=version, via=Via.UPLOAD, actor=identity.actor, client=self.address_of(request)
+        )
+        return await send_version(request, self.context, version, noted(self.context, download))
 
     # --- bodies
 
@@ -167,15 +188,90 @@ class TusFace:
         features = self.context.rules.features
         return refusal_of_ending(ended.ending, ended.upload, declared=declared, features=features)
 
-    def _source(self, request: web.Request) -> StreamSource:
+    def _source(self, request: web.Request, identity: Identity) -> StreamSource | WholeSource:
         async def begin() -> None:
             await send_continue(request)
 
-        return source_of(request, self.deadlines, begin)
+        throttle = None if self.limits is None else self.limits.throttle_of(request, identity)
+        return source_of(request, self.deadlines, begin, throttle)
 
 
-def _closing(response: web.Response, appended: Appended) -> web.Response:
+def _closing(response: Bare, appended: Appended) -> Bare:
     """The rest of a body that was not read to its end would be taken for the next request."""
     if appended.ending is not Ending.COMPLETE:
         response.force_close()
     return response
+
+
+# They are all registered as one: see Face.takes_all. Headers are not listed here: tus 1.0.0 describes them.
+TUS_ROUTES = (
+    Route(
+        method="OPTIONS",
+        path=BASE,
+        name="tus_options",
+        handle=TusFace.handle,
+        action=None,
+        summary="What this server can do (tus 1.0.0)",
+        replies={204: Reply(description="In headers.")},
+    ),
+    Route(
+        method="POST",
+        path=BASE,
+        name="tus_create",
+        handle=TusFace.handle,
+        action=Action.CREATE,
+        summary="Create an upload, perhaps with its first bytes (tus 1.0.0)",
+        reads="application/offset+octet-stream",
+        replies={201: Reply(description="Created.", headers={"Location": "Where the bytes go."})},
+    ),
+    Route(
+        method="HEAD",
+        path=BASE + "{upload_id}",
+        name="tus_offset",
+        handle=TusFace.handle,
+        action=Action.OFFSET,
+        hides=True,
+        summary="Where to go on (tus 1.0.0)",
+        parameters=(UPLOAD_ID,),
+        replies={200: Reply(description="There.", headers={"Upload-Offset": "Bytes."})},
+    ),
+    Route(
+        method="PATCH",
+        path=BASE + "{upload_id}",
+        name="tus_append",
+        handle=TusFace.handle,
+        action=Action.APPEND,
+        hides=True,
+        summary="Send bytes (tus 1.0.0)",
+        parameters=(UPLOAD_ID,),
+        reads="application/offset+octet-stream",
+        replies={204: Reply(description="Kept.", headers={"Upload-Offset": "Bytes."})},
+    ),
+    Route(
+        method="DELETE",
+        path=BASE + "{upload_id}",
+        name="tus_terminate",
+        handle=TusFace.handle,
+        action=Action.TERMINATE,
+        hides=True,
+        summary="Give an upload up, with its bytes (tus 1.0.0)",
+        parameters=(UPLOAD_ID,),
+        replies={204: Reply(description="Gone.")},
+    ),
+    Route(
+        method="GET",
+        path=BASE + "{upload_id}",
+        name="tus_download",
+        handle=TusFace.handle,
+        action=Action.DOWNLOAD,
+        hides=True,
+        summary="The bytes of a finished upload",
+        parameters=(UPLOAD_ID,),
+        replies={
+            200: Reply(description="The bytes.", media_type="*/*"),
+            206: Reply(description="The range that was asked for.", media_type="*/*"),
+            302: Reply(description="They are to be had from the store, for a short while."),
+            304: Reply(description="If-None-Match named what is there."),
+        },
+    ),
+)

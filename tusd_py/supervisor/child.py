@@ -1,103 +1,87 @@
-"""One worker process, from its start to its end.
+"""One worker process as its supervisor sees it, from its start to its end.
 
-Belongs here: starting, readiness, signals. Not here: when to start another (supervise.py).
+Belongs here: forking, readiness, signals. Not here: when to start another (supervise.py), and what the worker
+does (worker.py).
 """
 
 import asyncio
+import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
-from .handover import READY
+from .worker import HANDLED, READY, Recipe, be_worker
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """How every worker is started."""
-
-    command: Sequence[str]
-    settings: bytes
-    """As `handover.encode` makes it."""
-    sockets: Sequence[socket.socket]
-    environ: Mapping[str, str]
+_LOOK_EVERY = 0.01
+"""Seconds. A process that has closed its last socket is gone within less."""
 
 
 class Child:
     """A running worker."""
 
-    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
-        self._process = process
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        self.pid = pid
         self._control = control
-        self.was_ready = False
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        self._code: int | None = None
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; nothing happens if it has ended already."""
-        with suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        if self._code is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     async def ready(self) -> bool:
         """Wait until it serves; False if it ends before that."""
-        loop = asyncio.get_running_loop()
         heard = b""
         while not heard.endswith(READY):
-            try:
-                piece = await loop.sock_recv(self._control, len(READY))
-            except OSError:
-                piece = b""
+            piece = await self._hear()
             if not piece:
                 return False
             heard += piece
-        self.was_ready = True
         return True
 
     async def ended(self) -> int:
         """Wait for its end. The exit code; minus the signal's number if one killed it."""
-        code = await self._process.wait()
+        while await self._hear():
+            pass
+        while self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)  # noqa: ASYNC222 - does not wait
+            if pid:
+                self._code = os.waitstatus_to_exitcode(status)
+            else:
+                await asyncio.sleep(_LOOK_EVERY)
         self._control.close()
-        return code
+        return self._code
+
+    async def _hear(self) -> bytes:
+        """What the worker says; nothing once it is gone."""
+        try:
+            return await asyncio.get_running_loop().sock_recv(self._control, len(READY))
+        except OSError:
+            return b""
 
 
-async def start_child(recipe: Recipe, index: int) -> Child:
-    """Start worker number `index`, counted from 0."""
+def start_child(recipe: Recipe, index: int) -> Child:
+    """Fork worker number `index`, counted from 0. Raises OSError if there is no room for a process.
+
+    It has what is imported here already: that is shared, and makes a start a matter of milliseconds.
+    """
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    listening = [sock.fileno() for sock in recipe.sockets]
-    arguments = (
-        f"--control={theirs.fileno()}",
-        f"--listen={','.join(map(str, listening))}",
-        f"--index={index}",
-    )
+    # Before the worker has handlers of its own, those of the event loop would tell this process its signals.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *recipe.command,
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(), *listening),
-            env=dict(recipe.environ),
-        )
-    except BaseException:
+        pid = os.fork()
+        if pid == 0:
+            be_worker(recipe, index, theirs)
+    except OSError:
         ours.close()
         raise
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         # Ours is the only other end now, so that the worker sees the supervisor's death as the end of it.
         theirs.close()
-    child = Child(process, ours)
-    # A worker that dies at once breaks the pipe; its exit says why.
-    with suppress(BrokenPipeError, ConnectionResetError):
-        await asyncio.get_running_loop().sock_sendall(ours, recipe.settings)
-    return child
-
-
-def worker_environ(environ: Mapping[str, str], **more: str) -> dict[str, str]:
-    """The environment of a worker: without what systemd meant for the supervisor alone."""
-    private = {"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID"}
-    return {name: value for name, value in environ.items() if name not in private} | more
+    return Child(pid, ours)
 
 
 def ended_by(code: int) -> str:

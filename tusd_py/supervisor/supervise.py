@@ -1,39 +1,35 @@
 """The supervisor: one process that serves nobody and keeps the workers going.
 
 It opens the listening sockets once, so that connections wait instead of failing while a worker is
-restarted; it serves the metrics of all; it ends when it is told to, and the workers with it.
+restarted; it serves the metrics of all; it ends when it is told to, and the workers with it. Workers are
+forks of it.
 
-Belongs here: when workers start and stop. Not here: what a worker does (tusd_py/worker.py).
+Belongs here: when workers start and stop. Not here: what a worker does (worker.py, assemble).
 """
 
 import asyncio
+import gc
 import os
 import signal
 import socket
-import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from tusd_py.config.settings import Settings
 from tusd_py.log import get_logger
-from tusd_py.server.metrics import MULTIPROCESS, forget_worker, text_of_all
+from tusd_py.server.metrics import forget_worker, text_of_all
 from tusd_py.server.metrics_listener import serving_metrics
 from tusd_py.server.sockets import open_sockets
 
-from .child import Child, Recipe, ended_by, start_child, worker_environ
+from .child import Child, ended_by, start_child
 from .frozen import watch_write_lock
-from .handover import encode
 from .notify import READY, STOPPING, notify
+from .worker import EXIT_REFUSED, HANDLED, Recipe, Work
 
 log = get_logger("tusd_py.supervisor")
-
-WORKER_COMMAND = (sys.executable, "-m", "tusd_py.worker")
-
-EXIT_REFUSED = 2
-"""A worker that ends so will not start the next time either: the settings are at fault."""
 
 _MOST_FALSE_STARTS = 5
 _FIRST_PAUSE = 0.1
@@ -52,45 +48,47 @@ class GaveUp(Exception):
 
 def run_supervisor(
     settings: Settings,
+    work: Work,
     *,
     write_lock: Path | None = None,
     announce: Callable[[list[socket.socket]], None] | None = None,
-    command: Sequence[str] = WORKER_COMMAND,
-    environ: Mapping[str, str] | None = None,
 ) -> int:
-    """Run settings.server.workers workers until a signal ends them. The exit code: 0 after a clean stop.
+    """Have settings.server.workers processes do `work` until a signal ends them.
 
-    `write_lock` is the lock file of SQLite's writers, where there is one. Raises Refused if we cannot listen.
-    `announce` is called once, with what we listen on, when every worker serves.
+    The exit code: 0 after a clean stop. `write_lock` is the lock file of SQLite's writers, if it is used.
+    `announce` is called once, with what we listen on, when every worker serves. Raises Refused if we cannot
+    listen.
     """
-    inherited = dict(os.environ if environ is None else environ)
     listening = open_sockets(settings.server, backlog=settings.limits.backlog, environ=os.environ)
     try:
         with tempfile.TemporaryDirectory(prefix="tusd-py-metrics-") as folder:
             recipe = Recipe(
-                command=command,
-                settings=encode(settings),
+                work=work,
                 sockets=listening.sockets,
-                environ=worker_environ(inherited, **{MULTIPROCESS: folder}),
+                metrics_folder=folder,
+                patience=settings.timeouts.shutdown,
             )
-            supervisor = Supervisor(settings, recipe, metrics_folder=folder, environ=inherited)
+            supervisor = Supervisor(settings, recipe)
             if announce is not None:
                 supervisor.when_ready = partial(announce, listening.sockets)
+            _share_memory()
             return asyncio.run(supervisor.run(write_lock))
     finally:
         listening.close()
 
 
+def _share_memory() -> None:
+    """The collector writes to whatever it looks at, and pages that are written are shared no more."""
+    gc.collect()
+    gc.freeze()
+
+
 class Supervisor:
     """The workers, by number, and whether we are stopping."""
 
-    def __init__(
-        self, settings: Settings, recipe: Recipe, *, metrics_folder: str, environ: Mapping[str, str]
-    ) -> None:
+    def __init__(self, settings: Settings, recipe: Recipe) -> None:
         self._settings = settings
         self._recipe = recipe
-        self._folder = metrics_folder
-        self._environ = environ
         self._children: dict[int, Child] = {}
         self._stopping = asyncio.Event()
         self._killed = False
@@ -100,7 +98,7 @@ class Supervisor:
     async def run(self, write_lock: Path | None) -> int:
         """Until a signal, or until we give up. The exit code."""
         self._catch_signals()
-        async with serving_metrics(self._settings.metrics, lambda: text_of_all(self._folder)):
+        async with serving_metrics(self._settings.metrics, lambda: text_of_all(self._recipe.metrics_folder)):
             return await self._supervise(write_lock)
 
     async def _supervise(self, write_lock: Path | None) -> int:
@@ -134,7 +132,7 @@ class Supervisor:
             await _either(ready, self._stopping)
         if not self._stopping.is_set():
             log.info("supervisor.ready", workers=self._settings.server.workers)
-            notify(READY, self._environ)
+            notify(READY, os.environ)
             if self.when_ready is not None:
                 self.when_ready()
 
@@ -144,16 +142,26 @@ class Supervisor:
         false_starts = 0
         while not await self._stops_within(pause):
             began = asyncio.get_running_loop().time()
-            child = await start_child(self._recipe, index)
-            code = await self._attend(child, index, ready)
+            code = await self._one_life(index, ready)
             if self._stopping.is_set():
                 return
-            log.error("worker.died", worker=index, pid=child.pid, how=ended_by(code))
             if not ready.is_set():
                 false_starts += 1
                 _check_worth_trying(index, code, false_starts)
             steady = asyncio.get_running_loop().time() - began > _STEADY
             pause = 0.0 if steady else min(max(2 * pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+
+    async def _one_life(self, index: int, ready: asyncio.Event) -> int:
+        """A worker from its start to its end, which is told unless we wanted it. The exit code."""
+        try:
+            child = start_child(self._recipe, index)
+        except OSError as failure:  # no memory, or as many processes as there may be: that may pass
+            log.error("worker.not_started", worker=index, reason=str(failure))  # noqa: TRY400 - no fault of ours
+            return 1
+        code = await self._attend(child, index, ready)
+        if not self._stopping.is_set():
+            log.error("worker.died", worker=index, pid=child.pid, how=ended_by(code))
+        return code
 
     async def _attend(self, child: Child, index: int, ready: asyncio.Event) -> int:
         """From its start to its end, however that comes. The exit code."""
@@ -173,19 +181,21 @@ class Supervisor:
             raise
         finally:
             del self._children[child.pid]
-            forget_worker(child.pid, self._folder)
+            forget_worker(child.pid, self._recipe.metrics_folder)
 
     async def _end_when_told(self) -> None:
         """Ask the workers to end, and make them when their time is over."""
         await self._stopping.wait()
-        notify(STOPPING, self._environ)
+        notify(STOPPING, os.environ)
         self._signal_all(signal.SIGTERM)
         patience = self._settings.timeouts.shutdown
         self._time_limit = asyncio.get_running_loop().call_later(patience, self._kill_now)
 
     def _catch_signals(self) -> None:
+        # Whoever started us may have it ignored; then the kernel would forget how workers ended.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in HANDLED:
             loop.add_signal_handler(number, self._signalled, number)
 
     def _signalled(self, number: signal.Signals) -> None:

@@ -5,9 +5,9 @@ Not here: headers (protocol/tus/patch.py), sockets (server/intake.py), answers (
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from protocol.errors import ModifyFinal, OffsetConflict, UploadRejected
+from protocol.errors import ChecksumMismatch, ModifyFinal, OffsetConflict, UploadRejected
 from protocol.tus.answers import refusals_tell_expiry
 from protocol.tus.patch import Append, check_append
 from protocol.upload import OPEN, Kind, Step, Transfer, Upload, UploadId
@@ -18,12 +18,14 @@ from tusd_py.leases import NotOpen
 from tusd_py.log import get_logger
 from tusd_py.metadata.database import DatabaseError
 
+from .admit import admit_length, room_of
 from .body import write_body
 from .callbacks import ask_to_finish
 from .context import Context
 from .finish import SYSTEM, announce_finished, finish
 from .ledger import Overtaken, about
 from .lookup import find_upload
+from .permit import permit
 from .proof import check_whole
 from .receive import Ending, Source, SourceEnded
 from .unnamed import give_back, naming
@@ -46,17 +48,25 @@ async def append(
     context: Context, identity: Identity, upload_id: UploadId, request: Append, source: Source
 ) -> Appended:
     """Append what the source gives. Raises the ProtocolErrors of `check_append` before any byte is read."""
+    fresh = context.rows.take_fresh(upload_id)
+    if fresh is not None and _is_all_of(request, fresh):
+        stored = await _append_to_fresh(context, identity, fresh, request, source)
+        if stored is not None:
+            return Appended(upload=stored, ending=Ending.COMPLETE)
     upload = await find_upload(context, identity, Action.APPEND, upload_id)
     with refusals_tell_expiry(upload):
         _refuse_in_vain(request, upload)
     if upload.state not in OPEN:
         return await _append_nothing(context, request, upload, source)
+    if upload.is_deferred:
+        admit_length(context, upload, request.length)
     stored = await _append_whole(context, identity, upload, request, source)
     if stored is not None:
         return Appended(upload=stored, ending=Ending.COMPLETE)
     try:
         async with context.leases.acquire(upload_id, patience=context.rules.acquire_patience) as lease:
             room = check_append(request, lease.upload, context.rules.features)
+            room = room_of(context, lease.upload, room)
             ending = await write_body(
                 context,
                 identity,
@@ -64,12 +74,31 @@ async def append(
                 source,
                 declared=request.length if lease.upload.is_deferred else None,
                 room=room,
+                expected=request.body.expected,
                 checksum=request.checksum,
             )
             upload = lease.upload
     except NotOpen as complete:
         return await _append_nothing(context, request, complete.upload, source)
     return Appended(upload=await finish_soon(context, upload), ending=ending)
+
+
+def _is_all_of(request: Append, fresh: Upload) -> bool:
+    """Whatever happened to the row meanwhile, nothing but that can be wrong with this request."""
+    return request.offset == 0 and request.length is None and request.body.expected == fresh.length
+
+
+async def _append_to_fresh(
+    context: Context, identity: Identity, fresh: Upload, request: Append, source: Source
+) -> Upload | None:
+    """The short cut without reading the row first; None when it has to be read after all."""
+    await permit(context, identity, Action.APPEND, fresh)
+    try:
+        return await _append_whole(context, identity, fresh, request, source)
+    except (Overtaken, ChecksumMismatch):
+        # Somebody did something with it since, or may have: what a refusal says has to come from the row as
+        # it is now. The source still has all its bytes.
+        return None
 
 
 def _refuse_in_vain(request: Append, upload: Upload) -> None:
@@ -112,6 +141,8 @@ async def _append_whole(
     with refusals_tell_expiry(upload):
         check_whole(content, request.checksum)
     try:
+        if context.contents is not None and upload.kind is Kind.WHOLE:
+            upload = replace(upload, sniffed_type=await context.contents.judge(content))
         await ask_to_finish(context.callbacks, upload)
     except UploadRejected:
         await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)

@@ -4,21 +4,24 @@ Belongs here: opening the file, receiving, and what is kept. Not here: who gets 
 create.py), the loop itself (receive.py).
 """
 
-from protocol.errors import UploadGone, UploadRejected
+from protocol.errors import QuotaExceeded, UploadGone, UploadRejected
 from protocol.tus.checksum import Checksum
 from protocol.upload import Step, Upload
-from storage_backends.base import StorageAway, StorageBroken, StorageMissing
+from storage_backends.base import Block, StorageAway, StorageBroken, StorageMissing
 from tusd_py.access.identity import Identity
 from tusd_py.leases import Lease
 from tusd_py.log import get_logger
 from tusd_py.metadata.upload_row import current_segment
 
+from .contents import Head, head_of
 from .context import Context
 from .finish import SYSTEM
 from .ledger import Overtaken
 from .line import Line
+from .progress import begin_telling
 from .proof import proof_of
-from .receive import JUDGEMENTS, Ending, Pace, Source, receive
+from .receive import JUDGEMENTS, Ending, Feed, Pace, Source, receive
+from .taps import Tap
 
 log = get_logger("tusd_py.uploads")
 
@@ -31,29 +34,42 @@ async def write_body(
     *,
     declared: int | None,
     room: int | None,
+    expected: int | None,
     checksum: Checksum | None,
 ) -> Ending:
     """Write a body under a lease; `lease.upload` is what was committed in the end.
 
-    Network endings keep what came, except of a body with a checksum: half of it proves nothing.
+    `expected` is how many bytes its sender says it has, where that was said. Network endings keep what came,
+    except of a body with a checksum: half of it proves nothing.
 
-    Raises UploadRejected when the pre-finish callback refused (the upload is ended then), Overtaken,
-    StorageError, DatabaseError.
+    Raises UploadRejected when the pre-finish callback said no or the content may not be (the upload is ended
+    then), Overtaken, StorageError, DatabaseError.
     """
     source.obey(lease.stop)
     rules = context.rules
-    line = await _open_line(context, identity, lease, declared)
+    head = head_of(context.contents, lease.upload)
+    line = await _open_line(context, identity, lease, declared=declared, expected=expected, head=head)
+    tap = context.taps.open(lease.upload, expected)
+    telling = begin_telling(context, lease.upload, lambda: line.written)
     try:
-        pace = Pace(every_bytes=rules.checkpoint_bytes, every_seconds=rules.checkpoint_interval)
+        pace = Pace(
+            every_bytes=rules.checkpoint_bytes,
+            every_seconds=rules.checkpoint_interval,
+            least=rules.checkpoint_least,
+        )
         with context.meter.receiving():
-            ending = await receive(source, line, room=room, pace=pace, proof=proof_of(checksum))
+            ending = await receive(
+                source, line, room=room, pace=pace, proof=proof_of(checksum), tap=_feed(head, tap)
+            )
         if ending is Ending.COMPLETE or (checksum is None and ending not in JUDGEMENTS):
-            await line.finish()
+            await _keep(line, tap if ending is Ending.COMPLETE else None)
     except StorageAway as away:
         log.warning("storage.away", upload=lease.upload.id, error=str(away))
         if checksum is None:
             await line.advance()
         ending = Ending.AWAY
+    except QuotaExceeded:
+        ending = Ending.QUOTA
     except StorageMissing:
         await _lose(context, lease.upload)
         raise UploadGone from None
@@ -65,8 +81,36 @@ async def write_body(
         await _leave_segment(context, lease)
         raise
     finally:
+        if telling is not None:
+            telling.cancel()
+        if tap is not None:
+            tap.close()
         await line.drop()
     return ending
+
+
+def _feed(head: Head | None, tap: Tap | None) -> Feed | None:
+    """Both are shown what comes."""
+    if head is None:
+        return None if tap is None else tap.feed
+    if tap is None:
+        return head.feed
+
+    def both(block: Block) -> None:
+        head.feed(block)
+        tap.feed(block)
+
+    return both
+
+
+async def _keep(line: Line, tap: Tap | None) -> None:
+    """What came; a tap is told before the commit, so that it need not wait for it, and after it."""
+    if tap is None:
+        await line.finish()
+        return
+    tap.end(line.written)
+    await line.finish()
+    tap.keep()
 
 
 async def _leave_segment(context: Context, lease: Lease) -> None:
@@ -77,17 +121,25 @@ async def _leave_segment(context: Context, lease: Lease) -> None:
         lease.upload = moved_on
 
 
-async def _open_line(context: Context, identity: Identity, lease: Lease, declared: int | None) -> Line:
+async def _open_line(
+    context: Context,
+    identity: Identity,
+    lease: Lease,
+    *,
+    declared: int | None,
+    expected: int | None,
+    head: Head | None,
+) -> Line:
     upload = lease.upload
     length = upload.length if upload.length is not None else declared
     try:
         writer = await context.backend.writer(
-            upload.id, current_segment(upload), length, context.ledger_of(upload)
+            upload.id, current_segment(upload), length, context.ledger_of(upload), coming=expected
         )
     except StorageMissing:
         await _lose(context, upload)
         raise UploadGone from None
-    return Line(context, lease, writer, actor=identity.actor, declared=declared)
+    return Line(context, lease, writer, actor=identity.actor, declared=declared, head=head)
 
 
 async def _lose(context: Context, upload: Upload) -> None:

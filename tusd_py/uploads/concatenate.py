@@ -10,12 +10,12 @@ from protocol.upload import UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 
+from .admit import admit, most_of_final
 from .append import Appended, finish_soon
 from .callbacks import ask_to_create
 from .context import Context
-from .create import new_upload
+from .create import new_upload, permit_creation
 from .lookup import find_upload
-from .permit import permit
 from .receive import Ending
 
 
@@ -27,14 +27,16 @@ async def concatenate(
     Raises UploadNotFound and UploadGone for a partial, InvalidConcat for what is none, MaxSizeExceeded,
     UploadRejected, StorageFull.
     """
-    await permit(context, identity, Action.CREATE, None)
+    await permit_creation(context, identity, creation)
     found = {
-        partial: await find_upload(context, identity, Action.APPEND, partial)
+        partial: await find_upload(context, identity, Action.CONCATENATE, partial)
         for partial in dict.fromkeys(partials)
     }
     await context.backend.ensure_room(sum(found[partial].length or 0 for partial in partials))
     new = await ask_to_create(context.callbacks, identity, new_upload(context, identity, creation))
-    limit = context.rules.features.max_size
+    admit(context, new)
+    limit = most_of_final(context, new)
     final = await context.rows.create_final(new, partials, limit=limit, actor=identity.actor)
     context.meter.created()
+    context.announcements.created(context.callbacks, final)
     return Appended(upload=await finish_soon(context, final), ending=Ending.COMPLETE)

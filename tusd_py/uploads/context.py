@@ -13,14 +13,23 @@ from protocol.tus.features import Features
 from protocol.upload import Upload
 from storage_backends.base import StorageBackend
 from storage_backends.refs import attempt_ref
+from tusd_py.access.admission import Admission
 from tusd_py.access.may_read import ReadPolicy
 from tusd_py.leases import Leases
 from tusd_py.metadata.files import FileRows, Version
 from tusd_py.metadata.uploads import UploadRows
 
 from .callbacks import Announcements, Callbacks
+from .contents import Contents
 from .finishes import Finishes
+from .journal import Download
 from .ledger import RowLedger
+from .tally import Tally
+from .taps import NoTaps, Taps
+
+
+def _nobody_notes(_download: Download) -> None:
+    """Without a journal downloads leave no trace."""
 
 
 async def _nobody_scans(_version: Version) -> None:
@@ -29,6 +38,9 @@ async def _nobody_scans(_version: Version) -> None:
 
 class Meter(Protocol):
     """What is counted. Calls are cheap and never fail."""
+
+    tally: Tally
+    """The same, as far as operators see it over time."""
 
     def created(self) -> None: ...
     def received(self, count: int) -> None:
@@ -55,12 +67,48 @@ class Meter(Protocol):
         """It failed so often that nobody tries again."""
         ...
 
+    def scan_streamed(self, outcome: str) -> None:
+        """What became of an upload that was shown to the scanner while it arrived; one of a few words."""
+        ...
+
     def scanner_proven(self, *, is_proven: bool) -> None:
         """Whether the scanner showed lately that it finds what it has to."""
         ...
 
     def waiting(self, consumer: str, waiting: int, running: int) -> None:
         """How many jobs of a consumer there are."""
+        ...
+
+    def relayed(self, relay: str, outcome: str) -> None:
+        """An event was delivered to another system, failed, or was given up (dead)."""
+        ...
+
+    def relay_stands(self, relay: str, *, waiting: int, is_down: bool) -> None:
+        """How many events wait for another system, as far as its holder knows."""
+        ...
+
+    def hook_called(self, kind: str, *, failed: bool) -> None:
+        """One of tusd's hooks was asked or told."""
+        ...
+
+    def listening(self, count: int) -> None:
+        """How many listen to the live feed of this process."""
+
+    def download_started(self, via: str) -> None: ...
+    def sent(self, count: int) -> None:
+        """Bytes of a file went out."""
+        ...
+
+    def link_used(self) -> None:
+        """A use of a share link was counted."""
+        ...
+
+    def link_refused(self, reason: str) -> None:
+        """A link opened nothing; `reason` is one of a few words."""
+        ...
+
+    def journal_forgot(self, count: int) -> None:
+        """Downloads that could not be noted."""
         ...
 
     def receiving(self) -> AbstractContextManager[object]:
@@ -79,6 +127,8 @@ class Rules:
     features: Features
     checkpoint_bytes: int
     checkpoint_interval: float
+    checkpoint_least: int
+    """Bytes without which the interval alone moves no line."""
     inline_limit: int
     key_template: str
     acquire_patience: float
@@ -88,6 +138,10 @@ class Rules:
     """Durability "power": what a backend wrote is synced when it says so."""
     link_expiry: int | None = None
     """Downloads are sent to the store, with URLs that live so long; None sends them through us."""
+    sendfile: bool = True
+    """Large ranges of files are sent by the kernel, where the connection allows it."""
+    send_patience: float = 60.0
+    """Seconds that the reader of a download may take nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +167,14 @@ class Context:
     """To be closed after the finishes, which make some."""
     stored: Callable[[], None] = lambda: None
     """Called when a file was stored: a scanner may have something to do."""
+    taps: Taps = field(default_factory=NoTaps)
+    """Who sees bodies while they arrive."""
+    admission: Admission | None = None
+    """What may be uploaded; None where everything may."""
+    contents: Contents | None = None
+    """Looks at contents as they come; None where nobody does."""
+    downloaded: Callable[[Download], None] = _nobody_notes
+    """Called when a download starts."""
     rescan: Callable[[Version], Awaitable[None]] = _nobody_scans
     """Have a version scanned once more, because its bytes are not those that were scanned."""
 

@@ -11,6 +11,7 @@ from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 from tusd_py.metadata.upload_row import NewUpload
 
+from .admit import admit, room_of
 from .append import Appended, finish_soon
 from .body import write_body
 from .callbacks import ask_to_create, ask_to_finish
@@ -25,18 +26,30 @@ from .unnamed import naming
 
 
 async def create(context: Context, identity: Identity, creation: Creation, source: Source) -> Appended:
-    """Create it and take what body there is. Raises StorageFull below the floor, UploadRejected."""
-    await permit(context, identity, Action.CREATE, None)
+    """Create it and take what body there is.
+
+    Raises StorageFull below the floor, UploadRejected, MaxSizeExceeded, QuotaExceeded, TooManyOpen.
+    """
+    await permit_creation(context, identity, creation)
     await context.backend.ensure_room(creation.length or 0)
     new = await ask_to_create(context.callbacks, identity, new_upload(context, identity, creation))
+    admit(context, new)
     content = await _whole_content(context, creation, source)
     if content is not None:
         return await _create_whole(context, identity, new, content)
     upload = await context.rows.create(new, actor=identity.actor)
     context.meter.created()
+    context.announcements.created(context.callbacks, upload)
     if not creation.body.present:
         return Appended(upload=upload, ending=Ending.COMPLETE)
     return await _take_body(context, identity, upload, creation, source)
+
+
+async def permit_creation(context: Context, identity: Identity, creation: Creation) -> None:
+    """Raises Forbidden, Unauthorized."""
+    await permit(context, identity, Action.CREATE, None)
+    if creation.metadata.names_a_file:
+        await permit(context, identity, Action.PLACE, None)
 
 
 def new_upload(context: Context, identity: Identity, creation: Creation) -> NewUpload:
@@ -91,6 +104,8 @@ async def _whole_content(context: Context, creation: Creation, source: Source) -
 
 async def _create_whole(context: Context, identity: Identity, new: NewUpload, content: bytes) -> Appended:
     """One file, one commit. Nobody can know the id before the answer, so no lease is needed."""
+    if context.contents is not None and new.kind is Kind.WHOLE:
+        new = replace(new, sniffed_type=await context.contents.judge(content))
     await ask_to_finish(context.callbacks, new.as_created(at=int(context.clock() * 1e6)))
     stored = await context.backend.put(about(new), context.new_attempt(new.key), [content], sealed=True)
     async with naming(context.backend, stored.ref):
@@ -98,6 +113,7 @@ async def _create_whole(context: Context, identity: Identity, new: NewUpload, co
             new, stored, synced=context.rules.survives_power, actor=identity.actor
         )
     context.meter.created()
+    context.announcements.created(context.callbacks, upload)
     context.meter.received(len(content))
     announce_finished(context, upload)
     return Appended(upload=upload, ending=Ending.COMPLETE)
@@ -113,7 +129,8 @@ async def _take_body(
             lease,
             source,
             declared=None,
-            room=creation.room,
+            room=room_of(context, lease.upload, creation.room),
+            expected=creation.body.expected,
             checksum=creation.checksum,
         )
         upload = lease.upload

@@ -5,13 +5,14 @@ request's process died. Belongs here: that step. Not here: when it is tried (app
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
-from protocol.errors import UploadGone, UploadRejected
+from protocol.errors import QuotaExceeded, UploadGone, UploadRejected
 from protocol.upload import Kind, Step, Transfer, Upload, UploadId
 from storage_backends.base import ObjectStore, Segment, StorageMissing, Stored
 from tusd_py.log import get_logger
+from tusd_py.sniffing import LONGEST
 
 from .callbacks import ask_to_finish
 from .context import Context
@@ -43,7 +44,12 @@ async def _finish(context: Context, upload: Upload) -> Upload:
     except UploadRejected:
         await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
         raise
-    finished = None if made is None else await _store(context, upload, made)
+    try:
+        finished = None if made is None else await _store(context, upload, made)
+    except QuotaExceeded:
+        # A final whose partials are used elsewhere too: nobody was told yet that it is complete.
+        await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
+        raise
     if made is None or finished is None:
         return upload
     announce_finished(context, finished)
@@ -59,6 +65,8 @@ class _Made:
     stored: Stored
     leftovers: Sequence[str] = ()
     is_new: bool = True
+    sniffed: str | None = None
+    """What it looks like, where that is known only now."""
 
 
 async def _of_segments(context: Context, upload: Upload) -> _Made:
@@ -83,7 +91,23 @@ async def _of_partials(context: Context, final: Upload) -> _Made | None:
         return None
     await ask_to_finish(context.callbacks, final)
     attempt = context.new_attempt(final.key)
-    return _Made(stored=await context.backend.assemble(segments, attempt, about(final)))
+    stored = await context.backend.assemble(segments, attempt, about(final))
+    return _Made(stored=stored, sniffed=await _judged(context, stored))
+
+
+async def _judged(context: Context, stored: Stored) -> str | None:
+    """What a final looks like: only now are its first bytes in one place. Raises TypeRefused."""
+    if context.contents is None:
+        return None
+    head = b""
+    async with aclosing(context.backend.read(stored.ref, 0, min(LONGEST, stored.length))) as blocks:
+        async for block in blocks:
+            head += block
+    try:
+        return await context.contents.judge(head)
+    except UploadRejected:
+        await give_back(context.backend, stored.ref)
+        raise
 
 
 async def _segments_of_partial(context: Context, partial: UploadId) -> list[Segment]:
@@ -107,10 +131,13 @@ async def _lost(context: Context, upload: Upload) -> bool:
 
 
 async def _store(context: Context, upload: Upload, made: _Made) -> Upload | None:
+    scan_after = context.taps.grace(upload.id)
+    if made.sniffed is not None:
+        upload = replace(upload, sniffed_type=made.sniffed)
     if not made.is_new:
-        return await context.rows.store(upload, made.stored, actor=SYSTEM)
+        return await context.rows.store(upload, made.stored, scan_after=scan_after, actor=SYSTEM)
     async with naming(context.backend, made.stored.ref):
-        finished = await context.rows.store(upload, made.stored, actor=SYSTEM)
+        finished = await context.rows.store(upload, made.stored, scan_after=scan_after, actor=SYSTEM)
     if finished is None:
         await give_back(context.backend, made.stored.ref)
     return finished
@@ -127,5 +154,5 @@ async def finish_by_id(context: Context, upload: Upload | None) -> None:
     """What the finish job does."""
     if upload is not None and upload.state is Transfer.COMPLETING:
         # Lost, refused or ended otherwise: nothing is left to be done.
-        with suppress(UploadGone, UploadRejected):
+        with suppress(UploadGone, UploadRejected, QuotaExceeded):
             await finish(context, upload)

@@ -14,6 +14,7 @@ from tusd_py.metadata.database import OutcomeUnknown
 from tusd_py.metadata.writing import Advance
 
 from .callbacks import ask_to_finish
+from .contents import Head, Judged
 from .context import Context
 from .ledger import Overtaken
 from .unnamed import give_back
@@ -23,14 +24,25 @@ class Line:
     """Moves the line of the upload of `lease`, whose row it keeps up to date."""
 
     def __init__(
-        self, context: Context, lease: Lease, writer: Writer, *, actor: str, declared: int | None
+        self,
+        context: Context,
+        lease: Lease,
+        writer: Writer,
+        *,
+        actor: str,
+        declared: int | None,
+        head: Head | None = None,
     ) -> None:
-        """`declared` is the length that the request gives to a deferred upload; it counts once committed."""
+        """`declared` is the length that the request gives to a deferred upload; it counts once committed.
+
+        `head` is fed with what is written, and judges it before it is committed.
+        """
         self._context = context
         self._lease = lease
         self._writer = writer
         self._actor = actor
         self._declared = declared
+        self._head = head
 
     @property
     def upload(self) -> Upload:
@@ -59,16 +71,19 @@ class Line:
         """The writer's own, where it lends it; to be used through `pour`."""
         return self._writer if isinstance(self._writer, LendsThread) else None
 
-    async def pour(self, thread: LendsThread, operation: Callable[[WriteNow], T]) -> T:
+    async def pour(self, thread: LendsThread, operation: Callable[[WriteNow, int], T], most: int) -> T:
         """What `operation` returned after it wrote in that thread. Raises StorageFull, StorageBroken."""
         before = self._writer.offset
         try:
-            return await thread.run(operation)
+            return await thread.run(operation, most)
         finally:
             self._context.meter.received(self._writer.offset - before)
 
     async def advance(self) -> None:
-        """Make what was written safe, in the middle of a body; as much of it as is cheap."""
+        """Make what was written safe, in the middle of a body; as much of it as is cheap.
+
+        Raises TypeRefused, and like `finish` QuotaExceeded.
+        """
         began = time.monotonic()
         checkpoint = await self._writer.progress()
         if checkpoint.offset == self.upload.offset and checkpoint.memory is None:
@@ -95,6 +110,8 @@ class Line:
         await self._writer.close(self.upload.offset)
 
     async def _commit(self, checkpoint: Checkpoint, *, release: bool) -> None:
+        # Before anybody can be told of these bytes.
+        judged = await self._head.judged(checkpoint.offset, self.length) if self._head else Judged()
         advance = Advance(
             upload=self.upload,
             offset=checkpoint.offset,
@@ -104,6 +121,8 @@ class Line:
             dropped=checkpoint.dropped,
             memory=checkpoint.memory,
             release=release,
+            sniffed=judged.sniffed,
+            head=judged.head,
         )
         try:
             moved = await self._context.rows.advance(advance, actor=self._actor)

@@ -6,13 +6,15 @@ Every verb asks here. Not here: our rule (access/authorize.py).
 from protocol.upload import Upload
 from tusd_py.access.authorize import Action, authorize
 from tusd_py.access.identity import Identity
+from tusd_py.metadata.catalogue import File
 from tusd_py.metadata.files import Version
+from tusd_py.metadata.links import Link
 
 from .context import Context
 
 
 async def permit(
-    context: Context, identity: Identity, action: Action, owned: Upload | Version | None
+    context: Context, identity: Identity, action: Action, owned: Upload | Version | File | Link | None
 ) -> None:
     """Raises UploadNotFound for strangers, Forbidden, and what the callback raises."""
     authorize(identity, action, owned)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from storage_backends.base import StorageFull, WriteNow
+from storage_backends.base import Block, StorageFull, WriteNow
 from tusd_py.leases import Stop
 
 from .line import Line
@@ -34,6 +34,8 @@ class Ending(StrEnum):
     MISMATCH = "mismatch"
     """The body is not what its checksum says."""
     FULL = "full"
+    QUOTA = "quota"
+    """Its owner may store no more; what was committed is kept."""
     AWAY = "away"
     """The store does not answer; what it has confirmed is kept."""
 
@@ -56,7 +58,7 @@ class Source(Protocol):
     async def whole(self, size: int) -> bytes | None:
         """All `size` bytes of a short body, if they are here or come within a moment.
 
-        None otherwise; nothing is lost then, and `read` begins with the first byte.
+        None otherwise. Nothing is taken: it may be asked again, and `read` begins with the first byte.
         """
         ...
 
@@ -82,8 +84,11 @@ class PouringSource(Source, Protocol):
         ...
 
 
-Pour = Callable[[Callable[[WriteNow], int]], Awaitable[int]]
-"""Runs an operation in the writer's thread."""
+Feed = Callable[[Block], None]
+"""Shown each block, from any thread, one at a time."""
+
+Pour = Callable[[Callable[[WriteNow, int], int], int], Awaitable[int]]
+"""Runs an operation in the writer's thread, as `LendsThread.run` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,19 +97,28 @@ class Pace:
 
     every_bytes: int
     every_seconds: float
+    least: int
+    """Bytes that make it worth while by time."""
 
 
 async def receive(
-    source: Source, line: Line, *, room: int | None, pace: Pace, proof: Proof | None = None
+    source: Source,
+    line: Line,
+    *,
+    room: int | None,
+    pace: Pace,
+    proof: Proof | None = None,
+    tap: Feed | None = None,
 ) -> Ending:
     """Write the body behind the line until it ends, moving the line as it goes.
 
     `room` is how many bytes may come; None is no limit. With a `proof`, the line does not move before the
-    body is proven. What is not committed when this returns is the caller's to finish or to drop.
+    body is proven. A `tap` is shown every block before it is written.
+    What is not committed when this returns is the caller's to finish or to drop.
     Raises Overtaken, StorageError, DatabaseError.
     """
     stop_at = None if room is None else line.written + room
-    pouring = _pouring(source, line, proof)
+    pouring = _pouring(source, line, _tee(proof, tap))
     due = _Due(line, pace)
     while True:
         left = None if stop_at is None else stop_at - line.written
@@ -115,6 +129,8 @@ async def receive(
                     return Ending.COMPLETE if proof is None or proof.holds() else Ending.MISMATCH
                 if left is not None and len(block) > left:
                     return Ending.TOO_LONG
+                if tap is not None:
+                    tap(block)
                 await _write(line, block, proof)
         except SourceEnded as ended:
             return ended.ending
@@ -126,13 +142,26 @@ async def receive(
             due.restart()
 
 
-def _pouring(source: Source, line: Line, proof: Proof | None) -> Callable[[int], Awaitable[int]]:
+def _tee(proof: Proof | None, tap: Feed | None) -> WriteNow | None:
+    """What sees the blocks that are written in a thread."""
+    if tap is None:
+        return None if proof is None else proof.update
+    if proof is None:
+        return tap
+
+    def both(block: Block) -> None:
+        tap(block)
+        proof.update(block)
+
+    return both
+
+
+def _pouring(source: Source, line: Line, tee: WriteNow | None) -> Callable[[int], Awaitable[int]]:
     """Takes up to so many bytes the short way; how many it took, 0 where there is none."""
     thread = line.thread
     if thread is None or not isinstance(source, PouringSource):
         return _pour_nothing
-    tee = None if proof is None else proof.update
-    return lambda most: source.pour(lambda operation: line.pour(thread, operation), most, tee)
+    return lambda most: source.pour(lambda operation, room: line.pour(thread, operation, room), most, tee)
 
 
 async def _pour_nothing(_most: int) -> int:
@@ -162,7 +191,7 @@ class _Due:
         self._time = self._clock()
 
     def now(self) -> bool:
-        return (
-            self._line.written - self._offset >= self._pace.every_bytes
-            or self._clock() - self._time >= self._pace.every_seconds
+        written = self._line.written - self._offset
+        return written >= self._pace.every_bytes or (
+            written >= self._pace.least and self._clock() - self._time >= self._pace.every_seconds
         )

@@ -11,13 +11,28 @@ from .lookup import find_upload
 
 
 async def terminate(context: Context, identity: Identity, upload_id: UploadId) -> None:
-    """End it for good. One commit fences whoever writes; the purge job removes the bytes."""
-    await find_upload(context, identity, Action.TERMINATE, upload_id)
+    """End it for good. One commit fences whoever writes; the purge job removes the bytes.
+
+    Raises UploadNotFound, UploadGone, TerminationRejected.
+    """
+    upload = await find_upload(context, identity, Action.TERMINATE, upload_id)
+    if context.callbacks.pre_terminate is not None:
+        await context.callbacks.pre_terminate(identity, upload)
     ended = await context.rows.end(upload_id, Step.TERMINATE, actor=identity.actor)
     if ended is None:
         raise UploadGone
     context.leases.end(ended)
     context.meter.terminated()
+    context.announcements.terminated(context.callbacks, ended)
+
+
+async def stop(context: Context, upload_id: UploadId) -> None:
+    """End an upload that somebody in charge wants no more bytes of, also under a request that brings some."""
+    ended = await context.rows.end(upload_id, Step.TERMINATE, actor=SYSTEM)
+    if ended is not None:
+        context.leases.end(ended)
+        context.meter.terminated()
+        context.announcements.terminated(context.callbacks, ended)
 
 
 async def expire(context: Context, upload_id: UploadId) -> None:

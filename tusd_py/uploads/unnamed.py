@@ -4,9 +4,7 @@ Belongs here: what becomes of them when the commit that names them does not happ
 made (create.py, append.py, finish.py); what a dead worker left of them (work/sweep.py).
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
+from protocol.errors import ProtocolError
 from storage_backends.base import StorageBackend, StorageError
 from tusd_py.log import get_logger
 from tusd_py.metadata.database import DatabaseError, OutcomeUnknown
@@ -14,19 +12,25 @@ from tusd_py.metadata.database import DatabaseError, OutcomeUnknown
 log = get_logger("tusd_py.uploads")
 
 
-@asynccontextmanager
-async def naming(backend: StorageBackend, ref: str) -> AsyncIterator[None]:
+class naming:  # noqa: N801 - a context manager; made of a generator it costs five times as much
     """Around the commit that names `ref`: gives the bytes back where it surely did not happen.
 
     Otherwise they would lie there for as long as this worker lives, as the sweep waits for its burial.
     """
-    try:
-        yield
-    except OutcomeUnknown:
-        raise
-    except DatabaseError:
-        await give_back(backend, ref)
-        raise
+
+    __slots__ = ("_backend", "_ref")
+
+    def __init__(self, backend: StorageBackend, ref: str) -> None:
+        self._backend = backend
+        self._ref = ref
+
+    async def __aenter__(self) -> None:
+        """Nothing yet."""
+
+    async def __aexit__(self, _kind: object, failure: BaseException | None, _trace: object) -> None:
+        refused = isinstance(failure, DatabaseError | ProtocolError)
+        if refused and not isinstance(failure, OutcomeUnknown):
+            await give_back(self._backend, self._ref)
 
 
 async def give_back(backend: StorageBackend, ref: str) -> None:

@@ -14,6 +14,7 @@ from storage_backends.refs import parse_ref
 from tusd_py.metadata.files import FileRows, Version
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.uploads import UploadRows
+from tusd_py.metadata.usage import UsageRows
 from tusd_py.metadata.workers import WorkerRows
 from tusd_py.uploads.ledger import RowLedger
 
@@ -30,6 +31,8 @@ class Problem(StrEnum):
     FILE_MISSING = "file-missing"
     FILE_CHANGED = "file-changed"
     """A stored file is not the one that was stored."""
+    USAGE_WRONG = "usage-wrong"
+    """What an owner is said to use is not what their uploads and files add up to."""
     NO_ROW = "no-row"
     """Bytes that no row names, and none ever will."""
     STRANGE_NAME = "strange-name"
@@ -54,9 +57,10 @@ class Fsck:
     files: FileRows
     housekeeping: Housekeeping
     workers: WorkerRows
+    usage: UsageRows
     backend: StorageBackend
     repair: bool
-    """Mark what is lost as lost, and remove bytes without a row."""
+    """Mark what is lost as lost, remove bytes without a row, count again."""
 
     async def run(self) -> AsyncIterator[Finding]:
         """Every disagreement."""
@@ -68,6 +72,8 @@ class Fsck:
             finding = await self._check_version(version)
             if finding is not None:
                 yield finding
+        async for finding in self._check_usage():
+            yield finding
         async for listed in self.backend.list():
             finding = await self._check_name(listed.ref)
             if finding is not None:
@@ -134,6 +140,17 @@ class Fsck:
             detail = f"{version.ref} is {stored.identity}, was stored as {version.identity}"
             return Finding(problem=Problem.FILE_CHANGED, subject=version.file_id, detail=detail)
         return None
+
+    async def _check_usage(self) -> AsyncIterator[Finding]:
+        for tenant, owner, used, counted in await self.usage.wrong():
+            if self.repair:
+                await self.usage.recount(tenant, owner)
+            subject = f"{tenant}/{owner}" if tenant else owner
+            detail = (
+                f"{used.bytes} bytes, {used.files} files and {used.open} open are charged, "
+                f"{counted.bytes} bytes, {counted.files} files and {counted.open} open are there"
+            )
+            yield Finding(problem=Problem.USAGE_WRONG, subject=subject, detail=detail, repaired=self.repair)
 
     async def _is_gone(self, version: Version) -> bool:
         """Terminated between the page and the look."""

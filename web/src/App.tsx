@@ -1,17 +1,26 @@
-// The page, put together.
+// The page: its frame, and the view that the address names.
+//
+// The queue of uploads lives here, so that it goes on whichever view is open. Library and Operate are loaded when
+// they are first looked at.
 
-import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react'
+import { begin } from './begin'
 import { formatter } from './format'
-import { LanguageContext, LOCALES, preferredLocale, rememberLocale, useLanguage } from './locales'
-import { DropZone } from './parts/DropZone'
+import { LanguageContext, preferredLocale, rememberLocale, useLanguage } from './locales'
+import { Frame } from './parts/Frame'
 import { Icon } from './parts/Icon'
-import { List } from './parts/List'
 import { Notices } from './parts/Notices'
-import { Summary } from './parts/Summary'
+import { SignIn } from './parts/SignIn'
 import { Terminal } from './parts/Terminal'
-import { UnfinishedList } from './parts/UnfinishedList'
-import { fetchConfig, type ServerConfig } from './server'
+import { UploadView } from './parts/UploadView'
+import { useView, type View } from './routing'
+import type { ServerConfig } from './server'
+import { useSession } from './session'
 import { Uploads } from './uploads'
+import { useLeavingWarning } from './useLeavingWarning'
+
+const Library = lazy(() => import('./library/Library'))
+const Operate = lazy(() => import('./operate/Operate'))
 
 export function App() {
   const [locale, setLocale] = useState(preferredLocale)
@@ -24,33 +33,29 @@ export function App() {
   }, [locale])
   useEffect(() => {
     document.documentElement.lang = locale.code
-    document.title = locale.title
   }, [locale])
   return (
     <LanguageContext value={language}>
-      <header>
-        <h1>{locale.title}</h1>
-        <p>{locale.lead}</p>
-      </header>
       <Loaded />
     </LanguageContext>
   )
 }
 
-/** Nothing can be said before the server told its limits; it is asked until it does. */
+/** Nothing can be said before the server told its limits and who one is; it is asked until it does. */
 function Loaded() {
   const { locale } = useLanguage()
+  const view = useView()
   const [config, setConfig] = useState<ServerConfig>()
   const [failures, setFailures] = useState(0)
   useEffect(() => {
     if (config) return
-    const ask = () => fetchConfig().then(setConfig, () => setFailures((before) => before + 1))
+    const ask = () => begin().then(setConfig, () => setFailures((before) => before + 1))
     const timer = setTimeout(() => void ask(), failures ? 2_000 : 0)
     return () => clearTimeout(timer)
   }, [config, failures])
-  if (config) return <UploadPage config={config} />
+  if (config) return <Page config={config} />
   return (
-    <main aria-busy="true">
+    <Frame view={view} busy>
       {failures > 0 && (
         <div className="banner" role="alert">
           <Icon name="cloudOff" />
@@ -59,74 +64,67 @@ function Loaded() {
           </p>
         </div>
       )}
-    </main>
+    </Frame>
   )
 }
 
-function UploadPage({ config }: { config: ServerConfig }) {
+function Page({ config }: { config: ServerConfig }) {
+  const view = useView()
+  const { standing } = useSession()
+  if (standing !== 'out') return <Known config={config} view={view} lost={standing === 'lost'} />
+  return (
+    <Frame view={view}>
+      <SignIn />
+    </Frame>
+  )
+}
+
+/** What is queued or remembered belongs to one person, so it is there only once that one is known. */
+function Known({ config, view, lost }: { config: ServerConfig; view: View; lost: boolean }) {
   const [uploads] = useState(() => new Uploads(config))
-  const { locale } = useLanguage()
-  const version = useSyncExternalStore(uploads.subscribe, uploads.version)
   useLeavingWarning(uploads)
   return (
     <>
-      <main>
-        <Offline uploads={uploads} />
-        <UnfinishedList uploads={uploads} />
-        <DropZone uploads={uploads} />
-        {uploads.items.length > 0 && (
-          <section className="uploads" aria-label={locale.uploads}>
-            <Summary uploads={uploads} />
-            <List uploads={uploads} version={version} />
-          </section>
-        )}
-      </main>
-      <footer>
-        <Terminal endpoint={config.endpoint} />
-        <LanguageChoice />
-      </footer>
+      <Frame view={view}>
+        {lost && <SignIn />}
+        <Shown view={view} uploads={uploads} />
+      </Frame>
       <Notices uploads={uploads} />
     </>
   )
 }
 
-function Offline({ uploads }: { uploads: Uploads }) {
+function Shown({ view, uploads }: { view: View; uploads: Uploads }) {
   const { locale } = useLanguage()
-  // The region is there before its words, or screen readers miss them.
-  return (
-    <div role="status">
-      {!uploads.online && (
-        <div className="banner">
-          <Icon name="cloudOff" />
-          <p>{locale.offline}</p>
-        </div>
-      )}
-    </div>
-  )
-}
-
-function LanguageChoice() {
-  const { locale, choose } = useLanguage()
-  return (
-    <label className="language">
-      <span className="hidden">{locale.chooseLanguage}</span>
-      <select value={locale.code} onChange={(event) => choose(event.target.value)}>
-        {LOCALES.map(({ code, language }) => (
-          <option key={code} value={code} lang={code}>
-            {language}
-          </option>
-        ))}
-      </select>
-    </label>
-  )
-}
-
-function useLeavingWarning(uploads: Uploads): void {
+  const { hasLibrary } = useSession()
+  // Before the first view is drawn there is nothing to be said.
+  const arrived = useRef(view)
+  const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
-    const warn = (event: BeforeUnloadEvent) => {
-      if (uploads.busy) event.preventDefault()
-    }
-    window.addEventListener('beforeunload', warn)
-    return () => window.removeEventListener('beforeunload', warn)
-  }, [uploads])
+    if (arrived.current === view) return
+    arrived.current = view
+    // Where the reading goes on, for screen readers and keyboards.
+    heading.current?.focus({ preventScroll: true })
+  }, [view])
+  const words = view === 'upload' ? locale : locale[view]
+  return (
+    <>
+      <header className="title">
+        <h1 ref={heading} tabIndex={-1}>
+          {words.title}
+        </h1>
+        <p>{words.lead}</p>
+      </header>
+      <Suspense fallback={<p role="status">{locale.views.loading}</p>}>
+        {view === 'upload' && (
+          <>
+            <UploadView uploads={uploads} />
+            <Terminal endpoint={uploads.config.endpoint} />
+          </>
+        )}
+        {view === 'library' && (hasLibrary ? <Library config={uploads.config} /> : <p role="alert">{locale.views.noLibrary}</p>)}
+        {view === 'operate' && <Operate />}
+      </Suspense>
+    </>
+  )
 }

@@ -7,6 +7,8 @@ export interface Formatter {
   duration: (seconds: number) => string
   share: (part: number, whole: number) => string
   date: (milliseconds: number) => string
+  time: (milliseconds: number) => string
+  count: (count: number) => string
 }
 
 const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte', 'petabyte'] as const
@@ -40,6 +42,8 @@ export function formatter(code: string): Formatter {
   }
 
   const percent = new Intl.NumberFormat(code, { style: 'percent', maximumFractionDigits: 0 })
+  const count = new Intl.NumberFormat(code)
+  const time = new Intl.DateTimeFormat(code, { timeStyle: 'short' })
   const date = new Intl.DateTimeFormat(code, { dateStyle: 'medium', timeStyle: 'short' })
 
   return {
@@ -58,5 +62,7 @@ export function formatter(code: string): Formatter {
     // Never 100 % before the end.
     share: (part, whole) => percent.format(whole ? Math.min(Math.floor((part / whole) * 100) / 100, 1) : 1),
     date: (milliseconds) => date.format(milliseconds),
+    time: (milliseconds) => time.format(milliseconds),
+    count: (value) => count.format(value),
   }
 }

@@ -5,6 +5,7 @@
 import { newId, type Remembered } from './memory'
 import type { Picked } from './picking'
 import type { Failure } from './retry'
+import type { FileStatus } from './server'
 import { Speed } from './speed'
 
 export type State = 'queued' | 'uploading' | 'waiting' | 'paused' | 'uploaded' | 'failed'
@@ -37,6 +38,11 @@ export interface Item {
   reason?: Reason
   /** The server no longer had it, so it began from the first byte. */
   begunAgain: boolean
+  /** What the server made of it, once it said so. */
+  fileId?: string
+  fileStatus?: FileStatus
+  /** Somebody deleted the file since. */
+  isGone?: boolean
 }
 
 /** An upload of an earlier visit whose file must be picked again. */

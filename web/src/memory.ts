@@ -22,6 +22,8 @@ export interface Remembered {
   /** Milliseconds since 1970. */
   changed: number
   tab: string
+  /** Whose it is: another person who signs in here must not go on with it. */
+  user: string
   /** The content, where it is small. */
   file?: File
 }
@@ -49,7 +51,8 @@ export interface Memory {
   abandoned(): Promise<{ records: Remembered[]; someAreHeld: boolean }>
 }
 
-export async function openMemory(): Promise<Memory> {
+/** The records of one person. */
+export async function openMemory(user: string): Promise<Memory> {
   const [tabs, database] = await Promise.all([joinTabs(), open()])
   return {
     tab: tabs.own,
@@ -57,7 +60,7 @@ export async function openMemory(): Promise<Memory> {
     remove: (keys) => write(database, (store) => keys.forEach((key) => store.delete(key))),
     async abandoned() {
       const others = await tabs.others()
-      const all = database ? await claimOf(database, tabs.own, others) : []
+      const all = database ? await claimOf(database, user, tabs.own, others) : []
       const records = all.filter((record) => !others.has(record.tab))
       return { records, someAreHeld: records.length < all.length }
     },
@@ -78,13 +81,13 @@ function open(): Promise<IDBDatabase | null> {
   })
 }
 
-/** All of them; those with a file that none of `others` has become `own`, in one transaction. */
-function claimOf(database: IDBDatabase, own: string, others: Set<string>): Promise<Remembered[]> {
+/** All of that person; those with a file that none of `others` has become `own`, in one transaction. */
+function claimOf(database: IDBDatabase, user: string, own: string, others: Set<string>): Promise<Remembered[]> {
   return new Promise((resolve) => {
     const store = database.transaction(RECORDS, 'readwrite').objectStore(RECORDS)
     const asked = store.getAll()
     asked.onsuccess = () => {
-      const all = asked.result as Remembered[]
+      const all = (asked.result as Remembered[]).filter((record) => record.user === user)
       for (const record of all) if (record.file && !others.has(record.tab)) store.put({ ...record, tab: own })
       resolve(all)
     }

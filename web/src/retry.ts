@@ -10,6 +10,8 @@ export type Failure =
   | { kind: 'busy'; status: number; after: number }
   /** It no longer has the upload. */
   | { kind: 'gone' }
+  /** The key or token is not taken (any more): a person has to sign in. */
+  | { kind: 'unauthorized' }
   | { kind: 'refused'; status: number; said: string }
 
 const DELAYS = [500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000] // milliseconds
@@ -27,6 +29,7 @@ export function judge(error: Error | DetailedError, resuming: boolean): Failure 
   if (!response) return { kind: 'network' }
   const status = response.getStatus()
   if (status === 0) return { kind: 'network' }
+  if (status === 401) return { kind: 'unauthorized' }
   if (resuming && (status === 404 || status === 410)) return { kind: 'gone' }
   if (status >= 500 || status === 423 || status === 409 || status === 429 || status === 408) {
     return { kind: 'busy', status, after: Number(response.getHeader('Retry-After') ?? 0) * 1000 || 0 }

@@ -2,6 +2,9 @@
 //
 // Belongs here: requests that are not uploads. Not here: sending bytes (uploads.ts).
 
+import { BASE } from './routing'
+import { session } from './session'
+
 export interface ServerConfig {
   /** Where uploads are created; absolute. */
   endpoint: string
@@ -13,12 +16,17 @@ export interface ServerConfig {
   downloads: boolean
   /** Uploads can be deleted. */
   termination: boolean
+  /** Files are scanned for viruses before anybody may fetch them. */
+  scanning: boolean
 }
+
+/** What people see of a file; the server derives it. */
+export type FileStatus = 'uploading' | 'uploaded' | 'scanning' | 'ready' | 'quarantined' | 'failed'
 
 const TUS = { 'Tus-Resumable': '1.0.0' }
 
 export async function fetchConfig(): Promise<ServerConfig> {
-  const answer = await fetch('api/v1/config', { headers: { Accept: 'application/json' } })
+  const answer = await fetch(new URL('api/v1/config', BASE), { headers: { Accept: 'application/json' } })
   if (!answer.ok) throw new Error(`api/v1/config: ${answer.status}`)
   const said = await answer.json()
   return {
@@ -27,6 +35,7 @@ export async function fetchConfig(): Promise<ServerConfig> {
     expiry: said.expiry,
     downloads: said.downloads,
     termination: said.termination,
+    scanning: said.scanning ?? false,
   }
 }
 
@@ -35,7 +44,7 @@ const ANSWERS_WITHIN = 10_000 // milliseconds
 export async function isReachable(): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(ANSWERS_WITHIN)
-    return (await fetch('api/v1/config', { method: 'HEAD', cache: 'no-store', signal })).status < 500
+    return (await fetch(new URL('api/v1/config', BASE), { method: 'HEAD', cache: 'no-store', signal })).status < 500
   } catch {
     return false
   }
@@ -46,7 +55,7 @@ export type Offset = { known: true; offset: number } | { known: false; gone: boo
 /** How far an upload is, from the only one who knows. */
 export async function fetchOffset(url: string): Promise<Offset> {
   try {
-    const answer = await fetch(url, { method: 'HEAD', headers: TUS })
+    const answer = await fetch(url, { method: 'HEAD', headers: { ...TUS, ...session.headers() } })
     const offset = Number.parseInt(answer.headers.get('Upload-Offset') ?? '', 10)
     if (answer.ok && Number.isSafeInteger(offset)) return { known: true, offset }
     return { known: false, gone: answer.status === 404 || answer.status === 410 }
@@ -59,7 +68,7 @@ export async function fetchOffset(url: string): Promise<Offset> {
 export async function terminate(url: string): Promise<void> {
   try {
     // keepalive: also while the page is being left.
-    await fetch(url, { method: 'DELETE', headers: TUS, keepalive: true })
+    await fetch(url, { method: 'DELETE', headers: { ...TUS, ...session.headers() }, keepalive: true })
   } catch {
     return
   }

@@ -20,7 +20,10 @@ import {
   type Unfinished,
 } from './item'
 import { KEPT_FILE, KEPT_TOTAL, newId, openMemory, type Memory, type Remembered } from './memory'
+import { Following } from './following'
 import { delayAfter, judge, type Failure } from './retry'
+import { renew } from './oidc'
+import { nameOf, session } from './session'
 import { fetchOffset, isReachable, terminate, type ServerConfig } from './server'
 import { Speed } from './speed'
 import type { Pick, Picked } from './picking'
@@ -65,6 +68,14 @@ const RECALL_AGAIN = 2_000
 /** Unfinished uploads that are asked for at start; each costs a request. */
 const ASKED_AT_START = 50
 
+/** Where the list is shown. */
+export interface Place {
+  /** Beside a library. */
+  hasViews: boolean
+  /** The server confirmed its last byte. */
+  onUploaded?: (item: Item) => void
+}
+
 export class Uploads {
   items: Item[] = []
   unfinished: Unfinished[] = []
@@ -73,6 +84,7 @@ export class Uploads {
   /** The server can be reached. A browser without any network says "offline" and may still reach its own machine. */
   online = true
 
+  #user: string
   #memory: Promise<Memory>
   /** What is unfinished is known. */
   #recalled: Promise<unknown>
@@ -88,13 +100,20 @@ export class Uploads {
   #speed = new Speed()
   #moved = 0
   #probing = 0
+  #following: Following
 
-  constructor(readonly config: ServerConfig) {
-    this.#memory = openMemory()
+  constructor(
+    readonly config: ServerConfig,
+    private readonly place: Place = { hasViews: true },
+  ) {
+    this.#following = new Following(config, () => this.#tell())
+    this.#user = session.me ? nameOf(session.me) : ''
+    this.#memory = openMemory(this.#user)
     this.#recalled = this.#recall()
     window.addEventListener('online', () => void this.#probe())
     window.addEventListener('offline', () => void this.#probe())
     window.addEventListener('pagehide', () => this.#settleCancelled())
+    session.subscribe(() => this.#goOnAfterSignIn())
   }
 
   // --- for the page
@@ -105,6 +124,10 @@ export class Uploads {
   }
 
   version = (): number => this.#version
+
+  get hasLibrary(): boolean {
+    return this.place.hasViews && session.hasLibrary
+  }
 
   /** Leaving now would stop something. */
   get busy(): boolean {
@@ -237,6 +260,7 @@ export class Uploads {
 
   /** Take finished ones out of the list; their files stay where they are. */
   clearUploaded(): void {
+    this.#following.remove(this.items.filter((item) => item.state === 'uploaded'))
     this.items = this.items.filter((item) => item.state !== 'uploaded')
     this.#tell()
   }
@@ -272,7 +296,8 @@ export class Uploads {
   }
 
   #pump(): void {
-    if (this.online) {
+    // Without a sign-in every attempt would only be refused.
+    if (this.online && session.standing === 'in') {
       for (const item of this.items) {
         if (this.#attempts.size >= AT_ONCE) break
         if (item.state === 'queued') this.#begin(item)
@@ -303,6 +328,7 @@ export class Uploads {
   #begin(item: Item): void {
     const resuming = item.url !== ''
     const mine = (): boolean => this.#attempts.get(item.key) === attempt
+    let used = ''
     const attempt = new Upload(item.file, {
       // One of the two, never both: with an endpoint tus-js-client answers any 4xx to HEAD, an expired sign-in
       // too, by sending everything again.
@@ -313,6 +339,10 @@ export class Uploads {
       // Bytes never come with the creation: if that answer were lost, they would be stored a second time.
       uploadDataDuringCreation: false,
       metadata: metadataOf(item),
+      onBeforeRequest: (request) => {
+        used = session.credential
+        for (const [name, value] of Object.entries(session.headers())) request.setHeader(name, value)
+      },
       onUploadUrlAvailable: () => {
         if (!mine() || !attempt.url || attempt.url === item.url) return
         item.url = attempt.url
@@ -327,9 +357,10 @@ export class Uploads {
         this.#gotOn(item)
       },
       onSuccess: () => mine() && this.#succeed(item, attempt.url ?? item.url),
-      onError: (error) => mine() && void this.#stumble(item, judge(error, resuming)),
+      onError: (error) => mine() && void this.#stumble(item, judge(error, resuming), used),
     })
     this.#attempts.set(item.key, attempt)
+    this.#following.listen()
     item.state = 'uploading'
     item.speed.forget()
     attempt.start()
@@ -355,12 +386,15 @@ export class Uploads {
     this.#moved += item.size - item.sent
     Object.assign(item, { state: 'uploaded', url, sent: item.size, confirmed: item.size })
     this.#forget([item])
+    this.#following.add(item)
+    this.place.onUploaded?.(item)
     if (!this.busy) this.#announce({ kind: 'all uploaded', count: this.totals().uploaded })
     this.#pump()
   }
 
-  async #stumble(item: Item, failure: Failure): Promise<void> {
+  async #stumble(item: Item, failure: Failure, used: string): Promise<void> {
     this.#attempts.delete(item.key)
+    if (failure.kind === 'unauthorized') return this.#waitForSignIn(item, used)
     // A file that was changed or moved since it was picked also looks like a broken network.
     if (failure.kind === 'network' && !(await isReadable(item.file))) {
       return this.#giveUp(item, { kind: 'unreadable' })
@@ -377,6 +411,24 @@ export class Uploads {
     const delay = delayAfter(item.failures, failure)
     item.retryAt = Date.now() + delay
     this.#timers.set(item.key, window.setTimeout(() => this.#again(item), delay))
+    this.#pump()
+  }
+
+  /** It keeps its address, so that it goes on and never begins again. */
+  async #waitForSignIn(item: Item, used: string): Promise<void> {
+    item.state = 'waiting'
+    item.failure = { kind: 'unauthorized' }
+    item.retryAt = 0
+    if (await renew(used)) {
+      if (item.state === 'waiting') this.#requeue(item)
+    } else session.refuse(used)
+    this.#pump()
+  }
+
+  #goOnAfterSignIn(): void {
+    if (session.standing !== 'in') return
+    const waiting = this.items.filter(({ state, failure }) => state === 'waiting' && failure?.kind === 'unauthorized')
+    for (const item of waiting) this.#requeue(item)
     this.#pump()
   }
 
@@ -418,7 +470,7 @@ export class Uploads {
         item.state = 'waiting'
         item.failure = { kind: 'network' }
         item.retryAt = 0
-      } else if (online && item.state === 'waiting') this.#requeue(item)
+      } else if (online && item.state === 'waiting' && item.failure?.kind !== 'unauthorized') this.#requeue(item)
     }
     this.#pump()
   }
@@ -462,8 +514,10 @@ export class Uploads {
   #finishEntry(entry: Unfinished): void {
     this.#forgetEntry(entry)
     const item = itemOfRecord(entry, new File([], entry.name))
-    this.items = [...this.items, { ...item, size: entry.size, sent: entry.size, state: 'uploaded' }]
-    this.#forget([item])
+    const whole: Item = { ...item, size: entry.size, sent: entry.size, state: 'uploaded' }
+    this.items = [...this.items, whole]
+    this.#forget([whole])
+    this.#following.add(whole)
   }
 
   #remember(items: Item[]): void {
@@ -475,7 +529,7 @@ export class Uploads {
 
   #recordOf(item: Item, tab: string): Remembered {
     const { key, name, path, size, type, lastModified, url } = item
-    const record = { key, name, path, size, type, lastModified, url, offset: item.confirmed, tab }
+    const record = { key, name, path, size, type, lastModified, url, offset: item.confirmed, tab, user: this.#user }
     const keep = this.#kept.has(key) || (size <= KEPT_FILE && this.#keptBytes + size <= KEPT_TOTAL)
     if (keep && !this.#kept.has(key)) {
       this.#kept.set(key, size)

@@ -14,6 +14,7 @@ from playwright.async_api import Page, expect
 from tests.harness.cutting import CuttingProxy
 from tests.harness.server import ROOT, Server
 
+from .filling import fill, fill_hour
 from .visitor import Visitor, browsing, page_reason, visit
 
 MB = 1_000_000
@@ -71,6 +72,34 @@ async def main() -> None:
                 await _picture(visitor.page, "page.png", "light", 960, 820)
                 await _picture(visitor.page, "page-dark.png", "dark", 960, 820)
                 await _picture(visitor.page, "page-phone.png", "light", 375, 820)
+                await _operate(visitor, server)
+                await _library(visitor, server)
+
+
+async def _operate(visitor: Visitor, server: Server) -> None:
+    await fill_hour(server)
+    operator = await visit(visitor.page.context, server.address.url, "/operate")
+    await expect(operator.page.get_by_role("row").filter(has_text=MOVING)).to_contain_text(
+        "MB/s", timeout=20_000
+    )
+    await expect(operator.page.get_by_role("img").first).to_be_visible()
+    await _picture(operator.page, "operate.png", "light", 960, 1140)
+    await _picture(operator.page, "operate-dark.png", "dark", 960, 1140)
+    await _picture(operator.page, "operate-phone.png", "dark", 375, 820)
+    await operator.page.close()
+
+
+async def _library(visitor: Visitor, server: Server) -> None:
+    await fill(server, 40)
+    reader = await visit(visitor.page.context, server.address.url, "/library")
+    await expect(reader.page.get_by_role("listitem").first).to_be_visible()
+    await _picture(reader.page, "library.png", "light", 960, 820)
+    await _picture(reader.page, "library-phone.png", "dark", 375, 820)
+    await reader.page.set_viewport_size({"width": 960, "height": 820})
+    await reader.page.get_by_role("searchbox").fill("readings")
+    await reader.page.get_by_role("button", name="Details of readings-2026-11.parquet").click()
+    await expect(reader.page.get_by_role("heading", name="Versions")).to_be_visible()
+    await _picture(reader.page, "library-details.png", "dark", 960, 820)
 
 
 if __name__ == "__main__":

@@ -223,3 +223,21 @@ async def test_uppy_begins_again_when_its_uploads_were_deleted(
                 gone = await request(server.address, "DELETE", f"/files/{row['id']}", [RESUMABLE])
                 assert gone.status == 204
         assert await _all_arrived(server, visit, await sending)
+
+
+async def test_uppy_waits_at_a_429_and_begins_nothing_again(tmp_path: Path, script: Path, seed: int) -> None:
+    """Unlike tus-js-client by itself, for which `rates.status = 503` is (test_rates_by_tus_js_client.py)."""
+    limits = {"rates.address_requests": "120", "rates.status": "429"}
+    content = {f"file{number}.bin": Content(seed=seed + number, length=MIB) for number in range(3)}
+    async with Server(folder=tmp_path, settings=limits) as server, visiting(script, **content) as visit:
+        one = [RESUMABLE, ("Upload-Length", "1")]
+        made = 0
+        while (await request(server.address, "POST", "/files/", one)).status == 201:
+            made += 1
+        paths = [f"/content/{name}" for name in content]
+        sent = await visit.send_with_uppy(endpoint=server.files_url, paths=paths)
+        assert await _count(server) == made + len(content), "an upload was begun again"
+        assert sent["failed"] == []
+        # Fetching counts, too; the rows say as much.
+        (stored,) = await fetch(server, "SELECT count(*) AS number FROM uploads WHERE state = 'stored'")
+        assert stored["number"] == len(content)

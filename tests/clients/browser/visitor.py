@@ -3,8 +3,11 @@
 Belongs here: doing and seeing. Not here: what is expected (test_upload_page.py).
 """
 
+import asyncio
+import gzip
 import json
 import re
+from base64 import b64decode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,12 +15,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import BrowserContext, Dialog, Locator, Page, Request, async_playwright, expect
+from playwright.async_api import (
+    BrowserContext,
+    CDPSession,
+    Dialog,
+    Locator,
+    Page,
+    Request,
+    async_playwright,
+    expect,
+)
 
 from tests.harness.server import ROOT
 from tusd_py.server.page import BUILT
 
 from .pages import CHROMIUM, QUIET
+
+# Seconds are for what must happen soon; this is for machines with ten other things to do.
+expect.set_options(timeout=60_000)
 
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -41,6 +56,15 @@ def page_reason() -> str | None:
 
 
 @dataclass(kw_only=True)
+class Work:
+    """Of the thread that answers the person."""
+
+    longest: float = 0.0
+    """Milliseconds of processor time that one task took, at most: what keeps the page from answering on a
+    machine that has nothing else to do."""
+
+
+@dataclass(kw_only=True)
 class Visitor:
     """One tab. `errors` and `foreign` fill by themselves."""
 
@@ -60,7 +84,7 @@ class Visitor:
         self.page.on("filechooser", lambda _chooser: None)
         await self.page.add_init_script(_WATCH)
         await self.page.goto(self.origin + path)
-        await expect(self.page.get_by_role("button").first).to_be_visible()
+        await expect(self.page.get_by_role("heading", level=1)).to_be_visible()
 
     def _note_request(self, request: Request) -> None:
         there, here = urlsplit(request.url), urlsplit(self.origin)
@@ -110,12 +134,37 @@ class Visitor:
         found: list[str] = await self.page.evaluate("() => window.seen.violations")
         return found
 
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[Work]:
+        """What the page's main thread does meanwhile; said at the end."""
+        work = Work()
+        session = await self.page.context.new_cdp_session(self.page)
+        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        session.on("Tracing.tracingComplete", lambda told: ended.set_result(told["stream"]))
+        wanted = {"includedCategories": ["toplevel"], "recordMode": "recordAsMuchAsPossible"}
+        how = {"transferMode": "ReturnAsStream", "streamCompression": "gzip"}
+        await session.send("Tracing.start", {"traceConfig": wanted, **how})
+        yield work
+        await session.send("Tracing.end")
+        packed = await _read_stream(session, await asyncio.wait_for(ended, 300))
+        await session.detach()
+        work.longest = await asyncio.to_thread(_longest_work, packed)
+
     async def longest_task(self) -> float:
-        """Milliseconds during which the page answered nobody, at worst, since this was last asked."""
+        """Milliseconds during which the page answered nobody, at worst, since this was last asked.
+
+        By the clock: on a busy machine most of it is waiting for a processor. See `watched`.
+        """
         longest: float = await self.page.evaluate(
             "() => { const longest = window.seen.longest; window.seen.longest = 0; return longest }"
         )
         return longest
+
+    async def on_a_phone(self) -> None:
+        """So wide as one; nothing may reach beyond that."""
+        await self.page.set_viewport_size({"width": 375, "height": 700})
+        beyond = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert await self.page.evaluate(beyond) == 0, "the page is wider than the phone"
 
     async def accessibility_faults(self) -> list[str]:
         """What axe calls serious or critical, with the first place."""
@@ -128,6 +177,33 @@ class Visitor:
             for fault in found["violations"]
             if fault["impact"] in ("serious", "critical")
         ]
+
+
+async def _read_stream(session: CDPSession, handle: str) -> bytes:
+    pieces = []
+    while True:
+        piece = await session.send("IO.read", {"handle": handle, "size": 8 << 20})
+        pieces.append(b64decode(piece["data"]) if piece.get("base64Encoded") else piece["data"].encode())
+        if piece["eof"]:
+            return b"".join(pieces)
+
+
+def _longest_work(packed: bytes) -> float:
+    events: list[dict[str, Any]] = json.loads(gzip.decompress(packed))["traceEvents"]
+    main = {
+        (event["pid"], event["tid"])
+        for event in events
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+    }
+    tasks = [
+        event["tdur"]
+        for event in events
+        if event["name"] == "ThreadControllerImpl::RunTask"
+        and "tdur" in event
+        and (event["pid"], event["tid"]) in main
+    ]
+    assert tasks, "the trace says nothing of the page's main thread"
+    return float(max(tasks)) / 1000
 
 
 @asynccontextmanager

@@ -4,7 +4,8 @@
 // job: endpoint, path, state (file that remembers upload URLs), chunkSize (0: whole), stream (a plain
 // stream instead of a file), deferred, duringCreation, overridePatch, parallel, cuts and aborts (numbers of bytes
 // written to the network, in all, at which the connection is destroyed, or at which the program gives
-// up and resumes from its memory).
+// up and resumes from its memory), headers (objects; the first attempt sends the first, and so on, the last
+// for ever).
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Agent } from 'node:http'
@@ -61,8 +62,13 @@ const lengthOptions = async () => {
   return { uploadSize: (await stat(job.path)).size }
 }
 
+let attempts = 0
+
 const attempt = async (previous) => {
+  const headers = job.headers[Math.min(attempts, job.headers.length - 1)] ?? {}
+  attempts += 1
   const options = {
+    headers,
     ...(await lengthOptions()),
     endpoint: job.endpoint,
     chunkSize: job.chunkSize || Infinity,

@@ -168,6 +168,6 @@ def test_all_unknown_flags_are_named_at_once(capsys: pytest.CaptureFixture[str])
     told = capsys.readouterr().err
     assert [line for line in told.split("\n") if line.startswith("error")] == [
         "error: --prot is no option of tusd-py serve",
-        "error: tusd's -hooks-grpc is not supported: hooks are not part of this version",
+        "error: tusd's -hooks-grpc is not supported: gRPC is not part of this version; use hooks-http",
         "error: --hots is no option of tusd-py serve",
     ]

@@ -12,6 +12,7 @@ import pytest
 from tusd_py import assemble
 from tusd_py.cli.entry import main
 from tusd_py.config import Settings
+from tusd_py.config.effective import Sources
 from tusd_py.errors import Refused
 
 from .conftest import ROOT, Run
@@ -157,7 +158,7 @@ def test_we_serve_until_we_are_told_to_stop(tmp_path: Path, arguments: list[str]
 def ending(monkeypatch: pytest.MonkeyPatch, failure: BaseException, *arguments: str) -> int:
     """The exit code when serving fails in a way that no real part can be made to fail on purpose."""
 
-    def fail(_settings: Settings) -> NoReturn:
+    def fail(_settings: Settings, _sources: Sources) -> NoReturn:
         raise failure
 
     monkeypatch.setattr(assemble, "serve", fail)

@@ -235,7 +235,7 @@ def test_a_socket_in_a_higher_layer_wins_over_a_host_with_a_warning() -> None:
 
 def test_settings_made_by_a_program_are_held_to_the_same_rules() -> None:
     validate(Settings())
-    validate(Settings(server=Server(host="0.0.0.0"), access=Access(auth="none")))
+    validate(Settings(server=Server(host="0.0.0.0"), access=Access(auth=("none",))))
     with pytest.raises(ConfigErrors) as wrong:
         validate(Settings(server=Server(host="0.0.0.0", port=70_000, base_path="files")))
     assert [problem.what for problem in wrong.value.problems] == [

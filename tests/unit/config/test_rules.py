@@ -109,10 +109,26 @@ BAD: dict[str, list[object]] = {
     "cors.allow_headers": [["X One"], [""]],
     "metrics.metrics_path": ["", "metrics", "/a b", "/../x"],
     "log.level": ["INFO", "", 3],
-    "access.auth": ["jwt"],
+    "access.auth": ["basic", "key,key", ["key", "basic"], 3],
+    "access.cache": [-1, 301],
+    "access.cookie": ["a b"],
+    "access.ticket_expiry": [0, 301],
+    "access.jwt_secret": ["x" * 31],
+    "access.jwks_url": ["http://issuer.example/keys", "issuer.example", "https://u@h/", "ftp://h/"],
+    "access.jwks_patience": [0],
+    "access.jwt_subject": [""],
+    "access.jwt_default_scopes": ["admin"],
+    "access.forward_url": ["auth", "https://h/?q"],
+    "access.forward_headers": [["a b"]],
+    "access.forward_subject": [""],
 }
 
 
+JWT: dict[str, object] = {
+    "access.auth": "jwt",
+    "access.jwt_issuer": "https://issuer.example",
+    "access.jwt_audience": ["us"],
+}
 SHARED: dict[str, object] = {"storage.shared": True, "database.url": "postgresql://h/n"}
 
 
@@ -166,6 +182,7 @@ def test_every_placeholder_may_be_used(name: str) -> None:
         ({"server.unix_sock": "s", "server.port": 80}, "server.port cannot be joined with server.unix_sock"),
         ({"storage.backend": "memory", "server.workers": 2}, "storage.backend cannot be shared"),
         ({"storage.shared": True}, "storage.shared needs Postgres"),
+        ({"rates.exchange_interval": 0.5}, "rates.exchange_interval needs Postgres"),
         ({**SHARED, "storage.backend": "memory"}, "storage.shared is about files"),
         (
             {**SHARED, "storage.durability": "process"},
@@ -173,6 +190,23 @@ def test_every_placeholder_may_be_used(name: str) -> None:
         ),
         ({"metrics.port": 8080}, "metrics.port is taken by server.port"),
         ({"uploads.max_metadata": "1MiB"}, "uploads.max_metadata can never be reached"),
+        ({"access.auth": "none,key"}, 'access.auth cannot join "none" with others'),
+        ({"access.auth": "jwt", "access.jwt_audience": ["a"]}, "access.jwt_issuer is missing"),
+        ({"access.auth": "jwt", "access.jwt_issuer": "https://i"}, "access.jwt_audience is missing"),
+        (
+            {**JWT, "access.jwks_url": "https://i/keys", "access.jwt_secret": "x" * 32},
+            "access.jwks_url cannot be joined with access.jwt_keys and access.jwt_secret",
+        ),
+        (
+            {**JWT, "access.jwt_issuer": "me"},
+            "access.jwt_issuer is no OpenID provider that could be asked for keys",
+        ),
+        (
+            {**JWT, "access.jwt_issuer": "http://issuer.example"},
+            "access.jwt_issuer is no OpenID provider that could be asked for keys",
+        ),
+        ({"access.auth": "forward"}, "access.forward_url is missing"),
+        ({"access.cookie": "session"}, "access.cookie is about visitors who say who they are"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(flags: dict[str, object], what: str) -> None:
@@ -185,6 +219,10 @@ def test_settings_that_contradict_each_other_are_refused(flags: dict[str, object
     "flags",
     [
         {"server.host": "0.0.0.0", "access.auth": "none"},
+        {"server.host": "0.0.0.0", "access.auth": ["key", "forward"], "access.forward_url": "http://auth/"},
+        JWT,
+        {**JWT, "access.jwt_issuer": "http://localhost:7"},
+        {**JWT, "access.jwt_issuer": "me", "access.jwt_keys": ["key.pem"], "access.jwt_secret": "x" * 32},
         {"server.host": "127.8.8.8"},
         {"server.host": "::1"},
         {"server.tls_certificate": "c", "server.tls_key": "k"},

@@ -55,6 +55,14 @@ def test_locks_are_words_of_postgres_only(word: str, postgres: str) -> None:
     assert for_postgres(f"SELECT 1 {{{word}}}", clock_is_given=False).text == f"SELECT 1 {postgres}"
 
 
+def test_the_time_of_a_change_comes_from_postgres_or_from_the_driver() -> None:
+    sql = "UPDATE facts SET updated_at = {now} {returning_at}"
+    in_sqlite = for_sqlite(sql)
+    assert (in_sqlite.text, in_sqlite.tells_at) == (f"UPDATE facts SET updated_at = :{NOW} ", True)
+    assert for_postgres(sql, clock_is_given=True).text.endswith("RETURNING updated_at AS at")
+    assert not for_sqlite("SELECT {now}").tells_at
+
+
 def test_an_unknown_word_is_named() -> None:
     for translate in (for_sqlite, lambda sql: for_postgres(sql, clock_is_given=False)):
         with pytest.raises(ValueError, match="later"):
@@ -97,3 +105,19 @@ def test_sqlite_accepts_the_translation() -> None:
         statement = for_sqlite("SELECT :a || ':b', {now}")
         assert connection.execute(statement.text, {"a": "x", NOW: 5}).fetchone() == ("x:b", 5)
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_blind"),
+    [
+        ("\n    INSERT INTO a VALUES (:x)\n", True),
+        ("UPDATE a SET b = (SELECT 1)", True),
+        ("  delete from a", True),
+        ("\n    INSERT INTO a VALUES (:x)\n    RETURNING x", False),
+        ("\n    SELECT 1", False),
+        ("WITH b AS (SELECT 1) UPDATE a SET c = 1", False),
+        ("UPDATE a SET b = 1 {returning_at}", True),
+    ],
+)
+def test_what_gives_no_rows_is_known(sql: str, is_blind: bool) -> None:
+    assert for_sqlite(sql).is_blind is is_blind

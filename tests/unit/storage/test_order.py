@@ -31,7 +31,7 @@ def _broken(calls: list[Call], tmp_path: Path) -> list[str]:
 
 def test_nothing_is_told_before_content_name_and_folders_are_durable(tmp_path: Path) -> None:
     calls = _trace(tmp_path, "none")
-    assert len(sent(calls, SAFE)) == 6
+    assert len(sent(calls, SAFE)) == 7
     assert any(call.makes_a_name and call.path == f"{tmp_path}/root/a/b" for call in calls)
     assert _broken(calls, tmp_path) == []
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-from storage_backends.base import Durability, Segment, StorageBroken, StorageMissing
+from storage_backends.base import Durability, Segment, StorageBroken, StorageError, StorageMissing
 from storage_backends.filesystem import FilesystemBackend, assembly
 from tests.contract.books import ABOUT, no_rows
 
@@ -130,6 +130,47 @@ async def test_a_small_body_that_could_not_be_synced_leaves_nothing(
             with pytest.raises(StorageBroken):
                 await backend.put(ABOUT, "a/b", [b"abc"], sealed=True)
         assert not (tmp_path / "a/b").exists()
+
+
+async def test_bodies_put_together_share_the_sync_of_their_folder(tmp_path: Path, synced: list[str]) -> None:
+    names = [f"a/{number}" for number in range(8)]
+    async with filesystem(tmp_path) as backend:
+        await backend.put(ABOUT, "a/before", [b"x"], sealed=True)
+        synced.clear()
+        stored = await asyncio.gather(*(backend.put(ABOUT, name, [b"abc"], sealed=True) for name in names))
+        assert [one.ref for one in stored] == names
+        files, folders = synced[:], [path for path in synced if path == str(tmp_path / "a")]
+    assert set(files) == {str(tmp_path / name) for name in ("a", *names)}
+    assert len(files) - len(folders) == len(names)
+    assert len(folders) < len(names)
+
+
+@pytest.mark.parametrize("call", ["fsync", "close"])
+async def test_one_of_several_bodies_that_fails_takes_no_other_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    real = getattr(os, call)
+
+    def broken(descriptor: int) -> None:
+        is_third = path_of(descriptor).endswith("/3")
+        real(descriptor)
+        if is_third:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    async with filesystem(tmp_path) as backend:
+        await backend.put(ABOUT, "a/5", [b"taken"], sealed=True)
+        before = open_descriptors()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, call, broken)
+            found = await asyncio.gather(
+                *(backend.put(ABOUT, f"a/{number}", [b"abc"], sealed=True) for number in range(8)),
+                return_exceptions=True,
+            )
+        assert open_descriptors() == before
+    assert [number for number, one in enumerate(found) if isinstance(one, StorageError)] == [3, 5]
+    assert isinstance(found[3], StorageBroken)
+    assert {path.name for path in (tmp_path / "a").iterdir()} == set("0124567")
+    assert (tmp_path / "a/5").read_bytes() == b"taken"
 
 
 async def test_a_cancelled_assembly_lets_go_when_its_piece_is_done(tmp_path: Path) -> None:

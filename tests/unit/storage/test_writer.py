@@ -74,7 +74,7 @@ async def test_a_cancelled_close_lets_go_all_the_same(tmp_path: Path) -> None:
         pool.release()
         with pytest.raises(asyncio.CancelledError):
             await closing
-        assert open_descriptors() == before - 2  # the file, and the folder of its name
+        assert open_descriptors() == before - 1  # the file; the folder of its name may be wanted again
 
 
 async def test_a_checkpoint_covers_the_write_of_a_cancelled_task(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ async def test_a_file_opened_for_a_cancelled_task_is_closed(tmp_path: Path) -> N
         with pytest.raises(asyncio.CancelledError):
             await opening
         assert (tmp_path / "a/b").exists()
-        assert open_descriptors() == before + 1  # the folder that is now known to be durable
+        assert open_descriptors() == before + 2  # the folder: known to be durable now, and at hand
 
 
 async def test_a_failed_sync_ends_the_writer_and_is_never_acknowledged(
@@ -203,6 +203,21 @@ async def test_space_is_reserved_ahead_and_given_back(tmp_path: Path) -> None:
         assert file.stat().st_size == 8 * MIB + 1
 
 
+@pytest.mark.parametrize("length", [None, 100 * MIB])
+async def test_no_more_is_reserved_than_what_the_writer_brings(tmp_path: Path, length: int | None) -> None:
+    async with filesystem(tmp_path, preallocate=64 * MIB) as backend:
+        before = Segment(ref="a/b", offset=0, length=MIB)
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a/b").write_bytes(bytes(MIB))
+        writer = await backend.writer(UPLOAD, before, length, no_rows(), coming=8 * MIB)
+        sizes = []
+        for _ in range(8):
+            await writer.write(bytes(MIB))
+            sizes.append((tmp_path / "a/b").stat().st_size // MIB)
+        assert sizes == [2, 4, 4, 8, 8, 8, 8, 9]
+        await writer.close(9 * MIB)
+
+
 @pytest.mark.parametrize("length", [None, 0, MIB - 1])
 async def test_nothing_is_reserved_for_small_or_unknown_lengths(tmp_path: Path, length: int | None) -> None:
     async with filesystem(tmp_path, preallocate=4 * MIB) as backend:
@@ -250,7 +265,8 @@ async def test_what_a_failed_reservation_took_is_given_back(
 
 
 async def test_somebody_else_may_write_in_the_writers_thread(tmp_path: Path) -> None:
-    def twice(write: WriteNow) -> str:
+    def twice(write: WriteNow, room: int) -> str:
+        assert room == 100
         write(b"by the ")
         write(b"thread")
         return threading.current_thread().name
@@ -259,26 +275,26 @@ async def test_somebody_else_may_write_in_the_writers_thread(tmp_path: Path) -> 
         writer = await backend.writer(UPLOAD, Segment(ref="a/b~e2", offset=100, length=0), None, no_rows())
         assert isinstance(writer, LendsThread)
         await writer.write(b"by the task, ")
-        assert await writer.run(twice) != threading.current_thread().name
+        assert await writer.run(twice, 100) != threading.current_thread().name
         assert writer.offset == 126
         assert (await writer.checkpoint()).offset == 126
         await writer.close(126)
         assert (tmp_path / "a/b~e2").read_bytes() == b"by the task, by the thread"
         with pytest.raises(StorageError):
-            await writer.run(twice)
+            await writer.run(twice, 100)
 
 
 async def test_closing_waits_for_whoever_works_in_the_writers_thread(tmp_path: Path) -> None:
     began, may_end = threading.Event(), threading.Event()
 
-    def slowly(write: WriteNow) -> None:
+    def slowly(write: WriteNow, _room: int) -> None:
         write(b"in time")
         began.set()
         assert may_end.wait(10)
 
     async with filesystem(tmp_path) as backend:
         writer = await backend.writer(UPLOAD, NEW, None, no_rows())
-        working = asyncio.create_task(writer.run(slowly))
+        working = asyncio.create_task(writer.run(slowly, 100))
         await asyncio.to_thread(began.wait, 10)
         working.cancel()
         closing = asyncio.create_task(writer.close(7))

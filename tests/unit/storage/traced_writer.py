@@ -76,6 +76,9 @@ async def main(root: Path, mistake: str) -> None:
         )
         await backend.put(ABOUT, "a/d/e", [b"whole"], sealed=True)
         say()
+        refs = [f"a/{folder}/{number}" for folder in "hi" for number in range(5)]
+        await asyncio.gather(*(backend.put(ABOUT, ref, [b"whole"], sealed=True) for ref in refs))
+        say()
         second = Segment(ref="a/b/c~e2", offset=11, length=0)
         await receive(await backend.writer("1", second, None, no_rows()), mistake)
         whole = (Segment(ref="a/b/c", offset=0, length=11), Segment(ref="a/b/c~e2", offset=11, length=11))

@@ -1,4 +1,6 @@
+import { library } from './library.de'
 import type { Locale } from './locale'
+import { operate } from './operate.de'
 
 export const de: Locale = {
   code: 'de',
@@ -6,6 +8,16 @@ export const de: Locale = {
   title: 'Dateien hochladen',
   lead: 'Netz weg, Laptop zu: Uploads gehen dort weiter, wo sie aufgehört haben.',
   chooseLanguage: 'Sprache',
+  views: {
+    label: 'Ansichten',
+    skip: 'Zum Inhalt',
+    loading: 'Lädt',
+    noRight: 'Das darf nur sehen, wer diesen Server verwaltet.',
+    noLibrary: 'Eine Liste von Dateien gibt es hier für Sie nicht. Bewahren Sie die Links zu dem auf, was Sie hochladen.',
+    upload: 'Hochladen',
+    library: 'Dateien',
+    operate: 'Betrieb',
+  },
   drop: {
     title: 'Dateien oder Ordner hierher ziehen',
     hint: 'oder einfügen, oder auswählen:',
@@ -40,8 +52,10 @@ export const de: Locale = {
     download: 'Herunterladen',
     copy: 'Link kopieren',
     copied: 'Kopiert',
+    copyWhat: (what) => `${what} kopieren`,
     undo: 'Rückgängig',
     close: 'Schließen',
+    openInLibrary: 'Unter Dateien zeigen',
     of: (action, name) => `${action}: ${name}`,
   },
   badge: {
@@ -50,6 +64,9 @@ export const de: Locale = {
     waiting: 'Wartet',
     paused: 'Angehalten',
     uploaded: 'Hochgeladen',
+    scanning: 'Wird geprüft',
+    ready: 'Bereit',
+    quarantined: 'In Quarantäne',
     failed: 'Fehler',
   },
   detail: {
@@ -62,6 +79,9 @@ export const de: Locale = {
     busy: (status) => `Der Server ist beschäftigt (${status})`,
     gone: 'Der Server hat sie nicht mehr: beginnt von vorn',
     begunAgain: 'von vorn begonnen',
+    signIn: 'geht nach der Anmeldung weiter',
+    finding: 'Der Virenscanner hat etwas gefunden, deshalb kann sie niemand abrufen.',
+    deleted: 'inzwischen gelöscht',
   },
   failure: {
     tooBig: (size, limit) => `Zu groß: ${size}, erlaubt sind ${limit}`,
@@ -95,6 +115,28 @@ export const de: Locale = {
     failed: (name) => `${name} ist fehlgeschlagen`,
     allUploaded: (count) => (count === 1 ? '1 Datei hochgeladen' : `Alle ${count} Dateien hochgeladen`),
   },
+  refusal: {
+    network: 'Der Server ist nicht zu erreichen.',
+    status: (status, said) => `Der Server sagte ${said ? `„${said}“` : 'nein'} (${status}).`,
+    again: 'Noch einmal versuchen',
+  },
+  signIn: {
+    title: 'Anmelden',
+    lost: 'Die Anmeldung gilt nicht mehr. Uploads warten und gehen nach der Anmeldung dort weiter, wo sie aufgehört haben.',
+    key: 'API-Schlüssel oder Token',
+    keyHint: 'Gibt aus, wer diesen Server verwaltet.',
+    remember: 'Auf diesem Gerät merken',
+    submit: 'Anmelden',
+    at: (provider) => `Anmelden bei ${provider}`,
+    or: 'oder',
+    wrong: 'Der Server nimmt diesen Schlüssel nicht an.',
+    notThere: 'Die Anmeldung ist nicht gelungen.',
+    popup: 'Der Browser hat das Fenster zur Anmeldung nicht geöffnet. Bitte erlauben und noch einmal versuchen.',
+    out: 'Abmelden',
+    as: (name) => `Angemeldet als ${name}`,
+  },
+  library,
+  operate,
   terminal: {
     title: 'Vom Terminal oder aus einem Programm',
     lead: 'Dieser Server spricht das tus-Protokoll; jeder tus-Client kann hochladen zu',

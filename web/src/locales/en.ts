@@ -1,4 +1,6 @@
+import { library } from './library.en'
 import type { Locale } from './locale'
+import { operate } from './operate.en'
 
 export const en: Locale = {
   code: 'en',
@@ -6,6 +8,16 @@ export const en: Locale = {
   title: 'Upload files',
   lead: 'Lose the network, close the laptop: uploads go on where they stopped.',
   chooseLanguage: 'Language',
+  views: {
+    label: 'Views',
+    skip: 'Skip to content',
+    loading: 'Loading',
+    noRight: 'Only an administrator of this server may see this.',
+    noLibrary: 'There is no list of files for you here. Keep the links of what you upload.',
+    upload: 'Upload',
+    library: 'Library',
+    operate: 'Operate',
+  },
   drop: {
     title: 'Drop files or folders here',
     hint: 'or paste them, or choose:',
@@ -40,8 +52,10 @@ export const en: Locale = {
     download: 'Download',
     copy: 'Copy link',
     copied: 'Copied',
+    copyWhat: (what) => `Copy ${what}`,
     undo: 'Undo',
     close: 'Close',
+    openInLibrary: 'Show in the library',
     of: (action, name) => `${action}: ${name}`,
   },
   badge: {
@@ -50,6 +64,9 @@ export const en: Locale = {
     waiting: 'Waiting',
     paused: 'Paused',
     uploaded: 'Uploaded',
+    scanning: 'Scanning',
+    ready: 'Ready',
+    quarantined: 'Quarantined',
     failed: 'Failed',
   },
   detail: {
@@ -62,6 +79,9 @@ export const en: Locale = {
     busy: (status) => `The server is busy (${status})`,
     gone: 'The server no longer has it: begins again',
     begunAgain: 'begun again',
+    signIn: 'goes on when you have signed in',
+    finding: 'The virus scanner found something, so nobody can fetch it.',
+    deleted: 'deleted meanwhile',
   },
   failure: {
     tooBig: (size, limit) => `Too large: ${size}, the limit is ${limit}`,
@@ -94,6 +114,28 @@ export const en: Locale = {
     failed: (name) => `${name} failed`,
     allUploaded: (count) => (count === 1 ? '1 file uploaded' : `All ${count} files uploaded`),
   },
+  refusal: {
+    network: 'The server cannot be reached.',
+    status: (status, said) => `The server said ${said ? `“${said}”` : 'no'} (${status}).`,
+    again: 'Try again',
+  },
+  signIn: {
+    title: 'Sign in',
+    lost: 'Your sign-in is no longer valid. Uploads wait, and go on where they stopped as soon as you have signed in.',
+    key: 'API key or token',
+    keyHint: 'The administrator of this server gives them out.',
+    remember: 'Remember on this machine',
+    submit: 'Sign in',
+    at: (provider) => `Sign in at ${provider}`,
+    or: 'or',
+    wrong: 'The server does not take this key.',
+    notThere: 'Signing in did not work.',
+    popup: 'The browser did not open the window for signing in. Allow it, and try again.',
+    out: 'Sign out',
+    as: (name) => `Signed in as ${name}`,
+  },
+  library,
+  operate,
   terminal: {
     title: 'From a terminal or a program',
     lead: 'This server speaks the tus protocol; any tus client can upload to',

@@ -1,5 +1,10 @@
 // What a language must say. A new one is a file beside this, named in index.ts.
 
+import type { LibraryWords } from './library'
+import type { OperateWords } from './operate'
+import type { View } from '../routing'
+import type { FileStatus } from '../server'
+
 export interface Locale {
   code: string
   /** In its own words. */
@@ -7,6 +12,7 @@ export interface Locale {
   title: string
   lead: string
   chooseLanguage: string
+  views: { label: string; skip: string; loading: string; noRight: string; noLibrary: string } & Record<View, string>
   drop: { title: string; hint: string; over: string; files: string; folder: string }
   limits: {
     size: (size: string) => string
@@ -35,11 +41,13 @@ export interface Locale {
     download: string
     copy: string
     copied: string
+    copyWhat: (what: string) => string
     undo: string
     close: string
+    openInLibrary: string
     of: (action: string, name: string) => string
   }
-  badge: Record<'queued' | 'uploading' | 'waiting' | 'paused' | 'uploaded' | 'failed', string>
+  badge: Record<'queued' | 'waiting' | 'paused' | FileStatus, string>
   detail: {
     sizeOf: (sent: string, size: string) => string
     left: (time: string) => string
@@ -50,6 +58,9 @@ export interface Locale {
     busy: (status: number) => string
     gone: string
     begunAgain: string
+    signIn: string
+    finding: string
+    deleted: string
   }
   failure: {
     tooBig: (size: string, limit: string) => string
@@ -82,5 +93,24 @@ export interface Locale {
     failed: (name: string) => string
     allUploaded: (count: number) => string
   }
+  /** Why an answer did not come, in general. */
+  refusal: { network: string; status: (status: number, said: string) => string; again: string }
+  signIn: {
+    title: string
+    lost: string
+    key: string
+    keyHint: string
+    remember: string
+    submit: string
+    at: (provider: string) => string
+    or: string
+    wrong: string
+    notThere: string
+    popup: string
+    out: string
+    as: (name: string) => string
+  }
+  library: LibraryWords
+  operate: OperateWords
   terminal: { title: string; lead: string; command: string; curl: string }
 }

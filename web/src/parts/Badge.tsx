@@ -1,4 +1,4 @@
-// One word for what an upload is at. Later states (scanning, ready, quarantined) join in this table.
+// One word for what an upload or a file is at.
 
 import { useLanguage } from '../locales'
 import type { Locale } from '../locales/locale'
@@ -12,6 +12,9 @@ const LOOKS: Record<Status, { tone: 'quiet' | 'active' | 'warn' | 'good' | 'bad'
   waiting: { tone: 'warn', icon: 'clock' },
   paused: { tone: 'quiet', icon: 'pause' },
   uploaded: { tone: 'good', icon: 'check' },
+  scanning: { tone: 'active', icon: 'search' },
+  ready: { tone: 'good', icon: 'check' },
+  quarantined: { tone: 'bad', icon: 'shield' },
   failed: { tone: 'bad', icon: 'alert' },
 }
 

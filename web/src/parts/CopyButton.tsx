@@ -2,8 +2,8 @@ import { useEffect, useState } from 'react'
 import { useLanguage } from '../locales'
 import { Icon } from './Icon'
 
-/** Puts `text` on the clipboard, and says so for a moment. */
-export function CopyButton({ text, of }: { text: string; of: string }) {
+/** Puts `text` on the clipboard, and says so for a moment. `what` it is, where it is no link. */
+export function CopyButton({ text, of, what }: { text: string; of: string; what?: string }) {
   const { locale } = useLanguage()
   const [copied, setCopied] = useState(false)
   useEffect(() => {
@@ -11,12 +11,12 @@ export function CopyButton({ text, of }: { text: string; of: string }) {
     const timer = setTimeout(() => setCopied(false), 1_500)
     return () => clearTimeout(timer)
   }, [copied])
-  const label = copied ? locale.actions.copied : locale.actions.copy
+  const label = copied ? locale.actions.copied : what ? locale.actions.copyWhat(what) : locale.actions.copy
   return (
     <button
       type="button"
       className={copied ? 'iconic done' : 'iconic'}
-      aria-label={locale.actions.of(label, of)}
+      aria-label={what ? label : locale.actions.of(label, of)}
       title={label}
       onClick={() => void copy(text).then(setCopied)}
     >

@@ -1,29 +1,23 @@
-// Short messages at the lower edge, and what screen readers are told.
+// What the queue of uploads has to say, shown for a while, and what screen readers are told.
 
+import { useSyncExternalStore } from 'react'
 import { useLanguage, type Language } from '../locales'
 import type { Event, Notice, Uploads } from '../uploads'
-import { Icon } from './Icon'
+import { Toasts } from './Toasts'
 
 export function Notices({ uploads }: { uploads: Uploads }) {
   const language = useLanguage()
-  const { actions } = language.locale
+  useSyncExternalStore(uploads.subscribe, uploads.version)
   return (
     <>
-      <div className="notices" role="status">
-        {uploads.notices.map(({ id, notice }) => (
-          <div key={id} className="notice">
-            <p>{text(notice, language)}</p>
-            {notice.kind === 'cancelled' && (
-              <button type="button" className="small" onClick={() => uploads.undo(id)}>
-                {actions.undo}
-              </button>
-            )}
-            <button type="button" className="iconic" aria-label={actions.close} onClick={() => uploads.dismiss(id)}>
-              <Icon name="close" />
-            </button>
-          </div>
-        ))}
-      </div>
+      <Toasts
+        said={uploads.notices.map(({ id, notice }) => ({
+          id,
+          text: text(notice, language),
+          ...(notice.kind === 'cancelled' ? { onUndo: () => uploads.undo(id) } : {}),
+          onClose: () => uploads.dismiss(id),
+        }))}
+      />
       <p className="hidden" role="status">
         {uploads.event && said(uploads.event, language)}
       </p>

@@ -2,12 +2,15 @@
 
 import { memo, useEffect, useState } from 'react'
 import { useLanguage, type Language } from '../locales'
+import { download } from '../download'
 import { isRetriable, type Item } from '../item'
 import type { Uploads } from '../uploads'
 import { Badge } from './Badge'
 import { Bar } from './Bar'
 import { CopyButton } from './CopyButton'
 import { Icon, type IconName } from './Icon'
+import { Name } from './Name'
+import { ViewLink } from './ViewLink'
 
 interface Props {
   item: Item
@@ -31,7 +34,7 @@ export const Row = memo(function Row({ item, uploads, position, count, top }: Pr
       <div className="what">
         <Name path={item.path} />
         <p className="detail">
-          <Badge status={item.state} />
+          <Badge status={(item.state === 'uploaded' && item.fileStatus) || item.state} />
           <Detail item={item} uploads={uploads} />
         </p>
       </div>
@@ -42,22 +45,6 @@ export const Row = memo(function Row({ item, uploads, position, count, top }: Pr
     </li>
   )
 })
-
-/** Cut in the middle, so that the end, which tells files apart, stays. */
-function Name({ path }: { path: string }) {
-  const split = Math.max(0, path.length - 12)
-  return (
-    <p className="name" title={path}>
-      <span className="head" aria-hidden="true">
-        {path.slice(0, split)}
-      </span>
-      <span className="tail" aria-hidden="true">
-        {path.slice(split)}
-      </span>
-      <span className="hidden">{path}</span>
-    </p>
-  )
-}
 
 function Progress({ item }: { item: Item }) {
   const { locale } = useLanguage()
@@ -83,7 +70,10 @@ function words(item: Item, online: boolean, now: number, { locale, format }: Lan
     if (item.reason?.kind === 'refused') return [failure.refused(item.reason.status, item.reason.said)]
     return [failure.unreadable]
   }
-  if (item.state === 'uploaded') return [format.bytes(item.size)]
+  if (item.state === 'uploaded') {
+    const size = format.bytes(item.size)
+    return item.isGone ? [size, detail.deleted] : item.fileStatus === 'quarantined' ? [size, detail.finding] : [size]
+  }
   const progress = item.sent ? detail.sizeOf(format.bytes(item.sent), format.bytes(item.size)) : format.bytes(item.size)
   if (item.state === 'waiting') return [...why(item, locale), ...when(item, online, now, { locale, format })]
   if (item.state !== 'uploading') return [progress]
@@ -93,12 +83,14 @@ function words(item: Item, online: boolean, now: number, { locale, format }: Lan
 }
 
 function why(item: Item, { detail }: Pick<Language['locale'], 'detail'>): string[] {
+  if (item.failure?.kind === 'unauthorized') return []
   if (item.failure?.kind === 'busy') return [detail.busy(item.failure.status)]
   return [item.failure?.kind === 'gone' ? detail.gone : detail.network]
 }
 
 function when(item: Item, online: boolean, now: number, { locale, format }: Pick<Language, 'locale' | 'format'>): string[] {
   if (!online) return [locale.detail.offline]
+  if (item.failure?.kind === 'unauthorized') return [locale.detail.signIn]
   const seconds = (item.retryAt - now) / 1000
   return [seconds > 0 ? locale.detail.retryIn(format.duration(seconds)) : locale.detail.retrying]
 }
@@ -152,7 +144,33 @@ function Actions({ item, uploads }: { item: Item; uploads: Uploads }) {
 
 function Finished({ item, uploads }: { item: Item; uploads: Uploads }) {
   const { locale } = useLanguage()
-  if (!uploads.config.downloads) return null
+  const { actions } = locale
+  if (item.isGone) return null
+  return (
+    <>
+      {item.fileId && uploads.hasLibrary && (
+        <ViewLink
+          view="library"
+          query={{ file: item.fileId }}
+          className="iconic"
+          label={actions.of(actions.openInLibrary, item.name)}
+        >
+          <Icon name="library" />
+        </ViewLink>
+      )}
+      {uploads.config.downloads && isFetchable(item, uploads) && <Fetching item={item} />}
+    </>
+  )
+}
+
+/** Before the server has said what became of it, only where no scanner could forbid it. */
+function isFetchable({ fileStatus }: Item, { config }: Uploads): boolean {
+  return fileStatus ? fileStatus === 'ready' || fileStatus === 'uploaded' : !config.scanning
+}
+
+function Fetching({ item }: { item: Item }) {
+  const { actions } = useLanguage().locale
+  const { fileId } = item
   return (
     <>
       <CopyButton text={item.url} of={item.name} />
@@ -160,8 +178,9 @@ function Finished({ item, uploads }: { item: Item; uploads: Uploads }) {
         className="iconic"
         href={item.url}
         download
-        aria-label={locale.actions.of(locale.actions.download, item.name)}
-        title={locale.actions.download}
+        aria-label={actions.of(actions.download, item.name)}
+        title={actions.download}
+        onClick={(event) => fileId && void download(event, fileId)}
       >
         <Icon name="download" />
       </a>

@@ -1,0 +1,1 @@
+"""Pages of a large catalogue: how long one takes, on both databases."""

@@ -1,0 +1,152 @@
+"""Signing in on the page: with a key, and at an OpenID provider."""
+
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+
+from tests.access.test_keys import make
+from tests.harness.content import Content
+from tests.harness.cutting import CuttingProxy
+from tests.harness.rows import fetch
+from tests.harness.server import Server
+from tests.services.openid import OpenIdProvider, openid_provider
+from tusd_py.access.identity import Scope
+
+from .visitor import Visitor, browsing, page_reason, visit
+
+pytestmark = pytest.mark.skipif(page_reason() is not None, reason=page_reason() or "")
+
+MIB = 1 << 20
+NOT_IN = re.compile(r"status of 401")
+__all__ = ["openid_provider"]
+
+
+@pytest.fixture
+async def keyed(tmp_path: Path) -> AsyncIterator[Server]:
+    settings = {"access.auth": "key", "access.cache": "0"}
+    async with Server(folder=tmp_path, settings=settings) as server:
+        yield server
+
+
+async def enter(visitor: Visitor, key: str, *, remember: bool = False) -> None:
+    await visitor.page.get_by_label("API key or token").fill(key)
+    if remember:
+        await visitor.page.get_by_label("Remember on this machine").check()
+    await visitor.page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def unexpected(visitor: Visitor) -> list[str]:
+    """Chromium calls every 401 an error of the page."""
+    return [error for error in visitor.errors if not NOT_IN.search(error)]
+
+
+async def test_a_key_opens_the_page_and_is_forgotten_with_the_tab(keyed: Server, tmp_path: Path) -> None:
+    key = await make(keyed, "ann")
+    path = Content(seed=1, length=100_000).write_to(tmp_path / "notes.txt")
+    async with browsing() as context:
+        visitor = await visit(context, keyed.address.url)
+        await expect(visitor.page.get_by_role("heading", name="Sign in")).to_be_visible()
+        await expect(visitor.page.get_by_text("Drop files")).to_have_count(0)
+        assert await visitor.accessibility_faults() == []
+        assert visitor.errors == []
+        await enter(visitor, "tusd_wrong")
+        await expect(visitor.page.get_by_text("The server does not take this key.")).to_be_visible()
+        await enter(visitor, key)
+        await expect(visitor.page.get_by_text("Drop files")).to_be_visible()
+        # Not an admin.
+        await expect(visitor.page.get_by_role("link", name="Operate")).to_have_count(0)
+        await visitor.drop(path)
+        await expect(visitor.badge("notes.txt", "Uploaded")).to_be_visible()
+        await visitor.page.get_by_role("link", name="Show in the library: notes.txt").click()
+        dialog = visitor.page.get_by_role("dialog", name="notes.txt")
+        async with visitor.page.expect_download() as started:
+            await dialog.get_by_role("link", name="Download", exact=True).click()
+        assert (await (await started.value).path()).read_bytes() == path.read_bytes()
+        await visitor.page.reload()
+        await expect(visitor.page.get_by_role("dialog", name="notes.txt")).to_be_visible()
+        other = await visit(context, keyed.address.url)
+        await expect(other.page.get_by_role("heading", name="Sign in")).to_be_visible()
+        assert (unexpected(visitor), visitor.foreign, await visitor.violations()) == ([], [], [])
+
+
+async def test_a_remembered_key_outlives_the_tab_until_one_signs_out(keyed: Server) -> None:
+    key = await make(keyed, "root", scopes=frozenset(Scope))
+    async with browsing() as context:
+        visitor = await visit(context, keyed.address.url)
+        await enter(visitor, key, remember=True)
+        await expect(visitor.page.get_by_role("link", name="Operate")).to_be_visible()
+        await visitor.page.close()
+        later = await visit(context, keyed.address.url, "/operate")
+        await expect(later.page.get_by_text("Database answers")).to_be_visible()
+        await later.page.get_by_role("button", name="Sign out").click()
+        await expect(later.page.get_by_role("heading", name="Sign in")).to_be_visible()
+        kept = "() => JSON.stringify([{...localStorage}, {...sessionStorage}])"
+        assert key not in await later.page.evaluate(kept)
+
+
+async def test_an_upload_waits_for_a_new_key_and_goes_on_where_it_stopped(
+    keyed: Server, tmp_path: Path, seed: int
+) -> None:
+    content = Content(seed=seed, length=24 * MIB)
+    path = content.write_to(tmp_path / "film.mkv")
+    first = await make(keyed, "ann")
+    proxy = CuttingProxy(target=keyed.address, rate=2 * MIB)
+    async with proxy.running(), browsing() as context:
+        visitor = await visit(context, proxy.address.url)
+        await enter(visitor, first)
+        await expect(visitor.page.get_by_text("Drop files")).to_be_visible()
+        await visitor.drop(path)
+        await visitor.until_percent("film.mkv", 40)
+        await revoke_all(keyed)
+        await visitor.row("film.mkv").get_by_role("button", name="Pause").click()
+        await visitor.row("film.mkv").get_by_role("button", name="Resume").click()
+        await expect(visitor.page.get_by_role("heading", name="Sign in")).to_be_visible()
+        await expect(visitor.row("film.mkv")).to_contain_text("goes on when you have signed in")
+        assert await visitor.accessibility_faults() == []
+        proxy.rate = 0
+        await enter(visitor, await make(keyed, "ann"))
+        await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible()
+        assert unexpected(visitor) == []
+    (version,) = await fetch(keyed, "SELECT length FROM versions")
+    assert version["length"] == content.length
+    assert len(await fetch(keyed, "SELECT id FROM uploads")) == 1
+    assert proxy.sent < content.length + 8 * MIB
+
+
+async def revoke_all(server: Server) -> None:
+    with closing(sqlite3.connect(server.data / ".tusd" / "tusd.db", timeout=10)) as database:
+        database.execute("UPDATE api_keys SET revoked_at = 1")
+        database.commit()
+
+
+async def log_in(context: BrowserContext, page: Page, button: str) -> None:
+    async with context.expect_page() as opened:
+        await page.get_by_role("button", name=button).click()
+    window = await opened.value
+    await window.get_by_placeholder("sub").fill("ann")
+    await window.get_by_role("button", name="Authorize").click()
+
+
+async def test_one_signs_in_at_a_provider_with_a_code_that_only_this_tab_can_use(
+    tmp_path: Path, openid_provider: OpenIdProvider
+) -> None:
+    settings = {
+        "access.auth": "jwt",
+        "access.jwt_issuer": openid_provider.issuer,
+        "access.jwt_audience": "page",
+        "access.oidc_client_id": "page",
+    }
+    async with Server(folder=tmp_path, settings=settings) as server, browsing() as context:
+        visitor = await visit(context, server.address.url)
+        await log_in(context, visitor.page, f"Sign in at {openid_provider.host}")
+        await expect(visitor.page.get_by_text("Drop files")).to_be_visible()
+        await expect(visitor.page.get_by_text("ann", exact=True)).to_be_visible()
+        assert "code_challenge_method=S256" in openid_provider.asked[0]
+        assert unexpected(visitor) == []
+        assert await visitor.violations() == []
+        assert {url.split("/")[2] for url in visitor.foreign} == {openid_provider.host}

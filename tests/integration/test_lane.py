@@ -1,0 +1,237 @@
+"""Small uploads that go past aiohttp: they say what they would have said through it, in the same order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.wire import Address, Answer, Connection, NoAnswer, head_of
+from tusd_py.assemble.app import make_app
+from tusd_py.assemble.service import open_service
+from tusd_py.server.health import Readiness
+from tusd_py.server.lane import Lane
+from tusd_py.server.metrics import Metrics
+from tusd_py.server.runner import TusRunner
+from tusd_py.server.small_request import SmallRequest
+from tusd_py.server.sockets import open_sockets
+
+from .hosted import settings_in
+
+HEADS = (
+    ("Host", "localhost"),
+    ("Tus-Resumable", "1.0.0"),
+    ("Content-Type", "application/offset+octet-stream"),
+    ("Origin", "https://example.org"),
+)
+BODY = b"x" * 100
+
+
+@dataclass
+class Here:
+    """A server in this process, and what its lane was given."""
+
+    address: Address
+    runner: TusRunner
+    answered: list[str] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def serving(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: object) -> AsyncIterator[Here]:
+    chosen = settings_in(folder, server_port=0, metrics_port=0, **settings)
+    metrics = Metrics(version="0")
+    async with open_service(chosen, metrics, given_up=lambda: None) as service:
+        app = make_app(chosen, service, metrics, Readiness())
+        runner = TusRunner(app, settings=chosen)
+        listening = open_sockets(chosen.server, backlog=10, environ={})
+        await runner.setup()
+        here = Here(Address("127.0.0.1", listening.sockets[0].getsockname()[1]), runner)
+        answer = Lane._answer
+
+        async def seen(lane: Lane, request: SmallRequest, *args: Any) -> bytes:
+            here.answered.append(request.method)
+            return await answer(lane, request, *args)
+
+        monkeypatch.setattr(Lane, "_answer", seen)
+        await runner.listen(listening.sockets)
+        try:
+            yield here
+        finally:
+            await runner.cleanup()
+            listening.close()
+
+
+@pytest.fixture
+async def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Here]:
+    async with serving(tmp_path, monkeypatch) as running:
+        yield running
+
+
+def post(*more: tuple[str, str], length: int = len(BODY), body: bytes = BODY) -> bytes:
+    headers = (*HEADS, ("Upload-Length", str(length)), ("Content-Length", str(len(body))), *more)
+    return head_of("POST", "/files/", headers) + body
+
+
+def patch(location: str, *more: tuple[str, str], offset: int = 0, body: bytes = BODY) -> bytes:
+    target = "/files/" + location.rpartition("/")[2]
+    headers = (*HEADS, ("Upload-Offset", str(offset)), ("Content-Length", str(len(body))), *more)
+    return head_of("PATCH", target, headers) + body
+
+
+async def asked(connection: Connection, *requests: bytes) -> list[Answer]:
+    answers = []
+    for request in requests:
+        await connection.send(request)
+        answers.append(await connection.answer())
+    return answers
+
+
+def without_names(answers: Sequence[Answer]) -> list[tuple[int, dict[str, str], bytes]]:
+    changing = ("location", "date", "x-request-id", "upload-expires")
+    return [
+        (
+            one.status,
+            {name: "" if name in changing else value for name, value in one.headers.items()},
+            one.body,
+        )
+        for one in answers
+    ]
+
+
+async def test_what_is_known_is_answered_past_aiohttp_as_through_it(here: Here) -> None:
+    async with await Connection.open(here.address) as connection:
+        created = await asked(connection, post(), post(), post())
+        assert here.answered == ["POST", "POST"]
+        empty = await asked(connection, *[post(body=b"") for _ in range(2)])
+        patched = await asked(connection, *[patch(one.headers["location"]) for one in empty])
+        assert here.answered == [*["POST"] * 4, "PATCH"]
+    for answers, status in ((created, 201), (empty, 201), (patched, 204)):
+        first, *others = without_names(answers)
+        assert first[0] == status
+        assert all(other == first for other in others)
+    assert {one.headers["upload-offset"] for one in (*created, *patched)} == {str(len(BODY))}
+
+
+async def test_whoever_names_a_request_finds_the_name_in_its_answer(here: Here) -> None:
+    async with await Connection.open(here.address) as connection:
+        names = ["a", "b", "c"]
+        answers = await asked(connection, *[post(("X-Request-ID", name)) for name in names])
+    assert [one.headers["x-request-id"] for one in answers] == names
+    assert here.answered == ["POST", "POST"]
+
+
+async def test_refusals_leave_the_lane_and_are_what_they_are_elsewhere(here: Here) -> None:
+    wrong = ("Upload-Checksum", "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+    async with await Connection.open(here.address) as connection:
+        created, one, other = await asked(connection, post(body=b""), *[post(body=b"") for _ in range(2)])
+        await asked(connection, patch(created.headers["location"]))
+        here.answered.clear()
+        answers = []
+        for target in (one.headers["location"], other.headers["location"]):
+            answers += await asked(
+                connection,
+                patch(target, offset=7),
+                patch(target, wrong),
+                patch("0" * 32),
+                post(wrong),
+                post(body=BODY + b"more"),
+            )
+            # Where there is an override, nobody takes the lane.
+            elsewhere = ("X-HTTP-Method-Override", "PATCH")
+            answers += await asked(
+                connection,
+                patch(target, elsewhere, offset=7),
+                patch(target, wrong, elsewhere),
+                patch("0" * 32, elsewhere),
+                post(wrong, ("X-HTTP-Method-Override", "POST")),
+                post(("X-HTTP-Method-Override", "POST"), body=BODY + b"more"),
+            )
+            assert (await asked(connection, patch(target)))[0].status == 204
+    assert here.answered == [*["PATCH"] * 3, "POST", "PATCH"] * 2
+    said = without_names(answers)
+    assert [one[0] for one in said[:5]] == [409, 460, 404, 460, 413]
+    assert said[:5] == said[5:10] == said[10:15] == said[15:]
+
+
+async def test_pipelined_requests_are_answered_in_their_order(here: Here) -> None:
+    async with await Connection.open(here.address) as connection:
+        await asked(connection, post(), post())
+        for _ in range(3):
+            # One for the lane, and what comes while it is answered: each kind that there is.
+            await connection.send(post(("X-Request-ID", "1")))
+            await connection.send(
+                post(("X-Request-ID", "2"))
+                + head_of("OPTIONS", "/files/", (*HEADS, ("X-Request-ID", "3")))
+                + post(("X-Request-ID", "4"))[:50]
+            )
+            await connection.send(post(("X-Request-ID", "4"))[50:])
+            answers = [await connection.answer() for _ in range(4)]
+            assert [one.headers["x-request-id"] for one in answers] == ["1", "2", "3", "4"]
+
+
+async def test_a_head_is_known_only_line_by_line(here: Here) -> None:
+    async with await Connection.open(here.address) as connection:
+        await asked(connection, post(), post())
+        assert here.answered == ["POST"]
+        await asked(connection, post(("Cookie", "a=b")), post().replace(b"Host: localhost", b"Host: other"))
+        assert here.answered == ["POST"]
+        answers = await asked(connection, post().replace(b"Host: localhost", b"Host: other"))
+    assert here.answered == ["POST", "POST"]
+    assert answers[0].headers["location"].startswith("http://other/files/")
+
+
+async def test_a_host_that_is_not_ours_is_refused_whoever_came_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        serving(tmp_path, monkeypatch, server_allowed_hosts=["localhost"]) as here,
+        await Connection.open(here.address) as connection,
+    ):
+        good = await asked(connection, post(), post())
+        assert [one.status for one in good] == [201, 201]
+        assert here.answered == ["POST"]
+        [refused] = await asked(connection, post().replace(b"Host: localhost", b"Host: elsewhere"))
+        assert refused.status >= 400
+    assert here.answered == ["POST"]
+
+
+async def test_a_connection_is_closed_when_it_was_idle_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        serving(tmp_path, monkeypatch, timeouts_keep_alive="1s") as here,
+        await Connection.open(here.address) as connection,
+    ):
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 2.0
+        while loop.time() < until:
+            assert (await asked(connection, post()))[0].status == 201
+        with pytest.raises(NoAnswer):
+            await connection.answer()
+
+
+async def test_what_the_lane_has_is_answered_before_the_server_stops(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await Connection.open(here.address) as connection:
+        await asked(connection, post())
+        answer, begun, go_on = Lane._answer, asyncio.Event(), asyncio.Event()
+
+        async def slowly(lane: Lane, *args: Any) -> bytes:
+            begun.set()
+            await go_on.wait()
+            return await answer(lane, *args)
+
+        monkeypatch.setattr(Lane, "_answer", slowly)
+        await connection.send(post())
+        await begun.wait()
+        stopping = asyncio.create_task(here.runner.cleanup())
+        await asyncio.sleep(0)
+        go_on.set()
+        assert (await connection.answer()).status == 201
+        await stopping
+        with pytest.raises(NoAnswer):
+            await connection.answer()

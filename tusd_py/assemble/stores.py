@@ -1,0 +1,136 @@
+"""Open where rows and bytes are kept, and refuse to start where the two do not belong together.
+
+Belongs here: the order, and whose data they are. Not here: making the parts (parts.py), the folders
+themselves (folder.py).
+"""
+
+import asyncio
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage_backends.base import ObjectStore, StorageBackend, StorageError
+from storage_backends.refs import parse_ref
+from tusd_py.config.settings import Settings
+from tusd_py.errors import Refused
+from tusd_py.log import get_logger
+from tusd_py.metadata.database import Database
+from tusd_py.metadata.facts import IDENTITY, FactRows, claim_identity, identity_of
+from tusd_py.randomness import random_hex
+
+from .folder import identity_of_data, open_service_folder
+from .parts import data_mark, make_backend, make_database, service_folder
+
+log = get_logger("tusd_py")
+
+_RULES_WITHIN = 5.0
+"""Seconds for which a start waits to hear what it may do without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Of this installation, on this host."""
+
+    service: Path
+    """For locks and sockets."""
+    owner: str | None
+    """Whose data they are, by the mark beside them; None where the store says that itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Open, and proven to belong together."""
+
+    database: Database
+    backend: StorageBackend
+    installation: str
+    """Names it among others."""
+
+
+def open_folders(settings: Settings, stack: AsyncExitStack) -> Folders:
+    """Make what is not there. Raises Refused."""
+    service, mark = _places(settings, stack)
+    owner = identity_of_data(mark) if mark is not None else None
+    open_service_folder(service)
+    return Folders(service, owner)
+
+
+def _places(settings: Settings, stack: AsyncExitStack) -> tuple[Path, Path | None]:
+    if settings.storage.backend == "memory":
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tusd-py-"))) / ".tusd"
+        return folder, folder
+    return service_folder(settings), None if settings.storage.backend == "s3" else data_mark(settings)
+
+
+async def open_stores(settings: Settings, owner: str | None, stack: AsyncExitStack) -> Stores:
+    """Closed by `stack`, the database last. Raises Refused."""
+    database = await _open_database(settings, stack)
+    backend = await _open_backend(settings, stack)
+    await _refuse_forgetful_database(database, backend)
+    if owner is not None:
+        await claim_identity(database, owner)
+    installation = await identity_of(database, random_hex(16))
+    if isinstance(backend, ObjectStore):
+        await _claim_store(backend, installation)
+        await _warn_of_rules(backend, settings.uploads.max_age or None)
+    return Stores(database, backend, installation)
+
+
+async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
+    database = make_database(settings, migrate=settings.database.migrate)
+    await database.open()
+    stack.push_async_callback(database.close)
+    return database
+
+
+async def _open_backend(settings: Settings, stack: AsyncExitStack) -> StorageBackend:
+    executor = ThreadPoolExecutor(settings.storage.disk_threads, thread_name_prefix="disk")
+    stack.callback(executor.shutdown)
+    backend = make_backend(settings, executor)
+    try:
+        await backend.open()
+    except StorageError as failed:
+        raise Refused(str(failed), hint=f"this process runs as user id {os.getuid()}") from failed
+    stack.push_async_callback(backend.close)
+    return backend
+
+
+async def _refuse_forgetful_database(database: Database, backend: StorageBackend) -> None:
+    """Bytes without any row would look like rubbish to the sweep: a lost database must not lose them too."""
+    if await FactRows(database).get(IDENTITY) is not None:
+        return
+    async with aclosing(backend.list()) as names:
+        async for listed in names:
+            if parse_ref(listed.ref) is not None:
+                raise Refused(
+                    f"the storage holds uploads ({listed.ref}), but the database is new",
+                    hint="restore the database, name the right one in database.url, or store somewhere else",
+                )
+
+
+async def _claim_store(store: ObjectStore, identity: str) -> None:
+    """Of two installations in one place, each would take the other's bytes for rubbish."""
+    try:
+        owner = await store.claim(identity)
+    except StorageError as failed:
+        raise Refused(str(failed)) from failed
+    if owner != identity:
+        raise Refused(
+            f"the store belongs to the installation {owner}, this database to {identity}",
+            hint="is database.url the right one? Otherwise take another s3_object_prefix",
+        )
+
+
+async def _warn_of_rules(store: ObjectStore, longest: float | None) -> None:
+    """Of what the store would do to bytes by itself; whoever may not ask for it is left alone."""
+    try:
+        async with asyncio.timeout(_RULES_WITHIN):
+            doubts = await store.doubts(longest)
+    except (StorageError, TimeoutError) as failed:
+        log.info("storage.rules_unknown", error=str(failed))
+        return
+    for doubt in doubts:
+        (log.info if doubt.is_advice else log.warning)("storage.doubt", what=doubt.what, fix=doubt.fix)

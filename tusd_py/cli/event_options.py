@@ -1,0 +1,69 @@
+"""The options of `tusd-py events` and `tusd-py webhooks`.
+
+Belongs here: their grammar. Not here: what is done (assemble/event_tools.py).
+"""
+
+import argparse
+
+from tusd_py.config.problems import ConfigErrors, Problem
+
+EVENTS_EPILOG = """\
+`tail` prints the last events, and with --follow those that come; `export` prints all of them, one JSON object
+a line. Times are as in RFC 3339; without a zone they are UTC. The server may run meanwhile.
+
+examples:
+  tusd-py events tail --follow
+  tusd-py events tail -n 50 --actor ann --kind 'link.*'
+  tusd-py events export --from 2026-01-01 --to 2026-02-01 > january.jsonl
+"""
+WEBHOOKS_EPILOG = """\
+`ls` says how far each way out for events is, and lists the deliveries that were not taken. `redeliver` has
+those sent once more that were given up, by the running server.
+
+examples:
+  tusd-py webhooks ls
+  tusd-py webhooks redeliver 17 18
+  tusd-py webhooks redeliver --all
+"""
+_EVENTS = ("tail", "export")
+_WEBHOOKS = ("ls", "redeliver")
+LAST = 20
+"""Events that `tail` prints without being told how many."""
+
+
+def add_events_options(parser: argparse.ArgumentParser) -> None:
+    """The whole grammar of the command, beside settings."""
+    parser.add_argument("action", metavar="ACTION", choices=_EVENTS, help=" | ".join(_EVENTS))
+    parser.add_argument("-n", type=int, dest="count", default=LAST, help=f"how many, for tail [{LAST}]")
+    parser.add_argument("--follow", action="store_true", help="tail: go on with what comes, until ^C")
+    parser.add_argument("--after", metavar="CURSOR", help="tail: what came behind this event")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each event")
+    for name, text in (
+        ("actor", "who did it"),
+        ("kind", "what; * stands for anything"),
+        ("subject", "the id of an upload, or of a link"),
+        ("from", "not before this time"),
+        ("to", "before this time"),
+    ):
+        parser.add_argument(f"--{name}", dest=f"sought_{name}", default="", help=text)
+
+
+def add_webhooks_options(parser: argparse.ArgumentParser) -> None:
+    """The whole grammar of the command, beside settings."""
+    parser.add_argument("action", metavar="ACTION", choices=_WEBHOOKS, help=" | ".join(_WEBHOOKS))
+    parser.add_argument("deliveries", metavar="DELIVERY", nargs="*", help="which, for redeliver")
+    parser.add_argument("--all", action="store_true", help="redeliver: all that were given up")
+    parser.add_argument("--json", action="store_true", help="ls: one JSON object")
+
+
+def check_deliveries(options: argparse.Namespace) -> None:
+    """Raises ConfigErrors where DELIVERYs are missing, or one too many."""
+    if options.command != "webhooks":
+        return
+    wanted = options.action == "redeliver" and not options.all
+    if wanted == bool(options.deliveries):
+        return
+    what = "needs a DELIVERY, or --all" if wanted else "takes no DELIVERY here"
+    raise ConfigErrors(
+        [Problem(what=f"webhooks {options.action} {what}", name="", hint="tusd-py webhooks --help")]
+    )

@@ -1,0 +1,62 @@
+"""Is there a place for bytes, locks and sockets?
+
+Belongs here: folders as the kernel shows them. Not here: what is in them (fsck).
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tusd_py.metadata.local_disk import filesystem_type, is_shared_filesystem
+
+from .finding import Finding, well, wrong
+
+CHECK = "disk"
+_FORGETFUL = frozenset({"tmpfs", "ramfs"})
+
+
+def look_at_folder(
+    folder: Path, setting: str, *, survives_power: bool, may_be_shared: bool, floor: int
+) -> Iterator[Finding]:
+    """`floor` is how many bytes must be free, 0 for any number. It need not be there yet."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        yield wrong(CHECK, f"{existing} is no folder", f"let {setting} name a folder")
+        return
+    if not os.access(existing, os.W_OK | os.X_OK):
+        yield wrong(
+            CHECK,
+            f"{existing} cannot be written to by user id {os.geteuid()}",
+            f"chown {os.geteuid()} {existing}, or let {setting} name another folder",
+        )
+        return
+    kind = filesystem_type(existing)
+    if survives_power and kind in _FORGETFUL:
+        yield wrong(
+            CHECK,
+            f'{folder} is on {kind}, which a power cut empties, and storage.durability is "power"',
+            f"let {setting} name a folder on a disk",
+        )
+        return
+    if not may_be_shared and is_shared_filesystem(existing):
+        yield wrong(
+            CHECK,
+            f"{folder} is on {kind}, which other hosts may share",
+            f"let {setting} name a folder on a local disk, or declare storage.shared = true (docs/deploy.md)",
+        )
+        return
+    free = shutil.disk_usage(existing).free
+    if floor and free < floor:
+        yield wrong(
+            CHECK,
+            f"{folder} has {_mib(free)} free, less than storage.free_space_floor ({_mib(floor)}): "
+            "new uploads get 507",
+            "make room, or lower storage.free_space_floor",
+        )
+        return
+    yield well(CHECK, f"{folder}: {kind or 'unknown filesystem'}, {_mib(free)} free")
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):,.0f} MiB"

@@ -1,0 +1,354 @@
+"""One client connection: what aiohttp's own handler lets through or waits for without end.
+
+Only public names of aiohttp are overridden or called here, but `RequestHandler` makes no promise about
+when it calls them; tests/integration/test_connection.py fails if an upgrade changes that.
+
+Belongs here: the header deadline, the idle time, the connection cap, tiny chunks, and answers to what is not
+HTTP. Not here: whose turn it is (connection.py), what is in a request (guard.py), bodies and their deadlines
+(intake.py).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import StreamReader, web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+
+from protocol.errors import BadHeader, InternalError, ProtocolError
+from protocol.tus.answers import answer_error
+from tusd_py.log import get_logger
+
+from .responses import SERVER_NAME, response_of
+
+log = get_logger("tusd_py.server")
+
+LINGER = 2.0
+"""Seconds for which an unread body is thrown away after a refusal: closing at once would make the
+kernel reset the connection, and the client might never see why."""
+
+# 300,000 one-byte chunks cost seconds of CPU for a few hundred kilobytes. A chunk costs at least five
+# bytes of framing, six when it has 16 bytes or more; so this is an average below 64 bytes.
+_FRAMING_ALLOWED = 4096 * 5
+_FRAMING_PER_CHUNK = 6
+_SMALLEST_AVERAGE = 64
+
+NEVER = 1e9
+"""Seconds after which aiohttp may take a connection for idle: it does not see the requests of the lane."""
+
+_SELDOMEST = 1.0
+"""Seconds by which a deadline may be missed."""
+_OFTENEST = 0.02
+_SLICES = 10
+"""Nobody is to wait while thousands are looked at, or closed, at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionRules:
+    """The settings of one server's connections."""
+
+    header_timeout: float
+    """Seconds."""
+    keep_alive: float
+    """Seconds that a connection may be idle."""
+    most: int
+    """Connections open at once."""
+    longest_field: int
+    """Bytes."""
+    may_be_taken_over: bool = False
+    """Large bodies may be read from the socket itself; see takeover.py."""
+
+
+class BoundedConnection(web.RequestHandler):
+    """A connection whose heads arrive in time."""
+
+    __slots__ = (
+        "_answering",
+        "_chunked",
+        "_content",
+        "_counted",
+        "_framing",
+        "_gone",
+        "_handling",
+        "_head_due",
+        "_is_gone",
+        "_last_used",
+        "_refused",
+        "_rules",
+        "_server",
+    )
+
+    def __init__(self, server: "CountingServer", rules: ConnectionRules, **kwargs: Any) -> None:
+        self._server = server
+        self._rules = rules
+        self._counted = False
+        self._handling = False
+        self._refused = False
+        self._content: StreamReader | None = None
+        self._chunked = False
+        self._framing = 0
+        self._head_due: float | None = None
+        self._gone: asyncio.Event | None = None
+        self._is_gone = False
+        self._answering = False
+        self._last_used = server.now()
+        super().__init__(server, loop=asyncio.get_running_loop(), **kwargs)
+
+    @property
+    def may_be_taken_over(self) -> bool:
+        """A thread may read this connection's socket for a while."""
+        return self._rules.may_be_taken_over
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._server.open_connections >= self._rules.most:
+            # Not a 503: on the HEAD of a resuming client that would cost it every byte it has sent.
+            transport.close()
+            return
+        self._counted = True
+        self._server.connection_opened()
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._is_gone = True
+        if self._gone is not None:
+            self._gone.set()
+        if self._counted:
+            self._counted = False
+            self._server.connection_closed()
+        super().connection_lost(exc)
+        self._content = None
+
+    async def until_gone(self) -> None:
+        """Returns when the connection is lost; nothing tells handlers otherwise."""
+        # Made for the few who wait: it is a kilobyte, for each of ten thousand that are idle.
+        if self._gone is None:
+            self._gone = asyncio.Event()
+        if not self._is_gone:
+            await self._gone.wait()
+
+    def head_is_here(self) -> None:
+        """The head that was awaited came."""
+        self._head_due = None
+
+    def request_begins(self, request: web.BaseRequest) -> None:
+        """The head is whole and its handler starts."""
+        self.head_is_here()
+        self._handling = self._answering = True
+        self._content = request.content
+        self._chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+        self._framing = 0
+
+    def request_ends(self) -> None:
+        """The handler is done. A pipelined head may be half here: its time starts anew."""
+        self._handling = False
+        if self._head_due is not None:
+            self._expect_head()
+
+    @property
+    def is_deaf(self) -> bool:
+        """Nothing that comes is looked at any more."""
+        return self._refused or not self._counted
+
+    @property
+    def is_busy(self) -> bool:
+        """Its client waits for an answer, and does not count as idle."""
+        return self._answering
+
+    def touch(self) -> None:
+        """From now on it is idle, unless it is busy."""
+        self._last_used = self._server.now()
+
+    def data_received(self, data: bytes) -> None:
+        """See `web.RequestHandler`."""
+        if self.is_deaf:
+            return
+        if data:
+            self.touch()
+        if self._in_body():
+            self._body_received(data)
+            return
+        if data and self._head_due is None:
+            self._expect_head()
+        super().data_received(data)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Called by aiohttp to send the answer."""
+        response, is_lost = await super().finish_response(request, resp, start_time)
+        self._answering = False
+        self.touch()
+        await self.answered(request, response)
+        # aiohttp holds on to both until the next request comes, which may be never.
+        request.clear()
+        response.headers.clear()
+        return response, is_lost
+
+    async def answered(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """The answer was sent, and what is known of the request is about to be forgotten."""
+
+    def look(self, now: float) -> None:
+        """Close it if it was idle for too long, or its head is overdue. Called again and again."""
+        if not self._counted:
+            return  # lost since the round began
+        due = self._head_due
+        # A pipelined request waits for the one before it; see request_ends.
+        if due is not None and now >= due and not self._handling:
+            self._head_due = None
+            log.debug("connection.head_overdue", client=str(self.peername))
+            self.force_close()
+        elif now - self._last_used >= self._rules.keep_alive and not self.is_busy:
+            self.force_close()
+
+    def _in_body(self) -> bool:
+        return self._content is not None and not self._content.is_eof()
+
+    def _body_received(self, data: bytes) -> None:
+        content = self._content
+        if content is None or not self._chunked:
+            super().data_received(data)
+            return
+        # Judged before new bytes are parsed: while paused, the parser keeps some back, which would look
+        # like framing; it has given them all by the time the connection is read again.
+        if data and self._chunks_are_tiny(content):
+            self._refuse_body(content)
+            return
+        before = content.total_bytes
+        super().data_received(data)
+        self._framing += len(data) - (content.total_bytes - before)
+
+    def _chunks_are_tiny(self, content: StreamReader) -> bool:
+        if self._framing < _FRAMING_ALLOWED:
+            return False
+        return self._framing * _SMALLEST_AVERAGE > content.total_bytes * _FRAMING_PER_CHUNK
+
+    def _refuse_body(self, content: StreamReader) -> None:
+        """The handler reads the refusal from the body; nothing more is parsed on this connection."""
+        self._refused = True
+        self.close()
+        content.set_exception(BadHeader(f"chunks of less than {_SMALLEST_AVERAGE} bytes on average"))
+        # Otherwise aiohttp would go on reading it after the answer.
+        content.feed_eof()
+
+    def _expect_head(self) -> None:
+        self._head_due = self._server.now() + self._rules.header_timeout
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What is not HTTP, and what escaped every other place. Called by aiohttp."""
+        if request.writer.output_size > 0:
+            # The client has half an answer; only a cut tells it so. aiohttp treats this as a lost client.
+            raise ConnectionError("the answer was begun and cannot be finished")
+        if isinstance(exc, HttpProcessingError):
+            self._refused = True
+            log.debug("request.malformed", client=str(self.peername), status=status)
+            return self._last_words(self._describe(exc))
+        if isinstance(exc, ProtocolError):
+            return self._last_words(exc)
+        log.error("request.failed", status=status, detail=message, exc_info=exc)
+        return self._last_words(InternalError())
+
+    def _describe(self, exc: HttpProcessingError) -> BadHeader:
+        """Never the library's text: it quotes what the client sent."""
+        if isinstance(exc, LineTooLong):
+            return BadHeader(f"a header or the request line is longer than {self._rules.longest_field} bytes")
+        return BadHeader("the request is not well-formed HTTP/1.1")
+
+    def _last_words(self, error: ProtocolError) -> web.Response:
+        response = response_of(answer_error(error), _LastWords)
+        response.force_close()
+        # aiohttp takes what is malformed for HTTP/1.0, where it would not say so.
+        response.headers["Connection"] = "close"
+        response.headers["Server"] = SERVER_NAME
+        return response
+
+    async def say_goodbye(self) -> None:
+        """Half-close, and throw away what still comes until the client has hung up or time is over."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        if transport.can_write_eof():
+            transport.write_eof()
+        try:
+            async with asyncio.timeout(LINGER):
+                await self.until_gone()
+        except TimeoutError:
+            return
+
+
+class _LastWords(web.Response):
+    """An answer after which the connection closes, but not before the client could read it."""
+
+    _connection: BoundedConnection | None = None
+
+    async def prepare(self, request: web.BaseRequest) -> Any:
+        if isinstance(request.protocol, BoundedConnection):
+            self._connection = request.protocol
+        return await super().prepare(request)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        await super().write_eof(data)
+        if self._connection is not None:
+            await self._connection.say_goodbye()
+
+
+class CountingServer(web.Server):
+    """Knows how many of its connections are open, and looks at each of them now and then.
+
+    A timer for each deadline of each connection would be a fifth of the memory of one that is idle.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        *,
+        request_factory: Any,
+        rules: ConnectionRules,
+        opened: Callable[[], None],
+        closed: Callable[[], None],
+    ) -> None:
+        """`opened` and `closed` are called for every connection."""
+        loop = asyncio.get_running_loop()
+        super().__init__(handler, request_factory=request_factory, loop=loop)
+        self._opened = opened
+        self._closed = closed
+        self.open_connections = 0
+        self.now = loop.time
+        self.create_task = loop.create_task
+        self._call_later = loop.call_later
+        self._every = max(_OFTENEST, min(_SELDOMEST, rules.header_timeout / 10, rules.keep_alive / 10))
+        self._timer: asyncio.TimerHandle | None = None
+        self._unseen: list[web.RequestHandler] = []
+        self._slice = 1
+
+    def connection_opened(self) -> None:
+        self.open_connections += 1
+        self._opened()
+        if self._timer is None:
+            self._timer = self._call_later(self._every / _SLICES, self._look)
+
+    def connection_closed(self) -> None:
+        self.open_connections -= 1
+        self._closed()
+        if not self.open_connections and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._unseen.clear()
+
+    def _look(self) -> None:
+        self._timer = self._call_later(self._every / _SLICES, self._look)
+        if not self._unseen:
+            self._unseen = self.connections
+            self._slice = len(self._unseen) // _SLICES + 1
+        now = self.now()
+        seen, self._unseen = self._unseen[: self._slice], self._unseen[self._slice :]
+        for connection in seen:
+            if isinstance(connection, BoundedConnection):
+                connection.look(now)
