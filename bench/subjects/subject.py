@@ -6,7 +6,6 @@ Belongs here: what must be known about any of them, and one running instance. No
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from bench.load.loads import Target
 from bench.load.wire import Connection, LoadFailed, head
+from tests.harness.ports import free_port
 
 _ROOT = Path(__file__).resolve().parents[2]
 _READY_WITHIN = 30.0
@@ -65,7 +65,7 @@ def running(subject: Subject, scratch: Path) -> Iterator[Running]:
     """
     uploads = scratch / "uploads"
     uploads.mkdir(exist_ok=True)
-    target = Target(host="127.0.0.1", port=_free_port(), path=subject.path)
+    target = Target(host="127.0.0.1", port=free_port(), path=subject.path)
     log = scratch / "log"
     with log.open("ab") as sink:
         process = subprocess.Popen(
@@ -127,10 +127,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
