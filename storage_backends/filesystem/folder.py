@@ -129,7 +129,8 @@ class Folders:
             finally:
                 near.let_go()
         with self.reached(parts[:-1]) as folder:
-            if others_follow:
+            # With durability "power" its name may not be durable, whatever the one who made it thought.
+            if others_follow and self._durable is None:
                 walked_to = OpenFolder(os.dup(folder))
                 self._near.add(parts[:-1], walked_to)
                 walked_to.let_go()

@@ -171,10 +171,8 @@ def _tidy_until(folder: Path, stop: Event) -> None:
                 continue
 
 
-async def test_a_folder_made_anew_by_another_process_is_synced_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """That a folder of this name was durable once says nothing about the one that is there now."""
+def note_syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is synced from now on."""
     synced: list[str] = []
     real = os.fsync
 
@@ -182,9 +180,17 @@ async def test_a_folder_made_anew_by_another_process_is_synced_again(
         synced.append(path_of(descriptor))
         real(descriptor)
 
+    monkeypatch.setattr(os, "fsync", note)
+    return synced
+
+
+async def test_a_folder_made_anew_by_another_process_is_synced_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That a folder of this name was durable once says nothing about the one that is there now."""
     async with filesystem(tmp_path / "root") as backend:
         await backend.put(ABOUT, "a/1", [b"x"], sealed=True)
-        monkeypatch.setattr(os, "fsync", note)
+        synced = note_syncs(monkeypatch)
         await backend.put(ABOUT, "a/2", [b"x"], sealed=True)
         assert str(tmp_path / "root") not in synced
         await backend.delete(["a/1", "a/2"])
@@ -192,6 +198,23 @@ async def test_a_folder_made_anew_by_another_process_is_synced_again(
         (tmp_path / "root/a").mkdir()
         await backend.put(ABOUT, "a/3", [b"x"], sealed=True)
         assert str(tmp_path / "root") in synced
+
+
+def test_a_folder_that_was_only_read_from_is_synced_before_files_are_made_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who made it may have had no need to, with another durability."""
+    folders = Folders(tmp_path, dir_perms=0o750, durability=Durability.POWER)
+    folders.open()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/1").write_bytes(b"x")
+    os.close(folders.open_file(("a", "1"), os.O_RDONLY, others_follow=True))
+    synced = note_syncs(monkeypatch)
+    made = folders.make_file(("a", "2"), os.O_WRONLY, 0o600)
+    os.close(made.file)
+    made.folder.let_go()
+    folders.close()
+    assert synced == [str(tmp_path)]
 
 
 async def test_a_folder_used_a_moment_ago_may_have_been_made_anew(tmp_path: Path) -> None:
