@@ -59,7 +59,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, i
     settings = {
         "access.auth": "forward",
         "access.forward_url": f"http://127.0.0.1:{port}/who",
-        "access.forward_timeout": "500ms",
+        "access.forward_timeout": "5s",
         "access.cache": "0",
         "cors.allow_origin": r"https://app\.example",
     }

@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.harness.server import Server
@@ -45,6 +46,7 @@ async def test_every_reference_leads_somewhere(guarded: Server) -> None:
             found = found[step]
 
 
+@pytest.mark.timeout(400)
 def test_made_up_requests_meet_no_5xx_and_no_answer_that_is_not_described(guarded: Server, seed: int) -> None:
     """A bounded slice of `make api`."""
     assert fuzz(guarded, examples=5, seed=seed, seconds=60) == 0

@@ -96,7 +96,7 @@ async def test_a_server_that_falls_is_not_said_to_have_failed_the_rest() -> None
     server = await asyncio.start_server(answer_options_once(), "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/files/"
     async with server:
-        subject = Subject(base=Resource.parse(url), patience=0.2)
+        subject = Subject(base=Resource.parse(url))
         report = await examine(subject, chosen(("CORE-HEAD-1", "CORE-HEAD-2"), ()), jobs=1, within=20)
     assert {outcome.finding.verdict.value for outcome in report.outcomes} == {"unclear"}
     assert report.fell_during == ("head says the offset",)

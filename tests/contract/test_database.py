@@ -190,7 +190,7 @@ async def test_a_schema_from_the_future_is_refused(store: Store, database: Datab
 
 @pytest.fixture
 async def postgres(postgres_dsn: str) -> AsyncIterator[PostgresDatabase]:
-    database = PostgresDatabase(postgres_dsn, pool_size=3, timeout=5, require_power=True, migrate=True)
+    database = PostgresDatabase(postgres_dsn, pool_size=3, timeout=30, require_power=True, migrate=True)
     await database.open()
     yield database
     await database.close()
@@ -300,10 +300,10 @@ async def test_a_server_that_forgets_is_refused(
 ) -> None:
     name = postgres_dsn.rpartition("/")[2]
     postgres_server.sql(f'ALTER DATABASE "{name}" SET {setting} = off')
-    careful = PostgresDatabase(postgres_dsn, pool_size=2, timeout=5, require_power=True, migrate=True)
+    careful = PostgresDatabase(postgres_dsn, pool_size=2, timeout=30, require_power=True, migrate=True)
     with pytest.raises(Refused, match=setting):
         await careful.open()
-    careless = PostgresDatabase(postgres_dsn, pool_size=2, timeout=5, require_power=False, migrate=True)
+    careless = PostgresDatabase(postgres_dsn, pool_size=2, timeout=30, require_power=False, migrate=True)
     await careless.open()
     await careless.close()
 
@@ -324,7 +324,7 @@ async def test_a_server_that_is_not_there_is_refused_in_one_sentence() -> None:
 async def test_after_a_crash_of_the_server_the_pool_connects_again() -> None:
     with temporary_server() as server:
         database = PostgresDatabase(
-            server.create("crash"), pool_size=2, timeout=5, require_power=True, migrate=True
+            server.create("crash"), pool_size=2, timeout=30, require_power=True, migrate=True
         )
         await database.open()
         await database.transact(lambda: put("a", "1"))

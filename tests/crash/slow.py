@@ -72,13 +72,13 @@ SHORT = Siege(
     quiet=0.3,
     besieged=0.5,
     settings={
-        "timeouts.header": "1s",
-        "timeouts.json": "1s",
-        "timeouts.network": "1s",
-        "timeouts.minimum_rate_window": "1s",
-        "timeouts.send": "1s",
+        "timeouts.header": "3s",
+        "timeouts.json": "3s",
+        "timeouts.network": "3s",
+        "timeouts.minimum_rate_window": "3s",
+        "timeouts.send": "3s",
     },
-    deadlines={"head": 1.0, "body": 1.0, "json": 1.0, "reader": 1.0},
+    deadlines={"head": 3.0, "body": 3.0, "json": 3.0, "reader": 3.0},
 )
 _SHARES = {"head": 0.4, "body": 0.3, "json": 0.2, "reader": 0.1}
 """Of those that drip."""

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.harness.server import Server
+from tests.harness.tus import Refused
 
 from . import frozen, power, scans, trace
 from .planted import environ
 from .report import Outcome
 
 overtaken = partial(frozen.overtaken, runs=6, frozen_for=1.0)
+
+pytestmark = pytest.mark.timeout(600)
 
 ATTEMPTS = 6
 """Cases roll dice and race against the server: one that shows nothing proves nothing, six do."""
@@ -41,7 +44,12 @@ async def _told(case: Bounded, server: Server, seed: int) -> str:
     outcome = Outcome(case="planted", seed=seed)
     try:
         await case(server, outcome)
-    except (AssertionError, sqlite3.OperationalError) as broken:  # not even the tables may be there any more
+    except (
+        AssertionError,
+        sqlite3.DatabaseError,
+        OSError,
+        Refused,
+    ) as broken:  # there may be no database any more
         return f"{type(broken).__name__}: {broken}"
     finally:
         await server.stop()
@@ -71,7 +79,7 @@ async def test_a_power_cut_shows_a_server_that_does_not_sync(tmp_path: Path, see
         return Server(folder=folder, settings={"storage.durability": "process"})
 
     # The kernel may have written everything by itself just before a cut.
-    signs = ('"rule": "I1"', '"rule": "I2"', "OperationalError")
+    signs = ('"rule": "I1"', '"rule": "I2"', "OperationalError", "DatabaseError")
     await _until_found(partial(power.cut_sqlite, runs=3), unsynced, tmp_path, seed, signs)
 
 

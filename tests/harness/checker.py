@@ -17,6 +17,7 @@ import hashlib
 import json
 import re
 import sys
+import time
 from collections import Counter
 from dataclasses import dataclass
 
@@ -31,6 +32,10 @@ TIDIED = frozenset({"no-row"})
 """What a fault may leave behind for the sweep."""
 OTHER_DEVICE = TIDIED | {"file-changed"}
 """The same on a copy of the disk: the identity of a file has the device's number in it."""
+
+MADE_WITHIN = 30.0
+"""Seconds in which a file must be there whose last byte was acknowledged."""
+_CONFLICT = 409
 
 _ENDED = frozenset({"terminated", "expired", "refused", "lost"})
 _FINISHED = frozenset({"upload.completing", "upload.stored"})
@@ -134,7 +139,14 @@ async def _check_download(ledger: Ledger, server: Server, tracked: Tracked) -> N
 
 
 async def download(address: Address, target: str) -> tuple[int, int, str]:
-    """Status, length and SHA-256 of a GET, without holding the body."""
+    """Status, length and SHA-256 of a GET, without holding the body; of what is being made, once it is."""
+    give_up = time.monotonic() + MADE_WITHIN
+    while (found := await _download(address, target))[0] == _CONFLICT and time.monotonic() < give_up:
+        await asyncio.sleep(0.05)
+    return found
+
+
+async def _download(address: Address, target: str) -> tuple[int, int, str]:
     host = f"{address.host}:{address.port}"
     async with await Connection.open(address) as connection:
         await connection.send(head_of("GET", target, [("Host", host), ("Connection", "close")]))

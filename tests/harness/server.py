@@ -20,7 +20,7 @@ from .ports import free_port
 from .wire import Address, request
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_WITHIN = 20.0
+READY_WITHIN = 60.0
 POLL = 0.01
 
 

@@ -281,7 +281,8 @@ async def test_a_page_of_another_site_opens_no_websocket(live_server: Server, cl
 
 
 async def test_one_user_does_not_take_all_the_room(tmp_path: Path, client: ClientSession) -> None:
-    async with Server(folder=tmp_path, settings={"live.listeners_per_user": "2"}) as server:
+    settings = {"live.listeners_per_user": "2", "timeouts.shutdown": "60s"}
+    async with Server(folder=tmp_path, settings=settings) as server:
         url = f"{server.address.url}/api/v1/events"
         async with client.get(url) as first, client.get(url) as second:
             await Stream(first).cursor()
@@ -310,12 +311,12 @@ async def test_one_user_does_not_take_all_the_room(tmp_path: Path, client: Clien
         ):
             await Stream(answer).cursor()
             code, seconds = await server.terminate()
-            assert (code, seconds < 5) == (0, True)
+            assert (code, seconds < 20) == (0, True)
             assert (await socket.receive()).type in (WSMsgType.CLOSE, WSMsgType.CLOSED)
 
 
 async def test_whoever_takes_nothing_does_not_hold_up_the_end(tmp_path: Path, client: ClientSession) -> None:
-    async with Server(folder=tmp_path) as server:
+    async with Server(folder=tmp_path, settings={"timeouts.shutdown": "60s"}) as server:
         await upload(client, server)
         with closing(sqlite3.connect(server.data / ".tusd" / "tusd.db")) as database, database:
             database.execute(_COPY_OF_AN_EVENT, (20_000,))
@@ -328,7 +329,8 @@ async def test_whoever_takes_nothing_does_not_hold_up_the_end(tmp_path: Path, cl
                 await asyncio.sleep(0.5)
                 waiting.append(_unsent(server.address.port, stalled.getsockname()[1]))
             code, seconds = await server.terminate()
-            assert (code, seconds < 8) == (0, True)
+            # Left to itself, it would have half a minute.
+            assert (code, seconds < 20) == (0, True)
 
 
 def _unsent(port: int, to_port: int) -> int:

@@ -69,7 +69,7 @@ def settings_for(receiver: HookReceiver) -> dict[str, str]:
         "hooks.http": receiver.url,
         "hooks.enabled_events": ALL,
         "hooks.http_backoff": "10ms",
-        "hooks.http_timeout": "2s",
+        "hooks.http_timeout": "20s",
         "hooks.progress_interval": "100ms",
         "hooks.http_forward_headers": "X-Trace",
         "timeouts.minimum_rate": "0",
@@ -193,7 +193,7 @@ async def test_a_hook_may_describe_an_upload_anew_and_add_to_the_answer(
     done = await ask(client, "PATCH", made.headers["Location"], b"hello", Upload_Offset="0")
     assert (done.status, await done.json(), done.headers["Upload-Offset"]) == (200, {"ok": 1}, "5")
     await until(lambda: "post-finish" in receiver.kinds())
-    told = receiver.seen[-1]["Event"]["Upload"]
+    told = next(one for one in receiver.seen if one["Type"] == "post-finish")["Event"]["Upload"]
     assert told["MetaData"] == {"filename": "../ünï.txt", "user": "7"}
     assert ".." not in told["Storage"]["Path"]
 
@@ -319,7 +319,7 @@ async def test_programs_of_a_folder_are_hooks_too(tmp_path: Path, client: Client
         'grep -q forbidden "$TUS_LOG/pre-create.json" && echo \'{"RejectUpload": true}\'\nexit 0',
     )
     write_program(programs, "post-finish", "echo finished >&2")
-    settings = {"hooks.dir": str(programs), "hooks.enabled_events": ALL, "hooks.http_timeout": "2s"}
+    settings = {"hooks.dir": str(programs), "hooks.enabled_events": ALL, "hooks.http_timeout": "5s"}
     server = Server(folder=tmp_path, settings=settings, environ={"TUS_LOG": str(tmp_path)})
     async with server:
         url = await create(client, server, 5)

@@ -7,12 +7,20 @@ import pytest
 
 from protocol.errors import UploadGone, UploadLocked
 from protocol.upload import Step, Transfer, UploadId
+from tusd_py import leases
 from tusd_py.leases import Lease, NotOpen, StopReason
 from tusd_py.metadata.database import Buried
 from tusd_py.metadata.writing import Advance
 from tusd_py.wakeups import Hint, HintKind
 
 from .house import Worker, new_upload, row, working
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is frozen, and whoever is slow is not overtaken."""
+    monkeypatch.setattr(leases, "ANSWER_WITHIN", 20.0)
+    monkeypatch.setattr(leases, "LET_GO_WITHIN", 20_000_000)
 
 
 class Writing:
@@ -28,7 +36,7 @@ class Writing:
         self._task = asyncio.create_task(self._hold(worker, upload_id))
 
     async def _hold(self, worker: Worker, upload_id: UploadId) -> None:
-        async with worker.leases.acquire(upload_id, patience=5.0) as lease:
+        async with worker.leases.acquire(upload_id, patience=30.0) as lease:
             self.lease = lease
             lease.stop.on_ask(self.asked.set)
             self.began.set()
@@ -44,12 +52,13 @@ class Writing:
             await self._task
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_newcomer_of_the_same_worker_waits_until_the_writer_has_saved(tmp_path: Path) -> None:
     async with working(tmp_path) as worker:
         upload = await worker.rows.create(new_upload(), actor="test")
         writer = Writing(worker, upload.id)
         await writer.began.wait()
-        async with worker.leases.acquire(upload.id, patience=5.0) as lease:
+        async with worker.leases.acquire(upload.id, patience=30.0) as lease:
             assert lease.upload.offset == 10
             assert lease.upload.ref == upload.ref
         await writer.ended()
@@ -57,12 +66,13 @@ async def test_a_newcomer_of_the_same_worker_waits_until_the_writer_has_saved(tm
         assert writer.lease.stop.reason is StopReason.INTERRUPTED
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_newcomer_of_another_worker_asks_and_goes_on_in_the_same_file(tmp_path: Path) -> None:
     async with working(tmp_path) as one, working(tmp_path) as other:
         upload = await one.rows.create(new_upload(), actor="test")
         writer = Writing(one, upload.id)
         await writer.began.wait()
-        async with other.leases.acquire(upload.id, patience=5.0) as lease:
+        async with other.leases.acquire(upload.id, patience=30.0) as lease:
             assert lease.upload.offset == 10
             assert lease.upload.ref == upload.ref
         await writer.ended()
@@ -75,7 +85,7 @@ async def test_a_writer_that_does_not_answer_is_overtaken_into_a_new_segment(tmp
         writer = Writing(one, upload.id)
         await writer.began.wait()
         one.wakeups.close()  # as if it were frozen
-        async with other.leases.acquire(upload.id, patience=5.0) as lease:
+        async with other.leases.acquire(upload.id, patience=30.0) as lease:
             assert lease.upload.ref != upload.ref
             assert other.meter.seen == ["took over: force"]
             writer.asked.set()  # it wakes, and tries to commit what it has
@@ -112,22 +122,24 @@ async def test_the_file_of_a_dead_worker_goes_on(tmp_path: Path) -> None:
         upload = await one.rows.create(new_upload(), actor="test")
         assert await one.rows.acquire(upload.id) is not None
         one.liveness.close()  # the kernel does this for a process that died
-        async with other.leases.acquire(upload.id, patience=5.0) as lease:
+        async with other.leases.acquire(upload.id, patience=30.0) as lease:
             assert lease.upload.ref == upload.ref
         assert other.meter.seen == ["took over: dead"]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_lease_that_was_never_given_back_is_given_back_when_asked_for(tmp_path: Path) -> None:
     async with working(tmp_path) as one, working(tmp_path) as other:
         upload = await one.rows.create(new_upload(), actor="test")
         assert await one.rows.acquire(upload.id) is not None  # its request ended without a release
-        async with other.leases.acquire(upload.id, patience=5.0) as lease:
+        async with other.leases.acquire(upload.id, patience=30.0) as lease:
             assert lease.upload.ref == upload.ref
-        async with one.leases.acquire(upload.id, patience=5.0) as lease:
+        async with one.leases.acquire(upload.id, patience=30.0) as lease:
             assert lease.upload.ref == upload.ref
         assert other.meter.seen == one.meter.seen == []
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("same_worker", [True, False])
 async def test_a_writer_that_takes_too_long_to_save_means_423(tmp_path: Path, *, same_worker: bool) -> None:
     async with working(tmp_path) as one, working(tmp_path) as other:
@@ -144,6 +156,7 @@ async def test_a_writer_that_takes_too_long_to_save_means_423(tmp_path: Path, *,
         await writer.ended()
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("same_worker", [True, False])
 async def test_settling_returns_when_the_offset_can_be_told(tmp_path: Path, *, same_worker: bool) -> None:
     async with working(tmp_path) as one, working(tmp_path) as other:
@@ -151,7 +164,7 @@ async def test_settling_returns_when_the_offset_can_be_told(tmp_path: Path, *, s
         writer = Writing(one, upload.id)
         await writer.began.wait()
         asker = one if same_worker else other
-        await asker.leases.settle(await row(asker, upload.id), patience=5.0)
+        await asker.leases.settle(await row(asker, upload.id), patience=30.0)
         settled = await row(asker, upload.id)
         assert (settled.offset, settled.holder) == (10, None)
         await writer.ended()
@@ -163,7 +176,7 @@ async def test_settling_a_writer_that_does_not_answer_fences_it(tmp_path: Path) 
         held = await one.rows.acquire(upload.id)
         assert held is not None
         one.wakeups.close()
-        await other.leases.settle(held, patience=5.0)
+        await other.leases.settle(held, patience=30.0)
         assert (await row(other, upload.id)).holder is None
         assert await one.rows.advance(Advance(upload=held, offset=10, synced=True), actor="test") is None
 

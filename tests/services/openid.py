@@ -23,7 +23,7 @@ import pytest
 from tests.harness.ports import free_port
 from tests.harness.server import ROOT, DidNotHappen
 
-READY_WITHIN = 20.0
+READY_WITHIN = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ pool_mode = transaction
 logfile = {folder}/log
 pidfile = {folder}/pid
 """
-_WITHIN = 10.0
+_WITHIN = 60.0
 
 
 @contextmanager

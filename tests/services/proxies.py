@@ -17,7 +17,7 @@ from tests.harness.server import ROOT
 from tests.harness.wire import Address
 from tests.services.programs import find
 
-_WITHIN = 10.0
+_WITHIN = 60.0
 _STATISTICS = "haproxy.sock"
 _PAUSE = 0.02
 

@@ -100,7 +100,7 @@ class Writer:
 
     def _hand_over(self) -> None:
         if self._gathered:
-            self._pause = _pause_after(len(self._gathered))
+            self._pause = pause_after(len(self._gathered))
             self._orders.put(self._gathered)
             self._gathered = []
 
@@ -259,7 +259,7 @@ class Writer:
         self._write_lock.close()
 
 
-def _pause_after(scripts: int) -> float:
+def pause_after(scripts: int) -> float:
     return 0.0 if scripts == 1 else min(scripts * PAUSE_FOR_ONE, LONGEST_PAUSE)
 
 

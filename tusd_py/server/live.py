@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -70,6 +70,8 @@ class Live:
     rules: LiveRules
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
     """Those that are open."""
+    writes: set[asyncio.Timeout] = field(default_factory=set)
+    """Those that readers have not taken yet."""
 
     # --- server-sent events
 
@@ -99,7 +101,11 @@ class Live:
                 _ended_with_its_connection(request, listener),
             ):
                 await response.prepare(request)
-                await self._tell_stream(response, listener, identity)
+                try:
+                    await self._tell_stream(response, listener, identity)
+                except TimeoutError:
+                    # It takes nothing, and would not take the end of the answer either.
+                    _abort(request)
         except TooMany:
             raise TooManyListeners from None
         except BadCursor as bad:
@@ -110,14 +116,14 @@ class Live:
         self, response: web.StreamResponse, listener: Listener, identity: Identity
     ) -> None:
         until = _until(identity)
-        await _soon(response.write(f"retry: {_RETRY}\n: cursor {listener.cursor}\n\n".encode()))
+        await self._soon(response.write(f"retry: {_RETRY}\n: cursor {listener.cursor}\n\n".encode()))
         # What goes wrong from here on is the end of the stream; the client goes on where it was.
-        with suppress(DatabaseError, TimeoutError, ConnectionError):
+        with suppress(DatabaseError, ConnectionError):
             while not listener.is_over and time.monotonic() < until:
                 told = await listener.next(HEARTBEAT)
                 lines = [self._as_event(one, identity) for one in told] or [": here\n\n"]
-                await _soon(response.write("".join(lines).encode()))
-            await _soon(response.write_eof())
+                await self._soon(response.write("".join(lines).encode()))
+            await self._soon(response.write_eof())
 
     def _as_event(self, told: Told, identity: Identity) -> str:
         name, said = as_told(told, self.installation, identity)
@@ -158,9 +164,30 @@ class Live:
     async def close(self, _app: web.Application) -> None:
         """The server stops: everybody is told to connect again, and nobody waited for who takes nothing."""
         await self.feed.close()
+        until = asyncio.get_running_loop().time() + LAST_GOOD_BYE
+        for write in self.writes:
+            if not write.expired():
+                write.reschedule(until)
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_GOOD_BYE):
                 await asyncio.gather(*map(_part, list(self.sockets)))
+
+    async def say(self, socket: web.WebSocketResponse, text: str) -> None:
+        """Raises TimeoutError where the reader takes nothing."""
+        await self._soon(socket.send_str(text))
+
+    async def _soon(self, writing: Awaitable[object]) -> None:
+        async with asyncio.timeout(STALLED) as limit:
+            self.writes.add(limit)
+            try:
+                await writing
+            finally:
+                self.writes.discard(limit)
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 async def _part(socket: web.WebSocketResponse) -> None:
@@ -243,12 +270,11 @@ class _Conversation:
             await self._socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"connect again")
         except (TimeoutError, ConnectionError):
             # It takes nothing, or is gone. It may come again and go on where it was.
-            if self._request.transport is not None:
-                self._request.transport.abort()
+            _abort(self._request)
 
     async def _say(self, kind: str, said: dict[str, Any]) -> None:
         message = {"cursor": said["cursor"], "event": said} if kind == "event" else said
-        await _soon(self._socket.send_str(json.dumps({"type": kind, **message})))
+        await self._live.say(self._socket, json.dumps({"type": kind, **message}))
 
     async def _stop_telling(self) -> None:
         if self._telling is None:
@@ -336,12 +362,6 @@ async def _ended_with_its_connection(request: web.Request, listener: Listener) -
         yield
     finally:
         gone.cancel()
-
-
-async def _soon(writing: Any) -> None:
-    """Raises TimeoutError where the reader takes nothing."""
-    async with asyncio.timeout(STALLED):
-        await writing
 
 
 def origin_rule(same_origin: Callable[[web.Request, str], bool], others: str) -> LiveRules:

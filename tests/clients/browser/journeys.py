@@ -68,8 +68,10 @@ async def through_everything(server: Server, journey: Journey) -> list[str]:
         await server.kill9()
         await expect(visitor.badge(journey.name, "Waiting")).to_be_visible()
         await server.start()
+        proxy.rate = journey.rate / 6  # nobody is to miss the moment of the reload
         await visitor.until_percent(journey.name, 70)
         await visitor.page.reload()
+        proxy.rate = journey.rate
         await _choose_again(visitor, journey)
         done = visitor.badge(journey.name, "Uploaded")
         await expect(done).to_be_visible(timeout=journey.patience * 1000)

@@ -65,11 +65,11 @@ async def test_an_infected_file_is_closed_before_everybodys_eyes_and_the_admin_d
 
 async def test_the_operator_sees_what_is_under_way(server: Server, tmp_path: Path, seed: int) -> None:
     path = Content(seed=seed, length=60_000_000).write_to(tmp_path / "big.iso")
-    proxy = CuttingProxy(target=server.address, rate=6_000_000)
+    proxy = CuttingProxy(target=server.address, rate=2_000_000)
     async with proxy.running(), browsing() as context:
         sender = await visit(context, proxy.address.url)
         await sender.drop(path)
-        await sender.until_percent("big.iso", 10)
+        await sender.until_percent("big.iso", 5)
         operator = await visit(context, server.address.url, "/operate")
         row = operator.page.get_by_role("row").filter(has_text="big.iso")
         await expect(row).to_contain_text("anonymous")

@@ -57,7 +57,7 @@ async def test_a_dropped_file_moves_and_arrives_and_nothing_is_complained_of(
     server: Server, tmp_path: Path, seed: int
 ) -> None:
     path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
-    proxy = CuttingProxy(target=server.address, rate=16 * MIB)
+    proxy = CuttingProxy(target=server.address, rate=3 * MIB)
     async with proxy.running(), browsing() as context:
         visitor = await visit(context, proxy.address.url)
         assert await bytes_loaded(visitor) <= FIRST_LOAD
@@ -71,6 +71,7 @@ async def test_a_dropped_file_moves_and_arrives_and_nothing_is_complained_of(
             re.compile(r"of 25\.2 MB · [\d.]+ MB/s · \d+ sec left")
         )
         assert await visitor.accessibility_faults() == []
+        proxy.rate = 0
         await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible()
         assert await _arrived(server, visitor, "film.mkv", content)
         async with visitor.page.expect_download() as started:
@@ -119,7 +120,7 @@ async def test_hundreds_of_small_files_arrive_while_the_page_answers(
 
 async def test_by_keyboard_alone(server: Server, tmp_path: Path, seed: int) -> None:
     path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
-    proxy = CuttingProxy(target=server.address, rate=12 * MIB)
+    proxy = CuttingProxy(target=server.address, rate=2 * MIB)
     async with proxy.running(), browsing() as context:
         visitor = await visit(context, proxy.address.url)
         keyboard = visitor.page.keyboard
@@ -142,6 +143,7 @@ async def test_by_keyboard_alone(server: Server, tmp_path: Path, seed: int) -> N
         await reach("Pause: film.mkv")
         await keyboard.press("Space")
         await expect(visitor.badge("film.mkv", "Paused")).to_be_visible()
+        proxy.rate = 0
         # The button that did it is now the one that undoes it, and still has the focus.
         await reach("Resume: film.mkv")
         await keyboard.press("Enter")
@@ -168,7 +170,7 @@ async def test_small_files_go_on_by_themselves_after_a_reload_and_one_paused_sta
 ) -> None:
     first, content = _content(tmp_path / "in", "first.bin", 6 * MIB, seed)
     other, _ = _content(tmp_path / "in", "other.bin", 5 * MIB, seed + 1)
-    proxy = CuttingProxy(target=server.address, rate=MIB)
+    proxy = CuttingProxy(target=server.address, rate=MIB // 2)
     async with proxy.running(), browsing() as context:
         visitor = await visit(context, proxy.address.url)
         await visitor.drop(first, other)
@@ -190,7 +192,7 @@ async def test_an_upload_goes_on_after_the_browser_was_started_again(
 ) -> None:
     path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
     wrong, _ = _content(tmp_path / "in", "other.mkv", 24 * MIB, seed + 1)
-    proxy = CuttingProxy(target=server.address, rate=16 * MIB)
+    proxy = CuttingProxy(target=server.address, rate=4 * MIB)
     async with proxy.running():
         async with profile(tmp_path / "profile") as context:
             visitor = await visit(context, proxy.address.url)
@@ -205,6 +207,7 @@ async def test_an_upload_goes_on_after_the_browser_was_started_again(
             await visitor.choose(choose, wrong)
             await expect(visitor.page.get_by_text("That is another file.")).to_be_visible()
             before = proxy.sent
+            proxy.rate = 0
             await visitor.choose(choose, path)
             await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible()
             assert proxy.sent - before < content.length * 0.7
@@ -332,9 +335,10 @@ async def test_what_was_finished_without_the_tab_hearing_of_it_is_shown_as_uploa
     server: Server, tmp_path: Path, seed: int
 ) -> None:
     path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
-    async with sending(server, path, rate=16 * MIB, percent=40) as (visitor, proxy):
+    async with sending(server, path, rate=4 * MIB, percent=40) as (visitor, proxy):
         context = visitor.page.context
         await visitor.page.close()
+        proxy.rate = 0
         (row,) = await fetch(server, "SELECT id FROM uploads")
         target, version = f"/files/{row['id']}", ("Tus-Resumable", "1.0.0")
         offset = (await request(server.address, "HEAD", target, [version])).headers["upload-offset"]
@@ -374,9 +378,10 @@ async def test_a_tab_cannot_discard_what_another_one_went_on_with(
     server: Server, tmp_path: Path, seed: int
 ) -> None:
     path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
-    async with sending(server, path, rate=16 * MIB, percent=40) as (visitor, proxy):
+    async with sending(server, path, rate=4 * MIB, percent=40) as (visitor, proxy):
         context = visitor.page.context
         await visitor.page.close()
+        proxy.rate = 0
         first = await visit(context, proxy.address.url)
         second = await visit(context, proxy.address.url)
         await expect(first.row("film.mkv")).to_be_visible()

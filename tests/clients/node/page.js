@@ -5,7 +5,8 @@ import Tus from '@uppy/tus'
 import * as tus from 'tus-js-client'
 
 const HEADERS = ['Location', 'Upload-Offset', 'Upload-Length', 'Upload-Expires', 'Tus-Resumable', 'X-Request-ID']
-const RETRIES = Array(30).fill(100) // milliseconds
+// Milliseconds, for half a minute: that is how long a busy machine may take to start a server.
+const RETRIES = Array(300).fill(100)
 
 // The content comes from the page's own origin; the same file each time, so that it is known again.
 async function fileOf(path, name) {
