@@ -8,6 +8,8 @@ anew until the line comes, as somebody who means harm would do.
 Belongs here: sockets. Not here: what has to hold (slow.py).
 """
 
+import heapq
+import itertools
 import json
 import os
 import select
@@ -20,11 +22,16 @@ from dataclasses import asdict, dataclass, field
 
 AT_ONCE = 100
 """Connections that are opened before their server is given time for them."""
-LOOK = 0.01
+LOOK = 0.002
 """Seconds. Who drips does so when it is its turn, not all at once whenever somebody looks."""
 NICE = 5
 """Of it while it stays: who means harm is elsewhere, and does not take the processors of a server."""
 DRIPS = b"a"
+ADDRESSES = 50
+"""From which they come. With a single one the kernel would look for a free port among thousands, whenever
+anybody connects."""
+_BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
+"""Python knows it from 3.12 on (ip(7)): the port is chosen when the other end is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +104,12 @@ class Gathering:
         self._missing: deque[Manner] = deque()
         self._ready = select.epoll()
         self._known: dict[int, _One] = {}
-        self._due: deque[tuple[float, _One]] = deque()
-        """All wait equally long, so the first is next."""
+        self._due: list[tuple[float, int, _One]] = []
+        """A heap: who was late is due before others that began to wait earlier."""
+        self._turns = itertools.count()
         self._replaces = True
         self._is_counting = False
+        self._addresses = itertools.cycle(f"127.0.1.{last}" for last in range(1, ADDRESSES + 1))
 
     def gather(self) -> None:
         """Open all of them."""
@@ -141,7 +150,7 @@ class Gathering:
                 self._hear(one, events)
         now = time.monotonic()
         while self._due and self._due[0][0] <= now:
-            due, one = self._due.popleft()
+            due, _, one = heapq.heappop(self._due)
             if not one.is_over:
                 self._drip(one, due)
 
@@ -152,6 +161,8 @@ class Gathering:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.settimeout(5.0)
         try:
+            sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+            sock.bind((next(self._addresses), 0))
             sock.connect((self._crowd.host, self._crowd.port))
             sock.sendall(manner.first.encode())
         except OSError:
@@ -169,7 +180,7 @@ class Gathering:
             self._wait(one, one.since)
 
     def _wait(self, one: _One, since: float) -> None:
-        self._due.append((since + self._crowd.every, one))
+        heapq.heappush(self._due, (since + self._crowd.every, next(self._turns), one))
 
     def _hear(self, one: _One, events: int) -> None:
         if events & (select.EPOLLHUP | select.EPOLLERR):

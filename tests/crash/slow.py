@@ -183,9 +183,9 @@ async def _peak(server: Server) -> int:
     most = 0
     with suppress(asyncio.CancelledError):
         while True:
-            # Reading it makes the kernel walk page tables, which the program waits for.
+            # Seldom, as reading it makes the kernel walk page tables, which the program waits for.
             most = max(most, pss_bytes([server.process.pid, *server.worker_pids()]))
-            await asyncio.sleep(5.0)
+            await asyncio.sleep(15.0)
     return most
 
 
