@@ -28,8 +28,8 @@ wait for."""
 
 PAUSE_FOR_ONE, LONGEST_PAUSE = 0.00025, 0.002
 """Seconds that scripts are gathered, for each that came with the last ones, and at most. A commit costs as
-much CPU as several scripts, so it should have many; who comes alone waits for nobody. Twice as long cost 3 % less
-CPU for a small upload, and a quarter of their rate where processors were left over."""
+much CPU as several scripts, so it should have many; who comes alone waits for nobody. Twice as long cost 3 %
+less CPU for a small upload, and a quarter of their rate where processors were left over."""
 
 # Somebody from outside (a backup, an operator's shell) may hold SQLite's own lock. Less than the 3 s after
 # which the supervisor takes a worker for frozen that holds ours.

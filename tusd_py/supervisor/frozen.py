@@ -22,6 +22,10 @@ log = get_logger("tusd_py.supervisor")
 LONGEST_HOLD = 3.0
 """Seconds. A batch takes milliseconds; a busy disk makes that a second."""
 
+LONGEST_WAIT = 30.0
+"""Seconds for which a holder is left alone that waits for its disk: to kill it makes no commit faster, and
+takes along what its worker is receiving."""
+
 LONGEST_SILENCE = 2.5
 """Seconds in which every look finds the same holder that has not even said since when it holds the lock. That
 takes microseconds, so looks that keep finding it mean that it was frozen there."""
@@ -38,7 +42,7 @@ async def watch_write_lock(lock: Path, child_by_pid: Callable[[int], Child | Non
         now = await asyncio.to_thread(_look, lock)
         if now != before:
             first_seen = time.monotonic()
-        elif now is not None and _is_frozen(now, seen_for=time.monotonic() - first_seen):
+        elif now is not None and is_frozen(now, seen_for=time.monotonic() - first_seen):
             _kill(now, child_by_pid(now.pid))
         before = now
         await asyncio.sleep(_LOOK_EVERY)
@@ -51,10 +55,21 @@ def _look(lock: Path) -> Holder | None:
     return None
 
 
-def _is_frozen(found: Holder, *, seen_for: float) -> bool:
+def is_frozen(found: Holder, *, seen_for: float) -> bool:
     if found.held_since_ns == 0:
         return seen_for > LONGEST_SILENCE
-    return _held_for(found) > LONGEST_HOLD
+    held_for = _held_for(found)
+    return held_for > LONGEST_WAIT or (held_for > LONGEST_HOLD and not waits_for_disk(found.pid))
+
+
+def waits_for_disk(pid: int, proc: Path = Path("/proc")) -> bool:
+    """Whether any thread is in uninterruptible sleep (proc(5), stat, field 3); a stopped one never is."""
+    with suppress(OSError):  # it ends just now
+        for task in (proc / str(pid) / "task").iterdir():
+            # The name before it is in parentheses, and may have some in it.
+            if (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "D":
+                return True
+    return False
 
 
 def _held_for(found: Holder) -> float:
