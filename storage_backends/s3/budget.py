@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 PAGE = 1 << 20
 """Bytes charged at once; their memory is the kernel's until they are written to."""
-FREE = 256 << 10
+FREE = 64 << 10
 """Bytes that each writer has free at first, so that the smallest always gets on."""
 
 
