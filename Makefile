@@ -12,8 +12,7 @@ PAGE := tusd_py/server/web/index.html
 DATA ?= data
 HOST ?= 127.0.0.1
 PORT ?= 8080
-# Most tests wait more than they compute, so two at a time; files stay whole, as some share a server. Three take
-# 17 minutes instead of 20 on two cores, and leave less to spare.
+# Most tests wait more than they compute, so two at a time; files stay whole, as some share a server.
 JOBS ?= 2
 ARGS ?=
 
@@ -56,7 +55,7 @@ run: setup ## start the server with what is built in, in ./data
 
 web: setup ## the page, after a change in web/ (see docs/page.md)
 
-test: setup packages ## every test, about twenty minutes on two cores
+test: setup packages ## every test, 12 to 24 minutes on two cores
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: setup ## format, lint, types, and which way imports point
