@@ -68,8 +68,8 @@ async def _main() -> int:
             code = await asyncio.to_thread(
                 fuzz, server, examples=chosen.examples, seed=chosen.seed, seconds=3600
             )
-            if "Traceback" in server.log:
-                sys.stdout.write(server.log[-4000:])
+            if server.first_traceback:
+                sys.stdout.write(server.first_traceback)
                 return 1
             return code
 

@@ -77,8 +77,8 @@ async def _away_once(server: Server, proxy: FaultProxy, outcome: Outcome, way: F
     if not heard["PATCH 503"]:
         outcome.broken("I7", f"{way.value}: nobody was told 503: {heard}")
     outcome.violations += ledger.violations
-    if "Traceback" in server.log:
-        outcome.broken("log", server.log[-3000:])
+    if server.first_traceback:
+        outcome.broken("log", server.first_traceback)
     outcome.remarks.append(
         f"{way.value}, {took:.0f} s: {heard['PATCH 503']} x 503, {calls / took:.1f} calls/s to the store, "
         f"{cpu / took:.2f} cores"

@@ -302,8 +302,7 @@ async def _all_is_right(days: Days) -> None:
     assert not wrong, wrong
     async with asyncio.timeout(NOT_FOR_EVER):
         await asyncio.gather(*(_is_right(days, tracked) for tracked in ledger.uploads.values()))
-    _, found, rest = days.server.log.partition("Traceback")
-    assert not found, days.server.log[-len(rest) - 2000 : -len(rest)] + found + rest[:3000]
+    assert not days.server.first_traceback
 
 
 async def _is_right(days: Days, tracked: Tracked) -> None:

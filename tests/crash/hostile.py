@@ -35,8 +35,8 @@ async def hostile_input(server: Server, outcome: Outcome, runs: int) -> Outcome:
     if [await client.offset(victim) for victim in victims] != before:
         outcome.broken("state", "an offset has changed")
     await check_invariants(client.ledger, server)
-    if "Traceback" in server.log:
-        outcome.broken("log", "a traceback in the log")
+    if server.first_traceback:
+        outcome.broken("log", server.first_traceback)
     return outcome
 
 

@@ -107,8 +107,8 @@ async def besieged(server: Server, outcome: Outcome, runs: int, siege: Siege) ->
                 outcome.broken("memory", f"{memory / MIB:.0f} MiB, wanted at most {MEMORY / MIB:.0f}")
             outcome.seconds += during
             outcome.runs += 1
-        if "Traceback" in server.log:
-            outcome.broken("log", "a traceback in the log")
+        if server.first_traceback:
+            outcome.broken("log", server.first_traceback)
     return outcome
 
 

@@ -138,8 +138,8 @@ async def nothing_outside(server: Server, outcome: Outcome, runs: int) -> Outcom
         for payload in chosen[:runs]:
             await _send_all(server, payload, owner, outcome)
             outcome.runs += 1
-        if "Traceback" in server.log:
-            outcome.broken("log", "a traceback in the log")
+        if server.first_traceback:
+            outcome.broken("log", server.first_traceback)
         if (await _status(server, ("HEAD", f"/files/{upload_id}", (owner, TUS), b""))) != 200:
             outcome.broken("state", "the upload that was there is not there any more")
     opened = list(_opened(log, mark))

@@ -185,6 +185,12 @@ class Server:
         path = self.folder / "log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    @property
+    def first_traceback(self) -> str:
+        """The line of the log with it, and what was logged before; "" where there is none."""
+        before, found, after = self.log.partition("Traceback")
+        return f"{before[-2000:]}{found}{after[:3000]}" if found else ""
+
     def memory_peak(self) -> int:
         """The largest resident set that any worker ever had, in bytes."""
         return max(_status_bytes(pid, "VmHWM") for pid in self.worker_pids())

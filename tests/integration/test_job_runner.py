@@ -3,7 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from tusd_py.metadata.database import Query
+import pytest
+
+from storage_backends.base import StorageAway
+from tusd_py.metadata.database import DatabaseError, Query
 from tusd_py.metadata.jobs import JobRows, enqueue
 from tusd_py.work.runner import JobRunner
 
@@ -33,3 +36,21 @@ async def test_no_failure_of_a_job_ends_the_runner(tmp_path: Path) -> None:
         running.cancel()
         await asyncio.wait([running])
         assert running.cancelled()
+
+
+@pytest.mark.parametrize("away", [StorageAway("the bucket is away"), DatabaseError("the database is away")])
+async def test_a_job_that_met_something_away_waits_without_a_traceback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, away: Exception
+) -> None:
+    async def fail(_subject: str) -> None:
+        raise away
+
+    async with working(tmp_path) as worker:
+        runner = JobRunner(JobRows(worker.database), {"finish": fail}, worker=worker.id, look_every=60.0)
+        await worker.database.execute(enqueue("finish", "1", 0))
+        assert await runner.run_due() == 1
+        (row,) = await worker.database.read(Query("SELECT attempts, last_error FROM jobs"))
+    assert (row["attempts"], str(away) in row["last_error"]) == (1, True)
+    (told,) = (record for record in caplog.records if "job." in str(record.msg))
+    assert str(away) in str(told.msg)
+    assert told.exc_info is None

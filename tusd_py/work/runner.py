@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
+from storage_backends.base import StorageAway
 from tusd_py.log import get_logger
 from tusd_py.metadata.database import DatabaseError
 from tusd_py.metadata.jobs import Claim, JobRows
@@ -75,21 +76,23 @@ class JobRunner:
         return found
 
     async def _run(self, work: Consumer, claim: Claim) -> None:
+        about = {"consumer": claim.consumer, "subject": claim.subject, "attempts": claim.attempts}
         try:
             await work(claim.subject)
+        except (StorageAway, DatabaseError) as away:
+            # Nothing is wrong with the job, nor with us.
+            log.warning("job.postponed", error=str(away), **about)
+            await self._try_later(claim, away)
         except Exception as failed:
             # One of the outermost loops: a job that fails in whatever way may not stop the others.
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(claim.attempts, 16))
-            log.warning(
-                "job.failed",
-                consumer=claim.consumer,
-                subject=claim.subject,
-                attempts=claim.attempts,
-                exc_info=True,
-            )
-            await self._jobs.retry(claim, _described(failed), pause)
-            return
-        await self._jobs.done(claim)
+            log.warning("job.failed", exc_info=True, **about)
+            await self._try_later(claim, failed)
+        else:
+            await self._jobs.done(claim)
+
+    async def _try_later(self, claim: Claim, failed: Exception) -> None:
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(claim.attempts, 16))
+        await self._jobs.retry(claim, _described(failed), pause)
 
 
 def _described(failed: Exception) -> str:
