@@ -26,6 +26,7 @@ class HoldingProxy:
     may_go: asyncio.Event = field(default_factory=asyncio.Event)
     """Set it to let everything through."""
     _sent: int = 0
+    _serving: set[asyncio.Task[None] | None] = field(default_factory=set)
 
     @property
     def files_url(self) -> str:
@@ -39,8 +40,15 @@ class HoldingProxy:
                 yield self
             finally:
                 self.may_go.set()
+        # The server does not wait for them (docs.python.org, asyncio.Server.wait_closed, until 3.12).
+        await asyncio.gather(*filter(None, self._serving), return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.add(asyncio.current_task())
+        with contextlib.closing(writer):
+            await self._forward(reader, writer)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream_reader, upstream_writer = await asyncio.open_connection(self.target.host, self.target.port)
         back = asyncio.create_task(_copy(upstream_reader, writer))
         with contextlib.suppress(ConnectionError):
