@@ -14,6 +14,8 @@ PAGE = 1 << 20
 """Bytes charged at once; their memory is the kernel's until they are written to."""
 FREE = 64 << 10
 """Bytes that each writer has free at first, so that the smallest always gets on."""
+UNCHARGED = 16
+"""One byte in so many of a buffer is left to those first ones, and to what is between sockets and pages."""
 
 
 class Budget:

@@ -25,7 +25,7 @@ class Options:
     """For all bodies of this process."""
     concurrent_parts: int = 10
     """Parts sent at once by this process."""
-    parts_of_one: int = 4
+    parts_of_one: int = 2
     """Parts of one upload that wait or are sent."""
     tail_after: float = 30.0
     """How long bytes wait for a part to become full."""

@@ -112,8 +112,9 @@ class S3:
     """Part size of uploads up to 70 GiB; larger ones have larger parts."""
     s3_min_part_size: Bytes = 5 * MIB
     """Bytes from which on a part may be sent before it is full, where a request ends."""
-    s3_max_buffered_parts: int = 4
-    """Parts of one upload that wait or are being sent."""
+    s3_max_buffered_parts: int = 2
+    """Parts of one upload that wait or are being sent. More of them help where the store takes long to
+    answer; when a host dies, clients send them again."""
     s3_concurrent_part_uploads: int = 10
     """Parts sent at once by this host."""
     s3_buffer: Bytes = 256 * MIB
