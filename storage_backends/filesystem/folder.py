@@ -118,7 +118,7 @@ class Folders:
     def open_file(self, parts: Sequence[str], flags: int, *, others_follow: bool = False) -> int:
         """An existing regular file. Raises FileNotFoundError, OSError.
 
-        Its folder is remembered for a moment if `others_follow` in the same one.
+        Its folder is remembered for a moment if `others_follow` in the same one; not with durability "power".
         """
         near = self._near.find(parts[:-1])
         if near is not None:

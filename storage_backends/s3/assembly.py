@@ -17,6 +17,9 @@ from .finish import found
 from .reading import read
 from .store import Source, Store
 
+_AT_ONCE = 4
+"""Pieces of one object. Most are copied by the store itself, and nothing of them is lost with a host."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
@@ -131,12 +134,16 @@ async def _send_all(target: _Target, segments: Sequence[Segment], length: int) -
         copies=profile.copies_parts and not profile.equal_parts,
     )
     offset = 0
-    async with asyncio.TaskGroup() as group:
-        limit = asyncio.Semaphore(store.options.parts_of_one)
-        tasks = []
-        for number, piece in enumerate(pieces, start=1):
-            tasks.append(group.create_task(_send(target, number, piece, offset, limit)))
-            offset += piece.size
+    limit = asyncio.Semaphore(_AT_ONCE)
+    tasks = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number, piece in enumerate(pieces, start=1):
+                tasks.append(group.create_task(_send(target, number, piece, offset, limit)))
+                offset += piece.size
+    except ExceptionGroup as failed:
+        # The others were cancelled for it; our callers know errors, not groups of them.
+        raise failed.exceptions[0] from None
     return [task.result() for task in tasks]
 
 

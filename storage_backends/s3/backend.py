@@ -34,7 +34,7 @@ from storage_backends.base import (
 from storage_backends.refs import components
 
 from .assembly import assemble
-from .budget import UNCHARGED, Budget
+from .budget import PAGE, UNCHARGED, Budget
 from .control import Begun, Control
 from .examination import Examination
 from .finish import finish
@@ -124,7 +124,7 @@ class S3Backend:
             control=control,
             wire=wire,
             retries=Retries(within=options.retry_within),
-            budget=Budget(options.buffer - options.buffer // UNCHARGED),
+            budget=Budget(max(PAGE, options.buffer - options.buffer // UNCHARGED)),
             sizes=Sizes(preferred=options.part_size, least=options.least_part, profile=options.profile),
             sending=asyncio.Semaphore(options.concurrent_parts),
             receiving=asyncio.Semaphore(_RECEIVERS),

@@ -95,9 +95,10 @@ async def besieged(server: Server, outcome: Outcome, runs: int, siege: Siege) ->
                 busy = server.cpu_seconds()
                 during = await _users(server, siege.besieged, outcome)
                 busy = server.cpu_seconds() - busy
+                memory = pss_bytes([server.process.pid, *server.worker_pids()])
                 fates = await crowd.fates()
                 peak.cancel()
-                memory = await peak
+                memory = max(memory, await peak)
             _judge_time(outcome, before, during)
             outcome.remarks.append(f"{busy:.1f} CPU seconds of the workers in {siege.besieged:.0f} s of it")
             _judge_crowd(outcome, siege, fates)

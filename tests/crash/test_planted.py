@@ -50,10 +50,12 @@ async def _told(case: Bounded, server: Server, seed: int) -> str:
         OSError,
         Refused,
     ) as broken:  # there may be no database any more
-        return f"{type(broken).__name__}: {broken}"
+        told = [f"{type(broken).__module__}.{type(broken).__name__}: {broken}"]
+    else:
+        told = []
     finally:
         await server.stop()
-    return "\n".join(violation.as_line() for violation in outcome.violations)
+    return "\n".join([*told, *(violation.as_line() for violation in outcome.violations)])
 
 
 @pytest.mark.skipif(trace.missing() is not None, reason=trace.missing() or "")
@@ -79,7 +81,7 @@ async def test_a_power_cut_shows_a_server_that_does_not_sync(tmp_path: Path, see
         return Server(folder=folder, settings={"storage.durability": "process"})
 
     # The kernel may have written everything by itself just before a cut.
-    signs = ('"rule": "I1"', '"rule": "I2"', "OperationalError", "DatabaseError")
+    signs = ('"rule": "I1"', '"rule": "I2"', "sqlite3.OperationalError", "sqlite3.DatabaseError")
     await _until_found(partial(power.cut_sqlite, runs=3), unsynced, tmp_path, seed, signs)
 
 

@@ -129,7 +129,8 @@ async def _check_upload(
 
 async def _check_download(ledger: Ledger, server: Server, tracked: Tracked) -> None:
     """GET on the upload URL gives the bytes that were sent."""
-    status, length, digest = await download(server.address, tracked.target)
+    # Not `download`: its row says that it is there.
+    status, length, digest = await _download(server.address, tracked.target)
     if status != 200:
         ledger.broken("I1", tracked, f"GET of a stored upload: {status}")
     elif (length, digest) != (tracked.content.length, tracked.content.sha256()):

@@ -1,6 +1,7 @@
 """Bad days of an object store: the right object or an honest error, never a wrong one."""
 
 import asyncio
+import hashlib
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.checker import download
 from tests.harness.content import Content
 from tests.harness.persist import everything_is_stored, persist, same_as_sent
-from tests.harness.server import Server
-from tests.harness.tus import Plan, TusClient
+from tests.harness.server import Server, until
+from tests.harness.tus import RESUMABLE, Plan, TusClient
 from tests.harness.wire import request
 from tests.services.fault_proxy import Fault, FaultProxy
 from tests.services.seaweedfs import Bucket
@@ -88,3 +90,26 @@ async def test_a_store_that_is_away_is_said_honestly(tmp_path: Path, bucket: Buc
         await client.finish(tracked, step=30 * MIB)
         await everything_is_stored(server, client)
         await same_as_sent(server, client)
+
+
+async def test_an_object_that_cannot_be_put_together_now_is_put_together_later(
+    tmp_path: Path, bucket: Bucket, seed: int
+) -> None:
+    async with troubled(tmp_path, bucket, seed) as (proxy, server, client):
+        targets = []
+        for number in range(3):
+            content = Content(seed=seed + number, length=12 * MIB)
+            partial = await client.create(content, ("Upload-Concat", "partial"))
+            await client.finish(partial, step=12 * MIB)
+            targets.append(partial.target)
+        # Each piece for longer than it is tried.
+        proxy.planned = [(operation, Fault.SLOW_DOWN) for operation in ("copy part", "part") * 50]
+        concat = ("Upload-Concat", f"final;{' '.join(targets)}")
+        made = await request(server.address, "POST", "/files/", [RESUMABLE, concat])
+        assert made.status == 201
+        await until(lambda: "job.postponed" in server.log, "its finish is put off", 60)
+        assert not server.first_traceback
+        proxy.planned = []
+        target = "/files/" + made.headers["location"].rpartition("/")[2]
+        sent = b"".join(Content(seed=seed + number, length=12 * MIB).read(0, 12 * MIB) for number in range(3))
+        assert await download(server.address, target) == (200, len(sent), hashlib.sha256(sent).hexdigest())

@@ -10,7 +10,6 @@ import pytest
 
 from tests.harness.server import until
 from tusd_py.metadata.write_lock import Holder
-from tusd_py.supervisor import frozen
 from tusd_py.supervisor.frozen import is_frozen, waits_for_disk
 
 _SECOND = 1_000_000_000
@@ -43,13 +42,27 @@ async def test_a_stopped_process_does_not_wait_for_the_disk() -> None:
         await process.wait()
 
 
+def test_a_thread_that_ends_hides_no_other(tmp_path: Path) -> None:
+    (tmp_path / "7" / "task" / "6").mkdir(parents=True)
+    thread(tmp_path, 7, 8, "D")
+    assert waits_for_disk(7, tmp_path)
+
+
 @pytest.mark.parametrize(
-    ("seconds", "waits", "expected"),
-    [(0.5, False, False), (4.0, False, True), (4.0, True, False), (31.0, True, True)],
+    ("held_for", "seen_for", "still_for", "expected"),
+    [
+        (0.5, 0.5, 0.5, False),
+        (4.0, 3.5, 3.5, True),
+        (4.0, 3.5, 1.0, False),  # a look found it waiting for its disk
+        (31.0, 30.5, 0.0, True),
+        (None, 2.0, 2.0, False),
+        (None, 3.0, 3.0, True),  # it has not said since when
+        (None, 3.0, 0.5, False),
+    ],
 )
 def test_whoever_waits_for_the_disk_has_longer(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, waits: bool, expected: bool
+    held_for: float | None, seen_for: float, still_for: float, expected: bool
 ) -> None:
-    monkeypatch.setattr(frozen, "waits_for_disk", lambda _pid: waits)
-    since = time.monotonic_ns() - round(seconds * _SECOND)
-    assert is_frozen(Holder(pid=7, held_since_ns=since), seen_for=0.0) == expected
+    since = 0 if held_for is None else time.monotonic_ns() - round(held_for * _SECOND)
+    found = is_frozen(Holder(pid=7, held_since_ns=since), seen_for=seen_for, still_for=still_for)
+    assert found == expected

@@ -167,7 +167,7 @@ class Live:
         until = asyncio.get_running_loop().time() + LAST_GOOD_BYE
         for write in self.writes:
             if not write.expired():
-                write.reschedule(until)
+                write.reschedule(min(until, write.when() or until))
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_GOOD_BYE):
                 await asyncio.gather(*map(_part, list(self.sockets)))

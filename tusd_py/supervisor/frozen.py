@@ -27,48 +27,58 @@ LONGEST_WAIT = 30.0
 takes along what its worker is receiving."""
 
 LONGEST_SILENCE = 2.5
-"""Seconds in which every look finds the same holder that has not even said since when it holds the lock. That
-takes microseconds, so looks that keep finding it mean that it was frozen there."""
+"""Seconds in which no look finds it waiting for its disk. A slow commit is many short waits, with moments
+between them; whoever has not even said since when it holds the lock does so in microseconds otherwise."""
 
 _LOOK_EVERY = 0.5
 _NS = 1_000_000_000
 
 
 async def watch_write_lock(lock: Path, child_by_pid: Callable[[int], Child | None]) -> None:
-    """Look for ever. Only children of ours are killed, and only after two looks that say the same."""
+    """Look for ever. Only children of ours are killed, and only after several looks that say the same."""
     before: Holder | None = None
-    first_seen = 0.0
+    seen = still = 0.0
     while True:
-        now = await asyncio.to_thread(_look, lock)
+        now, waits = await asyncio.to_thread(_look, lock)
+        moment = time.monotonic()
         if now != before:
-            first_seen = time.monotonic()
-        elif now is not None and is_frozen(now, seen_for=time.monotonic() - first_seen):
+            seen = still = moment
+        elif waits:
+            still = moment
+        if now is not None and is_frozen(now, seen_for=moment - seen, still_for=moment - still):
             _kill(now, child_by_pid(now.pid))
         before = now
         await asyncio.sleep(_LOOK_EVERY)
 
 
-def _look(lock: Path) -> Holder | None:
+def _look(lock: Path) -> tuple[Holder | None, bool]:
+    """Who holds it, and whether it waits for its disk."""
     # What cannot be read now may be readable later; this watch must not be what ends the supervisor.
     with suppress(OSError):
-        return holder(lock)
-    return None
+        if (found := holder(lock)) is not None:
+            return found, waits_for_disk(found.pid)
+    return None, False
 
 
-def is_frozen(found: Holder, *, seen_for: float) -> bool:
-    if found.held_since_ns == 0:
-        return seen_for > LONGEST_SILENCE
-    held_for = _held_for(found)
-    return held_for > LONGEST_WAIT or (held_for > LONGEST_HOLD and not waits_for_disk(found.pid))
+def is_frozen(found: Holder, *, seen_for: float, still_for: float) -> bool:
+    """Seconds in which every look found this holder, and in which none found it waiting for its disk."""
+    is_overdue = found.held_since_ns == 0 or _held_for(found) > LONGEST_HOLD
+    return seen_for > LONGEST_WAIT or (is_overdue and still_for > LONGEST_SILENCE)
 
 
 def waits_for_disk(pid: int, proc: Path = Path("/proc")) -> bool:
-    """Whether any thread is in uninterruptible sleep (proc(5), stat, field 3); a stopped one never is."""
+    """Whether any thread is in uninterruptible sleep (proc(5), stat, field 3)."""
+    try:
+        threads = list((proc / str(pid) / "task").iterdir())
+    except OSError:
+        return False
+    return any(map(_is_uninterruptible, threads))
+
+
+def _is_uninterruptible(thread: Path) -> bool:
     with suppress(OSError):  # it ends just now
-        for task in (proc / str(pid) / "task").iterdir():
-            # The name before it is in parentheses, and may have some in it.
-            if (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "D":
-                return True
+        # The name before it is in parentheses, and may have some in it.
+        return (thread / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "D"
     return False
 
 

@@ -79,7 +79,7 @@ class JobRunner:
         about = {"consumer": claim.consumer, "subject": claim.subject, "attempts": claim.attempts}
         try:
             await work(claim.subject)
-        except (StorageAway, DatabaseError) as away:
+        except StorageAway as away:
             # Nothing is wrong with the job, nor with us.
             log.warning("job.postponed", error=str(away), **about)
             await self._try_later(claim, away)
