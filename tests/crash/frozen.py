@@ -111,11 +111,13 @@ async def _freeze_inside_lock(server: Server) -> tuple[int, float]:
             group.create_task(_create_until(caught, server))
         while True:
             for pid in server.worker_pids():
-                os.kill(pid, signal.SIGSTOP)
-                if _holds_write_lock(pid, server.data):
-                    caught.set()
-                    return pid, time.monotonic()
-                os.kill(pid, signal.SIGCONT)
+                # One may have ended since they were listed: a worker, or what a start needs for a moment.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                    if _holds_write_lock(pid, server.data):
+                        caught.set()
+                        return pid, time.monotonic()
+                    os.kill(pid, signal.SIGCONT)
                 await asyncio.sleep(0.003)
 
 
