@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 
@@ -169,7 +170,7 @@ async def test_the_filter_on_status_says_what_the_one_function_says(database: Da
     expected: dict[str, Status] = {}
     for number, (lost, released, verdict, job, owner) in enumerate(cases):
         upload = await store(database, owner, filename=str(number))
-        await database.transact(lambda u=upload, c=(lost, released, verdict, job): _set(u.id, *c))  # type: ignore[misc]
+        await database.transact(partial(_set, upload.id, lost, released, verdict, job))
         is_served = verdict is Verdict.CLEAN or (verdict is Verdict.UNSCANNABLE and owner == "ann")
         expected[str(number)] = status_of(
             Transfer.LOST if lost else Transfer.STORED,

@@ -7,6 +7,7 @@ here: what is sent to it.
 import asyncio
 import base64
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -61,7 +62,8 @@ class Receiver:
     port: int = field(default_factory=free_port)
     taken: list[Taken] = field(default_factory=list)
     """Also what was taken before."""
-    asked: int = 0
+    met: Counter[How] = field(default_factory=Counter)
+    """Requests, by what became of them."""
     forged: int = 0
     _runner: web.AppRunner | None = None
 
@@ -109,15 +111,16 @@ class Receiver:
         return [subject for subject, kinds in wanted.items() if found.get(subject) != kinds]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        self.asked += 1
         body = await request.read()
         try:
             said: dict[str, Any] = Webhook(SECRET).verify(body, dict(request.headers))
         except Exception:
             self.forged += 1
             raise
-        subject = said["data"].get("upload_id", "")
-        match self.choose(subject):
+        subject = said.get("data", {}).get("upload_id", "")
+        how = self.choose(subject)
+        self.met[how] += 1
+        match how:
             case How.FAIL:
                 return web.Response(status=500)
             case How.BUSY:

@@ -227,7 +227,7 @@ async def test_what_is_refused_too_often_is_given_up_and_can_be_sent_again(
         async with relaying(make_relay(sqlite, receiver, rules)):
             await write(sqlite, 1, seed)
             await _dead(rows, 4)
-            assert receiver.asked == 12
+            assert receiver.met.total() == 12
             receiver.choose = lambda _subject: How.TAKE
             dead = await rows.page(limit=10)
             assert {one.last_error for one in dead} == {"answered 500"}
@@ -266,6 +266,24 @@ async def test_of_several_workers_one_delivers_and_another_goes_on(
             more = await write(database, 20, seed, prefix="x")
             await until(lambda: len(set(receiver.ids())) == len(written) + len(more))
         assert len(receiver.ids()) == len(set(receiver.ids())), "something came twice"
+
+
+async def test_who_goes_on_sends_what_was_parked_once(database: Database, seed: int) -> None:
+    """The first event gets no answer, so the cursor stays before what was refused behind it."""
+    rows = RelayRows(database)
+    slow = f"{0:032x}"
+    async with Receiver(choose=lambda subject: How.HANG if subject == slow else How.FAIL) as receiver:
+        async with relaying(make_relay(database, receiver, worker="a")):
+            written = await write(database, 4, seed)
+            async with asyncio.timeout(20):
+                while len(await rows.page(limit=20)) < 12:
+                    await asyncio.sleep(0.01)
+        receiver.choose = lambda _subject: How.TAKE
+        async with relaying(make_relay(database, receiver, worker="b")):
+            await until(lambda: len(set(receiver.ids())) == len(written))
+            await all_is_written(database)
+        assert not receiver.out_of_order(written)
+        assert len(receiver.ids()) == len(written), "something came twice"
 
 
 async def test_a_holder_that_is_overtaken_writes_nothing_more(sqlite: Database) -> None:

@@ -106,6 +106,9 @@ class Shift:
         self._sending: set[str] = set()
         """Subjects of the log of which an event is under way."""
         self._held_back: Counter[str] = Counter()
+        self._recorded: set[str] = set()
+        """Ids of events that a predecessor parked. It had read further than it could move the cursor."""
+        self._read_in_all = 0
         self._due: deque[Delivery] = deque()
         self._busy: set[int] = set()
         """Deliveries under way, or done and not written yet."""
@@ -129,6 +132,7 @@ class Shift:
     async def run(self) -> None:
         """Until cancelled, or somebody else holds the relay."""
         self._held_back.update(await self._rows.held_back(self._term.relay))
+        self._recorded = await self._rows.recorded(self._term.relay)
         try:
             while True:
                 self._wake.clear()
@@ -151,6 +155,10 @@ class Shift:
             events = await events_after(self._database, self._read_to, limit=page)
             for event in events:
                 self._admit(event)
+            self._read_in_all += len(events)
+            if self._read_in_all >= WINDOW:
+                # No predecessor was further.
+                self._recorded.clear()
             if len(events) < page:
                 self._look_at = self._clock() + self._rules.look_every
 
@@ -158,9 +166,10 @@ class Shift:
         self._read_to = event.cursor
         wanted = self._rules.wanted.has(event.kind, event.tenant)
         message = to_message(event, self._installation) if wanted else None
-        entry = _Entry(cursor=event.cursor, message=message, is_settled=message is None)
+        entry = _Entry(cursor=event.cursor, message=message)
         self._window.append(entry)
-        if message is None:
+        if message is None or message.id in self._recorded:
+            entry.is_settled = True
             return
         if self._held_back[message.subject]:
             self._park(entry, Failure(tries=0, refusals=0, pause=0, error=None))
