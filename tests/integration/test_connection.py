@@ -11,6 +11,8 @@ from itertools import pairwise
 import pytest
 from aiohttp import web
 
+from tusd_py.server.bounded_connection import BoundedConnection, CountingServer
+
 from .tiny import Connection, ask, events, settings_with, tiny_server
 
 POST = "POST /files/ HTTP/1.1\n"
@@ -52,6 +54,33 @@ async def test_a_silent_connection_is_cut_at_the_deadline() -> None:
         await Connection.open(tiny.address) as connection,
     ):
         assert await ended(connection, 30) > 0.2
+
+
+async def test_thousands_that_are_overdue_together_are_closed_a_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Here it is forty, and others are answered between eight and eight of them."""
+    closed: list[int] = []
+    look_at, look = BoundedConnection.look, CountingServer._look
+
+    def counted(connection: BoundedConnection, now: float) -> bool:
+        is_closed = look_at(connection, now)
+        closed[-1] += is_closed
+        return is_closed
+
+    def turn(server: CountingServer) -> None:
+        closed.append(0)
+        look(server)
+
+    monkeypatch.setattr(BoundedConnection, "look", counted)
+    monkeypatch.setattr(CountingServer, "_look", turn)
+    async with tiny_server(settings_with(timeouts={"header": 0.3})) as tiny:
+        silent = [await Connection.open(tiny.address) for _ in range(40)]
+        await asyncio.gather(*(ended(connection, 30) for connection in silent))
+        for connection in silent:
+            await connection.close()
+    assert sum(closed) == 40
+    assert 1 < max(closed) <= 8
 
 
 async def test_a_later_dripping_head_is_cut_and_an_idle_connection_is_not() -> None:

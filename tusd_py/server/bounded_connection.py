@@ -9,8 +9,9 @@ HTTP. Not here: whose turn it is (connection.py), what is in a request (guard.py
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from aiohttp import StreamReader, web
@@ -41,7 +42,12 @@ _SELDOMEST = 1.0
 """Seconds by which a deadline may be missed."""
 _OFTENEST = 0.02
 _SLICES = 10
-"""Nobody is to wait while thousands are looked at, or closed, at once."""
+"""Nobody is to wait while thousands are looked at in one turn of the loop."""
+_CLOSED_AT_ONCE = 8
+"""Of thousands that came together, as many are overdue together; to close them would take tens of
+milliseconds. So those that are left are late, by a second for each 1,600."""
+_UNTIL_MORE = 0.005
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,18 +195,22 @@ class BoundedConnection(web.RequestHandler):
     async def answered(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """The answer was sent, and what is known of the request is about to be forgotten."""
 
-    def look(self, now: float) -> None:
-        """Close it if it was idle for too long, or its head is overdue. Called again and again."""
+    def look(self, now: float) -> bool:
+        """Close it if it was idle for too long, or its head is overdue. Called again and again.
+
+        Whether it was closed.
+        """
         if not self._counted:
-            return  # lost since the round began
+            return False  # lost since the round began
         due = self._head_due
         # A pipelined request waits for the one before it; see request_ends.
         if due is not None and now >= due and not self._handling:
             self._head_due = None
             log.debug("connection.head_overdue", client=str(self.peername))
-            self.force_close()
-        elif now - self._last_used >= self._rules.keep_alive and not self.is_busy:
-            self.force_close()
+        elif now - self._last_used < self._rules.keep_alive or self.is_busy:
+            return False
+        self.force_close()
+        return True
 
     def _in_body(self) -> bool:
         return self._content is not None and not self._content.is_eof()
@@ -325,7 +335,8 @@ class CountingServer(web.Server):
         self._call_later = loop.call_later
         self._every = max(_OFTENEST, min(_SELDOMEST, rules.header_timeout / 10, rules.keep_alive / 10))
         self._timer: asyncio.TimerHandle | None = None
-        self._unseen: list[web.RequestHandler] = []
+        self._unseen: Iterator[web.RequestHandler] = iter(())
+        """Of this round."""
         self._slice = 1
 
     def connection_opened(self) -> None:
@@ -340,15 +351,19 @@ class CountingServer(web.Server):
         if not self.open_connections and self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            self._unseen.clear()
+            self._unseen = iter(())
 
     def _look(self) -> None:
+        """At the next of them, and anew at all when the round is over."""
+        now, seen, closed = self.now(), 0, 0
+        for connection in islice(self._unseen, self._slice):
+            seen += 1
+            closed += isinstance(connection, BoundedConnection) and connection.look(now)
+            if closed == _CLOSED_AT_ONCE:
+                self._timer = self._call_later(_UNTIL_MORE, self._look)
+                return
+        if seen < self._slice:
+            connections = self.connections
+            self._unseen = iter(connections)
+            self._slice = len(connections) // _SLICES + 1
         self._timer = self._call_later(self._every / _SLICES, self._look)
-        if not self._unseen:
-            self._unseen = self.connections
-            self._slice = len(self._unseen) // _SLICES + 1
-        now = self.now()
-        seen, self._unseen = self._unseen[: self._slice], self._unseen[self._slice :]
-        for connection in seen:
-            if isinstance(connection, BoundedConnection):
-                connection.look(now)
