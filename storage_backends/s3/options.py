@@ -26,7 +26,7 @@ class Options:
     concurrent_parts: int = 10
     """Parts sent at once by this process."""
     parts_of_one: int = 2
-    """Parts of one upload that wait or are sent."""
+    """Parts of one upload that are filled, wait or are sent."""
     tail_after: float = 30.0
     """How long bytes wait for a part to become full."""
     sign_bodies: bool = False

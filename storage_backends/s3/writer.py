@@ -242,11 +242,13 @@ class S3Writer:
         )
 
     async def _send(self) -> None:
-        """The tails and what came behind them set out as one part."""
-        while self._is_enough_under_way():
-            await asyncio.wait((self._flights[0].task,))
-            self._land()
-            await self._raise_failure()
+        """The tails and what came behind them set out as one part.
+
+        Returns once another may be begun: what is held and not in the store is sent again if this host dies.
+        """
+        while self._flights and self._store.sending.locked():
+            # Parts that would only wait for others make nothing faster.
+            await self._land_first()
         multipart = await self._multipart()
         number = await self._numbers.take()
         tails, filling, base = tuple(self._lead), self._filling, self._base
@@ -259,13 +261,14 @@ class S3Writer:
         self._lead = []
         self._part_size = self._next_size()
         self._filling = self._new_filling()
+        while len(self._flights) >= self._store.options.parts_of_one:
+            await self._land_first()
 
-    def _is_enough_under_way(self) -> bool:
-        """Parts that would only wait for others make nothing faster, and are sent again if this host dies."""
-        under_way = len(self._flights)
-        return under_way >= self._store.options.parts_of_one or (
-            under_way > 0 and self._store.sending.locked()
-        )
+    async def _land_first(self) -> None:
+        """Wait for the part that has been under way longest."""
+        await asyncio.wait((self._flights[0].task,))
+        self._land()
+        await self._raise_failure()
 
     async def _multipart(self) -> str:
         """Begun when the first part is there to be sent."""
@@ -332,9 +335,7 @@ class S3Writer:
     async def _settle(self) -> None:
         """Wait for every part that is on its way."""
         while self._flights:
-            await asyncio.wait((self._flights[0].task,))
-            self._land()
-            await self._raise_failure()
+            await self._land_first()
 
     async def _put_tail(self, *, whole: bool = False) -> None:
         """What came becomes an object, with some tails before it; with all if that is the upload."""

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from storage_backends.s3 import S3Backend
+from tests.contract.books import Booked
+from tests.contract.storages import begin
 from tests.harness.checker import download
 from tests.harness.content import Content
 from tests.harness.persist import everything_is_stored, persist, same_as_sent
 from tests.harness.server import Server, until
 from tests.harness.tus import RESUMABLE, Plan, TusClient
 from tests.harness.wire import request
-from tests.services.fault_proxy import Fault, FaultProxy
+from tests.services.fault_proxy import Call, Fault, FaultProxy
 from tests.services.seaweedfs import Bucket
 
 MIB = 1 << 20
@@ -90,6 +93,40 @@ async def test_a_store_that_is_away_is_said_honestly(tmp_path: Path, bucket: Buc
         await client.finish(tracked, step=30 * MIB)
         await everything_is_stored(server, client)
         await same_as_sent(server, client)
+
+
+async def test_nothing_is_read_while_as_much_is_held_as_may_be_sent_again(bucket: Bucket, seed: int) -> None:
+    """It is what a client sends again if the host dies: s3_max_buffered_parts parts."""
+    part, begun, go_on = 5 * MIB, list[int](), asyncio.Event()
+
+    async def held(call: Call) -> bool:
+        if call.operation == "part":
+            begun.append(call.part)
+            await go_on.wait()
+        return False
+
+    proxy = FaultProxy(bucket.endpoint, seed)
+    proxy.before = held
+    async with proxy.running() as endpoint:
+        options = replace(bucket, endpoint=endpoint).options(part_size=part, parts_of_one=2)
+        backend = S3Backend(options)
+        await backend.open()
+        writer = await begin(Booked(backend), length=4 * part)
+
+        async def write() -> None:
+            for _ in range(4 * part // MIB):
+                await writer.write(bytes(MIB))
+
+        writing = asyncio.create_task(write())
+        await until(lambda: len(begun) == 2, "two parts are on their way", 30)
+        assert writer.offset == 2 * part
+        assert not writing.done()
+        go_on.set()
+        await writing
+        assert (await writer.checkpoint()).offset == 4 * part
+        await writer.close(4 * part)
+        await backend.close()
+    assert sorted(begun) == [1, 2, 3, 4]
 
 
 async def test_an_object_that_cannot_be_put_together_now_is_put_together_later(

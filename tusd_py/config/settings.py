@@ -113,7 +113,7 @@ class S3:
     s3_min_part_size: Bytes = 5 * MIB
     """Bytes from which on a part may be sent before it is full, where a request ends."""
     s3_max_buffered_parts: int = 2
-    """Parts of one upload that wait or are being sent. More of them help where the store takes long to
+    """Parts of one upload that are being filled or sent. More of them help where the store takes long to
     answer; when a host dies, clients send them again."""
     s3_concurrent_part_uploads: int = 10
     """Parts sent at once by this host."""
