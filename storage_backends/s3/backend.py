@@ -182,6 +182,9 @@ class S3Backend:
         kept = await ledger.recall()
         if segment.length > kept.parted + sum(tail.length for tail in kept.tails):
             raise StorageMissing(f"{segment.ref} has {kept.parted} bytes in parts, wanted {segment.length}")
+        if kept.tails and kept.tails[0].offset != kept.parted:
+            # Always false, or our rows are broken; see finish.py.
+            raise StorageMissing(f"{segment.ref}: tails at {kept.tails[0].offset}, wanted {kept.parted}")
         return S3Writer(self._store, segment, length, ledger=ledger, kept=kept, spool=self._spool)
 
     async def put(self, about: About, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:  # noqa: ARG002 - objects are never written to again

@@ -69,11 +69,14 @@ def _is_it(head: Head, length: int, upload_id: str | None) -> bool:
 
 
 def _check(parts: Sequence[Part], length: int) -> None:
-    """Always true, or our rows are broken: then nobody gets an object with a hole."""
-    offset = 0
+    """Always true, or our rows are broken: then nobody gets an object with a hole, or in another order."""
+    offset, are_tails = 0, False
     for part in parts:
         if part.offset != offset:
             raise StorageMissing(f"part {part.part_no} begins at {part.offset}, wanted {offset}")
+        if are_tails and not part.is_tail:
+            raise StorageMissing(f"part {part.part_no} lies behind a tail, which is the end of an object")
+        are_tails = part.is_tail
         offset += part.length
     if offset != length:
         raise StorageMissing(f"the parts end at {offset}, wanted {length}")

@@ -9,8 +9,8 @@ Belongs here: the order of these steps. Not here: single requests (store.py), nu
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -124,33 +124,36 @@ class S3Writer:
     # --- the seam
 
     async def write(self, block: Block) -> None:
-        await self._usable()
-        rest = memoryview(block).cast("B")
-        while rest:
-            count = min(len(rest), await self._room())
-            self._filling.add(rest[:count])
-            rest = rest[count:]
-        await self._send_full()
+        with self._giving_up():
+            await self._usable()
+            rest = memoryview(block).cast("B")
+            while rest:
+                count = min(len(rest), await self._room())
+                self._filling.add(rest[:count])
+                rest = rest[count:]
+            await self._send_full()
 
     async def run(self, operation: Callable[[WriteNow, int], T], most: int) -> T:
-        await self._usable()
-        await self._room()
-        async with self._store.receiving:
-            # It waited, but nobody else adds to this part.
-            filling, most = self._filling, min(most, self._space, _AT_ONCE)
-            while filling.lendable < most and filling.charge():
-                pass
-            room = min(most, filling.room)
-            result = await self._lane.run(lambda: _received(filling, operation, room))
-            filling.give_back()
-        await self._send_full()
-        return result
+        with self._giving_up():
+            await self._usable()
+            await self._room()
+            async with self._store.receiving:
+                # It waited, but nobody else adds to this part.
+                filling, most = self._filling, min(most, self._space, _AT_ONCE)
+                while filling.lendable < most and filling.charge():
+                    pass
+                room = min(most, filling.room)
+                result = await self._lane.run(lambda: _received(filling, operation, room))
+                filling.give_back()
+            await self._send_full()
+            return result
 
     async def checkpoint(self) -> Checkpoint:
-        await self._usable()
-        self._numbers.kept()
-        await self._send_rest()
-        return self._news_now(last=True)
+        with self._giving_up():
+            await self._usable()
+            self._numbers.kept()
+            await self._send_rest()
+            return self._news_now(last=True)
 
     async def progress(self) -> Checkpoint:
         await self._lane.idle()
@@ -162,7 +165,8 @@ class S3Writer:
             await self._raise_failure()
         waited = time.monotonic() - self._filling.since
         if self._failure is None and self._filling.size and waited >= self._store.options.tail_after:
-            await self._send_rest()
+            with self._giving_up():
+                await self._send_rest()
         return self._news_now(last=False)
 
     async def close(self, committed: int) -> None:  # noqa: ARG002 - nothing uncommitted has a name to give back
@@ -358,7 +362,20 @@ class S3Writer:
 
     # --- telling
 
+    @contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        """Once the store was away for longer than we are patient, `progress` tells only what is there."""
+        try:
+            yield
+        except StorageAway as away:
+            self._failure = self._failure or away
+            raise
+
     def _news_now(self, *, last: bool) -> Checkpoint:
+        if not last and self._durable == self._told:
+            # Nobody commits a line that did not move. A part that only took tails in goes with the next one:
+            # were it forgotten, what is stored behind it would count, and its tails for what comes last.
+            return Checkpoint(offset=self._durable, synced=True)
         news, dropped = tuple(self._news), tuple(self._dropped)
         self._news, self._dropped = [], []
         self._had_parts = self._had_parts or any(not part.is_tail for part in news)

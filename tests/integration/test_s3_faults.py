@@ -95,6 +95,24 @@ async def test_a_store_that_is_away_is_said_honestly(tmp_path: Path, bucket: Buc
         await same_as_sent(server, client)
 
 
+async def test_parts_count_where_the_rest_cannot_be_kept(tmp_path: Path, bucket: Bucket, seed: int) -> None:
+    """8 MiB are a part. What came behind it would be an object of its own, which the store does not take."""
+    proxy = FaultProxy(bucket.endpoint, seed)
+    async with proxy.running() as endpoint:
+        settings = replace(bucket, endpoint=endpoint).settings(s3_retry_within="1s", s3_tail_after="500ms")
+        patient = {**settings, "timeouts.network": "1s"}
+        async with Server(folder=tmp_path, settings=patient) as server:
+            client = TusClient(address=server.address)
+            tracked = await client.create(Content(seed=seed, length=30 * MIB))
+            proxy.rules.append(lambda call: Fault.SLOW_DOWN if call.operation == "put" else None)
+            hanging = await client.patch_hanging(tracked, Plan(start=0, reach=9 * MIB, stop=30 * MIB))
+            answer = await hanging.connection.answer("PATCH")
+            await hanging.connection.close()
+            assert (answer.status, answer.headers.get("upload-offset")) == (503, str(8 * MIB))
+            assert await client.offset(tracked) == 8 * MIB
+            assert not server.first_traceback
+
+
 async def test_nothing_is_read_while_as_much_is_held_as_may_be_sent_again(bucket: Bucket, seed: int) -> None:
     """It is what a client sends again if the host dies: s3_max_buffered_parts parts."""
     part, begun, go_on = 5 * MIB, list[int](), asyncio.Event()
@@ -127,6 +145,42 @@ async def test_nothing_is_read_while_as_much_is_held_as_may_be_sent_again(bucket
         await writer.close(4 * part)
         await backend.close()
     assert sorted(begun) == [1, 2, 3, 4]
+
+
+async def test_a_part_of_acknowledged_bytes_alone_keeps_its_place(
+    tmp_path: Path, bucket: Bucket, seed: int
+) -> None:
+    """A tail that is longer than parts are now becomes a part by itself, with which the line does not move.
+
+    Here because parts were made smaller; without that where a length is declared late, behind 8 GiB.
+    """
+    content = Content(seed=seed, length=60 * MIB)
+    fourth = asyncio.Event()
+
+    async def third_after_fourth(call: Call) -> bool:
+        """So that the line is looked at when the second is there, which is the tail, and the third is not."""
+        if call.operation == "part" and call.part == 3:
+            await fourth.wait()
+        if call.operation == "part" and call.part == 4:
+            fourth.set()
+        return False
+
+    proxy = FaultProxy(bucket.endpoint, seed)
+    async with proxy.running() as endpoint:
+        there = replace(bucket, endpoint=endpoint)
+        sizes = ("16MiB", "5MiB")
+        large, small = (there.settings(s3_part_size=size, s3_min_part_size=size) for size in sizes)
+        async with Server(folder=tmp_path, settings=large) as server:
+            client = TusClient(address=server.address)
+            tracked = await client.create(content)
+            await client.patch(tracked, Plan.whole(0, 28 * MIB))
+        proxy.before = third_after_fourth
+        async with Server(folder=tmp_path, settings=small) as server:
+            client = TusClient(address=server.address)
+            await client.patch(tracked, Plan.whole(28 * MIB, 60 * MIB))
+            await everything_is_stored(server, client)
+            status, length, digest = await download(server.address, tracked.target)
+    assert (status, length, digest) == (200, content.length, content.sha256())
 
 
 async def test_an_object_that_cannot_be_put_together_now_is_put_together_later(
