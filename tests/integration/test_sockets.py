@@ -13,6 +13,7 @@ import pytest
 
 from tusd_py.config.settings import Server
 from tusd_py.errors import Refused
+from tusd_py.server.bounded_connection import BoundedConnection
 from tusd_py.server.sockets import Listening, open_sockets
 
 from .tiny import Connection, settings_with, tiny_server
@@ -170,3 +171,34 @@ async def test_https_is_spoken_with_a_certificate(certificate: tuple[str, str]) 
             assert answer.headers["location"].startswith(f"https://127.0.0.1:{tiny.address.port}/files/")
             await connection.send(b"nonsense\r\n\r\n")
             assert (await connection.answer()).status == 400
+
+
+async def test_a_tls_connection_whose_client_does_not_say_good_bye_is_closed_once(
+    certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of TLS waits for the client; meanwhile it must not count among those that are closed."""
+    closed = list[int]()
+    look = BoundedConnection.look
+
+    def watched(connection: BoundedConnection, now: float) -> bool:
+        is_closed = look(connection, now)
+        closed.append(is_closed)
+        return is_closed
+
+    monkeypatch.setattr(BoundedConnection, "look", watched)
+    cert, key = certificate
+    settings = settings_with(
+        server={"tls_certificate": cert, "tls_key": key}, timeouts={"header": 0.2, "keep_alive": 0.2}
+    )
+    async with tiny_server(settings) as tiny:
+        context = ssl.create_default_context(cafile=cert)
+        with socket.create_connection(("127.0.0.1", tiny.address.port)) as plain:
+            silent = await asyncio.to_thread(context.wrap_socket, plain, server_hostname="localhost")
+            async with asyncio.timeout(20):
+                while not any(closed):
+                    await asyncio.sleep(0.01)
+                seen = len(closed)
+                while len(closed) < seen + 5:
+                    await asyncio.sleep(0.01)
+            silent.close()
+    assert sum(closed) == 1

@@ -200,8 +200,8 @@ class BoundedConnection(web.RequestHandler):
 
         Whether it was closed.
         """
-        if not self._counted:
-            return False  # lost since the round began
+        if not self._counted or self.transport is None:
+            return False  # lost since the round began, or closed, and its other side has not noticed yet
         due = self._head_due
         # A pipelined request waits for the one before it; see request_ends.
         if due is not None and now >= due and not self._handling:
@@ -355,15 +355,17 @@ class CountingServer(web.Server):
 
     def _look(self) -> None:
         """At the next of them, and anew at all when the round is over."""
-        now, seen, closed = self.now(), 0, 0
-        for connection in islice(self._unseen, self._slice):
-            seen += 1
-            closed += isinstance(connection, BoundedConnection) and connection.look(now)
-            if closed == _CLOSED_AT_ONCE:
-                self._timer = self._call_later(_UNTIL_MORE, self._look)
-                return
-        if seen < self._slice:
-            connections = self.connections
-            self._unseen = iter(connections)
-            self._slice = len(connections) // _SLICES + 1
-        self._timer = self._call_later(self._every / _SLICES, self._look)
+        now, seen, closed, pause = self.now(), 0, 0, self._every / _SLICES
+        try:
+            for connection in islice(self._unseen, self._slice):
+                seen += 1
+                closed += isinstance(connection, BoundedConnection) and connection.look(now)
+                if closed == _CLOSED_AT_ONCE:
+                    pause = _UNTIL_MORE
+                    return
+            if seen < self._slice:
+                connections = self.connections
+                self._unseen = iter(connections)
+                self._slice = len(connections) // _SLICES + 1
+        finally:
+            self._timer = self._call_later(pause, self._look) if self.open_connections else None
