@@ -48,7 +48,7 @@ _RELEASE = "UPDATE relays SET holder = NULL WHERE name = :name AND holder = :wor
 _HELD_BACK = """
     SELECT subject, count(*) AS n FROM deliveries WHERE relay = :relay AND state = 'waiting' GROUP BY subject
 """
-_RECORDED = "SELECT event_id FROM deliveries WHERE relay = :relay"
+_NEWEST = "SELECT event_id FROM deliveries WHERE relay = :relay ORDER BY id DESC LIMIT CAST(:limit AS BIGINT)"
 # The first of each subject only: the next ones wait for it.
 _DUE = """
     SELECT *, {now} - created_at AS age
@@ -227,9 +227,10 @@ class RelayRows:
         rows = await self._database.read(Query(_HELD_BACK, {"relay": relay}))
         return {row["subject"]: row["n"] for row in rows}
 
-    async def recorded(self, relay: str) -> set[str]:
-        """Ids of the events that have a delivery, in whatever state."""
-        return {row["event_id"] for row in await self._database.read(Query(_RECORDED, {"relay": relay}))}
+    async def newest(self, relay: str, limit: int) -> set[str]:
+        """Ids of the events that got a delivery last, whatever its state is now."""
+        rows = await self._database.read(Query(_NEWEST, {"relay": relay, "limit": limit}))
+        return {row["event_id"] for row in rows}
 
     async def due(self, relay: str, limit: int) -> list[Delivery]:
         """Deliveries to be tried now, of each subject the first."""

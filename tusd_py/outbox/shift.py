@@ -106,9 +106,9 @@ class Shift:
         self._sending: set[str] = set()
         """Subjects of the log of which an event is under way."""
         self._held_back: Counter[str] = Counter()
-        self._recorded: set[str] = set()
-        """Ids of events that a predecessor parked. It had read further than it could move the cursor."""
-        self._read_in_all = 0
+        self._dealt_with: dict[str, str] = {}
+        """By subject, the cursor up to which a predecessor dealt with it; it had read further than it could
+        move the relay's."""
         self._due: deque[Delivery] = deque()
         self._busy: set[int] = set()
         """Deliveries under way, or done and not written yet."""
@@ -132,7 +132,7 @@ class Shift:
     async def run(self) -> None:
         """Until cancelled, or somebody else holds the relay."""
         self._held_back.update(await self._rows.held_back(self._term.relay))
-        self._recorded = await self._rows.recorded(self._term.relay)
+        await self._look_ahead()
         try:
             while True:
                 self._wake.clear()
@@ -148,6 +148,17 @@ class Shift:
 
     # --- reading
 
+    async def _look_ahead(self) -> None:
+        """Where a subject has a delivery, all that came before it was taken or has one, too (see a chain)."""
+        # Those of a window that was moved by as much as it has, and no predecessor was further.
+        recorded = await self._rows.newest(self._term.relay, 2 * WINDOW)
+        if not recorded:
+            return
+        for event in await events_after(self._database, self._cursor, limit=WINDOW):
+            message = self._message_of(event)
+            if message is not None and message.id in recorded:
+                self._dealt_with[message.subject] = event.cursor
+
     async def _read(self) -> None:
         """As much of the log as the window has room for."""
         while self._clock() >= self._look_at and len(self._window) < WINDOW:
@@ -155,26 +166,32 @@ class Shift:
             events = await events_after(self._database, self._read_to, limit=page)
             for event in events:
                 self._admit(event)
-            self._read_in_all += len(events)
-            if self._read_in_all >= WINDOW:
-                # No predecessor was further.
-                self._recorded.clear()
             if len(events) < page:
                 self._look_at = self._clock() + self._rules.look_every
 
     def _admit(self, event: Event) -> None:
         self._read_to = event.cursor
-        wanted = self._rules.wanted.has(event.kind, event.tenant)
-        message = to_message(event, self._installation) if wanted else None
+        message = self._message_of(event)
         entry = _Entry(cursor=event.cursor, message=message)
         self._window.append(entry)
-        if message is None or message.id in self._recorded:
+        if message is None or self._was_dealt_with(message.subject, event.cursor):
             entry.is_settled = True
             return
         if self._held_back[message.subject]:
             self._park(entry, Failure(tries=0, refusals=0, pause=0, error=None))
         else:
             self._chains.setdefault(message.subject, deque()).append(entry)
+
+    def _message_of(self, event: Event) -> Message | None:
+        """None where it is not wanted."""
+        wanted = self._rules.wanted.has(event.kind, event.tenant)
+        return to_message(event, self._installation) if wanted else None
+
+    def _was_dealt_with(self, subject: str, cursor: str) -> bool:
+        until = self._dealt_with.get(subject)
+        if until == cursor:
+            del self._dealt_with[subject]
+        return until is not None
 
     async def _look_for_due(self) -> None:
         if self._due or self._clock() < self._look_for_due_at or not self._has_rows():
