@@ -47,8 +47,8 @@ async def through_faults(server: Server, outcome: Outcome, runs: int) -> Outcome
         await _until(lambda: _is_in_the_midst(receiver, runs), "every mood of the receiver")
         await receiver.stop()
         await server.kill9()
-        await server.start()
         told_before = server.log.count("relay.down")
+        await server.start()
         await _upload(server, runs // 2 - runs // 4)
         await _until(lambda: server.log.count("relay.down") > told_before, "that the receiver is down")
         refused_before = receiver.met[How.FAIL]
