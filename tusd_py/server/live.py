@@ -40,8 +40,8 @@ LAST_GOOD_BYE = 1.0
 """The same for all of them together, when the server stops."""
 STALLED = 30.0
 """Seconds that a reader may take nothing; then it is cut off."""
-LONGEST = 3600.0
-"""Seconds for which a connection lives; the next one is asked anew who it is."""
+LONGEST = 600.0
+"""Seconds for which a connection lives; the next one is asked anew who it is, as a key may be revoked."""
 MOST_FILES = 500
 """Files that one connection may name."""
 LONGEST_MESSAGE = 64 * 1024
