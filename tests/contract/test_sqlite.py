@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from tusd_py.errors import Refused
 from tusd_py.metadata.database import DatabaseError, Query, Script
 from tusd_py.metadata.facts import PRESUMED_GONE
 from tusd_py.metadata.host import Host
+from tusd_py.metadata.housekeeping import FORGET
 from tusd_py.metadata.sqlite import SqliteDatabase
 from tusd_py.metadata.sqlite_writer import pause_after
+from tusd_py.metadata.statements import for_sqlite
 from tusd_py.metadata.write_lock import WriteLock, holder, lock_path
 
 from .databases import Store
@@ -67,6 +70,19 @@ async def test_scripts_that_wait_share_one_commit(path: Path) -> None:
     assert _commits(path) - commits_before == 1
     lock.close()
     await database.close()
+
+
+async def test_what_is_forgotten_is_found_without_a_look_at_every_job(path: Path) -> None:
+    """A hundred thousand files may wait for a scanner, and the write lock is held meanwhile."""
+    database = on(path)
+    await database.open()
+    await database.close()
+    statement = for_sqlite(FORGET)
+    with closing(sqlite3.connect(path)) as connection:
+        params = dict.fromkeys(statement.names, 1)
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", params)]
+    assert [step for step in steps if step.startswith("SEARCH j ")]
+    assert not [step for step in steps if step.startswith(("SCAN j", "SCAN c"))]
 
 
 async def test_scripts_of_many_callers_are_gathered_and_a_lone_one_waits_for_nobody(path: Path) -> None:

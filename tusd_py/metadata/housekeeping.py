@@ -28,6 +28,22 @@ _LEFT_DIRTY = """
 """
 
 
+# The consumers are named, as the table's key begins with them: without, every row of jobs would be looked at
+# for each upload, while all others wait for the lock that this holds.
+FORGET = """
+    DELETE FROM uploads WHERE id IN (
+        SELECT id FROM uploads u
+        WHERE expires_at <= {now}
+          AND (state IN ('terminated', 'expired', 'refused', 'lost')
+               OR (state = 'stored' AND kind <> 'partial' AND dirty_boot IS NULL))
+          AND NOT EXISTS (SELECT 1 FROM jobs j
+                          WHERE j.consumer IN ('finish', 'purge', 'scan', 'rescan') AND j.subject = u.id)
+          AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = u.id)
+        ORDER BY expires_at LIMIT :limit)
+    RETURNING id
+"""
+
+
 class Housekeeping:
     """Reads and changes rows in bulk."""
 
@@ -58,21 +74,7 @@ class Housekeeping:
         """
 
         def script() -> Script[int]:
-            rows = yield Query(
-                """
-                DELETE FROM uploads WHERE id IN (
-                    SELECT id FROM uploads u
-                    WHERE expires_at <= {now}
-                      AND (state IN ('terminated', 'expired', 'refused', 'lost')
-                           OR (state = 'stored' AND kind <> 'partial' AND dirty_boot IS NULL))
-                      AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = u.id)
-                      AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = u.id)
-                    ORDER BY expires_at LIMIT :limit)
-                RETURNING id
-                """,
-                {"limit": limit},
-            )
-            return len(rows)
+            return len((yield Query(FORGET, {"limit": limit})))
 
         return await self._database.transact(script)
 

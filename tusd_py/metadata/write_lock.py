@@ -83,27 +83,32 @@ def holder(path: Path) -> Holder | None:
         if _is_free(lock):
             return None
         mark = os.pread(lock, _MARK.size, 0)
-        pid = _pid_by_kernel(os.fstat(lock).st_ino)
+        pids = _pids_by_kernel(os.fstat(lock).st_ino)
     finally:
         os.close(lock)
     marked = None if len(mark) < _MARK.size or mark == _NOBODY else Holder(*_MARK.unpack(mark))
-    if pid is None or (marked is not None and marked.pid == pid):
+    if not pids or (marked is not None and marked.pid in pids):
         return marked
-    return Holder(pid=pid, held_since_ns=0)
+    return Holder(pid=pids[0], held_since_ns=0) if len(pids) == 1 else None
 
 
-def _pid_by_kernel(inode: int) -> int | None:
-    """The process that took the lock, by /proc/locks (proc_locks(5)); None where there is none."""
+def _pids_by_kernel(inode: int) -> list[int]:
+    """The process that took the lock, by /proc/locks (proc_locks(5)); [] where there is none.
+
+    And those that hold a lock on a file of that number elsewhere: which disk it is on is not asked, as some
+    filesystems tell another number for it there than to fstat.
+    """
     try:
         lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
     except OSError:
-        return None
+        return []
+    pids = []
     for line in lines:
         # "1: FLOCK  ADVISORY  WRITE 708 00:13:17182 0 EOF"; one that waits has "->" as its second word.
         words = line.split()
         if words[1:2] == ["FLOCK"] and words[3:4] == ["WRITE"] and words[5].rpartition(":")[2] == str(inode):
-            return int(words[4])
-    return None
+            pids.append(int(words[4]))
+    return pids
 
 
 def _is_free(lock: int) -> bool:

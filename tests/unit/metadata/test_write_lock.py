@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tusd_py.metadata import write_lock
 from tusd_py.metadata.write_lock import WriteLock, holder, lock_path
 
 
@@ -45,6 +46,20 @@ def test_a_holder_that_has_not_said_so_yet_is_named_by_the_kernel(database: Path
         fcntl.flock(file, fcntl.LOCK_EX)
         assert holder(lock_path(database)) == (os.getpid(), 0)
     assert holder(lock_path(database)) is None
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_whoever_locks_a_file_of_the_same_number_on_another_disk_is_not_accused(
+    database: Path, monkeypatch: pytest.MonkeyPatch, is_marked: bool
+) -> None:
+    monkeypatch.setattr(write_lock, "_pids_by_kernel", lambda _inode: [1, os.getpid()])
+    lock = WriteLock(database)
+    with lock.held():
+        if not is_marked:
+            lock_path(database).write_bytes(bytes(16))
+        found = holder(lock_path(database))
+        assert (found.pid if found else None) == (os.getpid() if is_marked else None)
+    lock.close()
 
 
 def test_the_lock_is_let_go_when_what_it_guards_fails(database: Path) -> None:
