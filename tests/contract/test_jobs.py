@@ -67,6 +67,19 @@ async def test_a_claim_that_ran_out_goes_to_the_next_and_the_first_can_end_nothi
     assert await jobs.done(second)
 
 
+async def test_a_renewed_claim_lasts_longer_and_replaces_the_one_before(database: Database) -> None:
+    await add(database, "u1")
+    jobs = JobRows(database)
+    (first,) = await claim(database, lease=-1)
+    renewed = await jobs.renew(first, MINUTE)
+    assert renewed is not None
+    assert await claim(database, worker="a2") == []
+    assert not await jobs.done(first)
+    assert await jobs.renew(first, MINUTE) is None
+    assert await jobs.done(renewed)
+    assert await jobs.renew(renewed, MINUTE) is None
+
+
 async def test_a_buried_worker_loses_its_claims(database: Database) -> None:
     workers = WorkerRows(database)
     await workers.register("a1", "host", "boot", "", MINUTE)

@@ -8,6 +8,7 @@ import pytest
 from storage_backends.base import StorageAway
 from tusd_py.metadata.database import Query
 from tusd_py.metadata.jobs import JobRows, enqueue
+from tusd_py.work import runner as runner_module
 from tusd_py.work.runner import JobRunner
 
 from .house import working
@@ -36,6 +37,47 @@ async def test_no_failure_of_a_job_ends_the_runner(tmp_path: Path) -> None:
         running.cancel()
         await asyncio.wait([running])
         assert running.cancelled()
+
+
+async def test_the_claim_of_a_long_job_is_renewed_until_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "RENEW_EVERY", 0.01)
+    claims = list[int]()
+
+    async with working(tmp_path) as worker:
+
+        async def work(_subject: str) -> None:
+            async with asyncio.timeout(20):
+                while len(set(claims)) < 3:
+                    (row,) = await worker.database.read(Query("SELECT claimed_until FROM jobs"))
+                    claims.append(row["claimed_until"])
+
+        runner = JobRunner(JobRows(worker.database), {"finish": work}, worker=worker.id, look_every=60.0)
+        await worker.database.execute(enqueue("finish", "1", 0))
+        assert await runner.run_due() == 1
+        assert await worker.database.read(Query("SELECT subject FROM jobs")) == []
+    assert claims == sorted(claims)
+
+
+async def test_what_others_did_behind_a_long_job_is_not_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "RENEW_EVERY", 0.0)
+    done = list[str]()
+
+    async with working(tmp_path) as worker:
+
+        async def work(subject: str) -> None:
+            done.append(subject)
+            # The other one of its batch.
+            await worker.database.execute(Query("DELETE FROM jobs WHERE subject <> :id", {"id": subject}))
+
+        runner = JobRunner(JobRows(worker.database), {"finish": work}, worker=worker.id, look_every=60.0)
+        for subject in ("1", "2"):
+            await worker.database.execute(enqueue("finish", subject, 0))
+        assert await runner.run_due() == 2
+    assert len(done) == 1
 
 
 async def test_a_job_whose_storage_is_away_waits_without_a_traceback(

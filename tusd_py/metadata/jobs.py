@@ -7,7 +7,7 @@ meanwhile stays.
 Belongs here: the queue. Not here: what the jobs do (work/).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .database import Database, Query, Row, Script
 from .upload_row import FOREVER
@@ -53,6 +53,13 @@ _CLAIM_ONE = """
     WHERE consumer = :consumer AND subject = :subject
       AND (claimed_until IS NULL OR claimed_until <= {now})
     RETURNING consumer, subject, claimed_by, claimed_until, attempts, last_error, created_at
+"""
+_RENEW = """
+    UPDATE jobs
+    SET claimed_until = {now} + CAST(:lease AS BIGINT)
+    WHERE consumer = :consumer AND subject = :subject
+      AND claimed_by = :worker AND claimed_until = :claimed_until
+    RETURNING claimed_until
 """
 _DONE = """
     DELETE FROM jobs
@@ -173,6 +180,11 @@ class JobRows:
         """The job of one subject, due or not; [] where there is none, or another worker has it."""
         params = {"consumer": consumer, "subject": subject, "worker": worker, "lease": lease}
         return [_to_claim(row) for row in await self._database.execute(Query(_CLAIM_ONE, params))]
+
+    async def renew(self, claim: Claim, lease: int) -> Claim | None:
+        """The same for another `lease` microseconds from now; None where it was lost, or the job is done."""
+        rows = await self._database.execute(Query(_RENEW, {**_params(claim), "lease": lease}))
+        return replace(claim, claimed_until=rows[0]["claimed_until"]) if rows else None
 
     async def done(self, claim: Claim) -> bool:
         """As `finished`, in a transaction of its own."""

@@ -5,8 +5,10 @@ Belongs here: claiming, running and retrying. Not here: what a job does (consume
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from storage_backends.base import StorageAway
 from tusd_py.log import get_logger
@@ -21,6 +23,8 @@ Consumer = Callable[[str], Awaitable[None]]
 BATCH = 16
 LEASE = 60_000_000
 """Microseconds until a claimed job whose worker fell silent is given to another."""
+RENEW_EVERY = 20.0
+"""Seconds; a copy of many gigabytes takes longer than a lease, and one who does it is enough."""
 FIRST_PAUSE, LONGEST_PAUSE = 1_000_000, 300_000_000
 """Microseconds between tries, doubled each time."""
 
@@ -70,29 +74,71 @@ class JobRunner:
         found = 0
         for consumer, work in self._consumers.items():
             claimed = await self._jobs.claim(consumer, self._worker, BATCH, LEASE)
+            since = time.monotonic()
             found += len(claimed)
             for claim in claimed:
-                await self._run(work, claim)
+                # Behind a long one, others may have done what was claimed with it.
+                is_old = time.monotonic() - since >= RENEW_EVERY
+                still = await self._jobs.renew(claim, LEASE) if is_old else claim
+                if still is not None:
+                    await self._run(work, still)
         return found
 
     async def _run(self, work: Consumer, claim: Claim) -> None:
         about = {"consumer": claim.consumer, "subject": claim.subject, "attempts": claim.attempts}
+        kept = _Kept(self._jobs, claim)
         try:
-            await work(claim.subject)
+            async with kept.renewed():
+                await work(claim.subject)
         except StorageAway as away:
             # Nothing is wrong with the job, nor with us.
             log.warning("job.postponed", error=str(away), **about)
-            await self._try_later(claim, away)
+            await self._try_later(kept.claim, away)
         except Exception as failed:
             # One of the outermost loops: a job that fails in whatever way may not stop the others.
             log.warning("job.failed", exc_info=True, **about)
-            await self._try_later(claim, failed)
+            await self._try_later(kept.claim, failed)
         else:
-            await self._jobs.done(claim)
+            await self._jobs.done(kept.claim)
 
     async def _try_later(self, claim: Claim, failed: Exception) -> None:
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(claim.attempts, 16))
         await self._jobs.retry(claim, _described(failed), pause)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A claim, as it is now."""
+
+    jobs: JobRows
+    claim: Claim
+
+    @asynccontextmanager
+    async def renewed(self) -> AsyncIterator[None]:
+        """Renew it again and again meanwhile."""
+        is_over = asyncio.Event()
+        renewing = asyncio.create_task(self._renew(is_over), name=f"claim:{self.claim.subject}")
+        try:
+            yield
+        finally:
+            # Not cancelled: with the claim as it was before a renewal, nothing could be ended.
+            is_over.set()
+            await renewing
+
+    async def _renew(self, is_over: asyncio.Event) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RENEW_EVERY):
+                    await is_over.wait()
+                    return
+            try:
+                renewed = await self.jobs.renew(self.claim, LEASE)
+            except DatabaseError as failed:
+                log.warning("job.not_renewed", subject=self.claim.subject, error=str(failed))
+                continue
+            if renewed is None:
+                return  # lost, or done by the commit of its effect
+            self.claim = renewed
 
 
 def _described(failed: Exception) -> str:
