@@ -35,6 +35,10 @@ def parse_concat(headers: Headers, features: Features) -> Concat | None:
         return None
     if not features.concatenation:
         raise InvalidConcat("Upload-Concat was sent, but this server does not offer concatenation")
+    # It goes into a row and back into a header, and bytes that are no UTF-8 fit into neither.
+    strange = next((character for character in raw if not " " <= character <= "~"), None)
+    if strange is not None:
+        raise InvalidConcat(f"Upload-Concat has {shown(strange)} in it, wanted printable ASCII")
     if raw == "partial":
         return Concat(raw=raw, urls=None)
     kind, _, listed = raw.partition(";")

@@ -267,6 +267,15 @@ def test_what_is_no_upload_concat_is_refused(value: str) -> None:
         parsed(("Upload-Concat", value), ("Upload-Length", "5"))
 
 
+@pytest.mark.parametrize("strange", ["\udcff", "\0", "\x7f", "\t", "\xe9"])
+def test_an_upload_concat_is_printable_ascii(strange: str) -> None:
+    """aiohttp gives bytes that are no UTF-8 as halves of character pairs, which no database takes."""
+    with pytest.raises(InvalidConcat, match="wanted printable ASCII") as refusal:
+        parsed(("Upload-Concat", f"final;http://{strange}@127.0.0.1/files/{'a' * 32}"))
+    assert ascii(strange) in str(refusal.value)
+    assert refusal.value.body.isascii()
+
+
 @pytest.mark.parametrize(
     "header", [("Upload-Length", "5"), ("Upload-Defer-Length", "1"), ("Transfer-Encoding", "chunked")]
 )
