@@ -22,6 +22,7 @@ POST = "POST /files/ HTTP/1.1\n"
         (POST + "Content-Length: 0\nHost: a/b", 400, "ERR_INVALID_HEADER"),
         (POST + "Content-Length: 0\nHost: a@b", 400, "ERR_INVALID_HEADER"),
         (POST + "Content-Length: 0\nExpect: 200-ok", 417, "ERR_EXPECTATION_FAILED"),
+        ("GET /files/nothing/here HTTP/1.1\nExpect: \xff", 417, "ERR_EXPECTATION_FAILED"),
         ("GET /files/nothing/here HTTP/1.1", 404, "ERR_NOT_FOUND"),
         ("GET /nothing HTTP/1.1", 404, "ERR_NOT_FOUND"),
         ("PUT /files/ HTTP/1.1", 405, "ERR_METHOD_NOT_ALLOWED"),

@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
-from protocol.errors import BadHeader, InternalError, ProtocolError
+from protocol.errors import BadHeader, ExpectationFailed, InternalError, ProtocolError
 from protocol.tus.answers import answer_error
 from tusd_py.log import get_logger
 
@@ -262,6 +262,9 @@ class BoundedConnection(web.RequestHandler):
             return self._last_words(self._describe(exc))
         if isinstance(exc, ProtocolError):
             return self._last_words(exc)
+        if isinstance(exc, UnicodeEncodeError) and "Expect" in request.headers:
+            # Where no route is found aiohttp itself refuses the header, before any of ours, and quotes it.
+            return self._last_words(ExpectationFailed())
         log.error("request.failed", status=status, detail=message, exc_info=exc)
         return self._last_words(InternalError())
 
