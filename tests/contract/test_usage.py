@@ -318,6 +318,22 @@ async def test_of_many_that_race_exactly_those_succeed_for_whom_there_is_room(an
         assert await used(database) == (0, 0, 0)
 
 
+async def test_two_finals_of_the_same_partials_at_once_take_them_over_once(another: Another) -> None:
+    workers = [await rows_of(await another(), Quota(bytes=10_000), f"a{n}") for n in range(2)]
+    database = await another()
+    for _ in range(40):
+        partials = [(await finish(workers[0], await make(workers[0], 10, Kind.PARTIAL))).id for _ in range(3)]
+        finals = [
+            await rows.create_final(new(None, Kind.FINAL), order, limit=0, actor="ann")
+            for rows, order in zip(workers, (partials, partials[::-1]), strict=True)
+        ]
+        before, *_ = await used(database)
+        both = zip(workers, finals, strict=True)
+        await asyncio.gather(*(rows.store(one, object_of(one, 30), actor="ann") for rows, one in both))
+        after, *_ = await used(database)
+        assert after == before + 30
+
+
 async def test_whatever_happens_the_usage_is_what_the_rows_say(database: Database) -> None:
     dice = random.Random(secrets.randbits(32))
     rows = await rows_of(database, Quota(bytes=400, files=30, open=20, step=STEP))

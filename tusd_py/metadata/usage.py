@@ -92,15 +92,12 @@ _ADOPT_VERSIONS = """
       AND file_id IN (SELECT file_id FROM files WHERE tenant = :tenant AND owner = :owner)
     RETURNING charged
 """
-_HAND_OVER = """
-    UPDATE uploads SET charged = 0
-    WHERE charged > 0 AND kind = 'partial' AND state = 'stored'
-      AND id IN (SELECT partial_id FROM concat WHERE final_id = :id)
-"""
 _OF_PARTIALS = """
-    SELECT coalesce(CAST(sum(charged) AS BIGINT), 0) AS charged FROM uploads
+    SELECT id, charged FROM uploads
     WHERE charged > 0 AND kind = 'partial' AND state = 'stored'
       AND id IN (SELECT partial_id FROM concat WHERE final_id = :id)
+    ORDER BY id
+    {for_update}
 """
 
 # What the rows say, in one statement: every change of theirs is committed together with the usage.
@@ -197,9 +194,11 @@ def take_over(final: Upload, length: int, quota: Quota | None) -> Script[None]:
 
     Raises QuotaExceeded where they were charged with less.
     """
-    rows = yield Query(_OF_PARTIALS, {"id": final.id})
-    needed = Used(bytes=length - int(rows[0]["charged"]))
-    yield Query(_HAND_OVER, {"id": final.id})
+    # Locked before they are summed: of two finals at once, the second finds what the first left of them.
+    partials = yield Query(_OF_PARTIALS, {"id": final.id})
+    for partial in partials:
+        yield Query(_CHARGE, {"id": partial["id"], "charged": 0})
+    needed = Used(bytes=length - sum(int(partial["charged"]) for partial in partials))
     yield from reserve(final.tenant, final.owner, needed, quota or Quota())
 
 
