@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,13 +20,14 @@ from protocol.tus.concat import upload_of_url
 from protocol.tus.create import Creation, parse_create
 from protocol.tus.head import answer_head
 from protocol.upload import Transfer, Upload, UploadId
+from tusd_py.access.admission import Admission
 from tusd_py.access.identity import ANONYMOUS
 from tusd_py.metadata.database import Query
 from tusd_py.uploads.append import append
 from tusd_py.uploads.callbacks import Callbacks
 from tusd_py.uploads.concatenate import concatenate
 from tusd_py.uploads.create import create
-from tusd_py.uploads.finish import finish
+from tusd_py.uploads.finish import finish, finish_by_id
 from tusd_py.uploads.offset import current_offset
 from tusd_py.uploads.terminate import terminate
 from tusd_py.work.purge import purge
@@ -203,6 +205,36 @@ async def test_the_maximum_holds_for_the_sum(tmp_path: Path) -> None:
         with pytest.raises(MaxSizeExceeded):
             await final(small, *parts)
         assert (await final(small, *parts[:3])).state is Transfer.STORED
+
+
+LIMITS: dict[str, dict[str, Any]] = {
+    "of all": {"rules": replace(RULES, features=replace(FEATURES, max_size=100))},
+    "of a user": {"admission": Admission(max_size_of=lambda _tenant, _owner: 100)},
+}
+
+
+@pytest.mark.parametrize("whose", LIMITS)
+async def test_the_maximum_holds_for_a_sum_that_nobody_knew_at_its_creation(
+    tmp_path: Path, whose: str
+) -> None:
+    async with home(tmp_path) as house:
+        small = replace(house, context=replace(house.context, **LIMITS[whose]))
+        parts = [await partial(small, None) for _ in range(4)]
+        long, longer, fine = [await final(small, *parts[:count]) for count in (2, 4, 1)]
+        for part in parts:
+            await append(small.context, ANONYMOUS, part.id, appending(0, length=90), Script(b"x" * 90))
+        kept = files(house)
+        with pytest.raises(MaxSizeExceeded, match="180 bytes, wanted at most 100") as refusal:
+            await finish(small.context, await row(house.worker, long.id))
+        assert refusal.value.headers == {"Tus-Max-Size": "100"}
+        await finish_by_id(small.context, await row(house.worker, longer.id))
+        for refused in (long, longer):
+            assert (await row(house.worker, refused.id)).state is Transfer.REFUSED
+            with pytest.raises(UploadGone):
+                await current_offset(small.context, ANONYMOUS, refused.id)
+        assert [job["subject"] for job in await house.worker.database.read(JOBS)] == [fine.id]
+        assert files(house) == kept
+        assert (await stored(small, fine)).state is Transfer.STORED
 
 
 async def test_a_callback_may_refuse_what_was_assembled(tmp_path: Path) -> None:

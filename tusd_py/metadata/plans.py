@@ -70,12 +70,17 @@ def lock_partials(partials: Sequence[UploadId]) -> Script[dict[UploadId, Upload]
 def length_of(partials: Sequence[Upload], *, limit: int) -> int | None:
     """The sum; None while one is not known. Raises MaxSizeExceeded above `limit`, where that is not 0."""
     known = sum(partial.length or 0 for partial in partials)
-    if limit and known > limit:
+    check_sum(known, limit=limit)
+    return None if any(partial.length is None for partial in partials) else known
+
+
+def check_sum(length: int, *, limit: int) -> None:
+    """Raises MaxSizeExceeded above `limit`, where that is not 0."""
+    if limit and length > limit:
         raise MaxSizeExceeded(
-            f"maximum size exceeded: {known} bytes, wanted at most {limit}",
+            f"maximum size exceeded: {length} bytes, wanted at most {limit}",
             headers={"Tus-Max-Size": str(limit)},
         )
-    return None if any(partial.length is None for partial in partials) else known
 
 
 def pin(final: Upload, partials: Sequence[UploadId]) -> Script[None]:

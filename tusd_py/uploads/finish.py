@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
-from protocol.errors import QuotaExceeded, UploadGone, UploadRejected
+from protocol.errors import MaxSizeExceeded, QuotaExceeded, UploadGone, UploadRejected
 from protocol.upload import Kind, Step, Transfer, Upload, UploadId
 from storage_backends.base import ObjectStore, Segment, StorageMissing, Stored
 from tusd_py.log import get_logger
+from tusd_py.metadata.plans import check_sum
 from tusd_py.sniffing import LONGEST
 
+from .admit import most_of_final
 from .callbacks import ask_to_finish
 from .context import Context
 from .ledger import about
@@ -41,7 +43,7 @@ async def _finish(context: Context, upload: Upload) -> Upload:
         if await _lost(context, upload):
             raise UploadGone from None
         return upload
-    except UploadRejected:
+    except (UploadRejected, MaxSizeExceeded):
         await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
         raise
     try:
@@ -83,7 +85,11 @@ async def _of_partials(context: Context, final: Upload) -> _Made | None:
     """Always a copy, as partials may be used again. None when the plan is done: somebody was quicker."""
     segments: list[Segment] = []
     offset = 0
-    for partial in await context.rows.plan(final.id):
+    partials = await context.rows.plan(final.id)
+    if partials and final.length is not None:
+        # Where the length of a partial was deferred, its creation could not ask.
+        check_sum(final.length, limit=most_of_final(context, final))
+    for partial in partials:
         for segment in await _segments_of_partial(context, partial):
             segments.append(replace(segment, offset=offset))
             offset += segment.length
@@ -154,5 +160,5 @@ async def finish_by_id(context: Context, upload: Upload | None) -> None:
     """What the finish job does."""
     if upload is not None and upload.state is Transfer.COMPLETING:
         # Lost, refused or ended otherwise: nothing is left to be done.
-        with suppress(UploadGone, UploadRejected, QuotaExceeded):
+        with suppress(UploadGone, UploadRejected, MaxSizeExceeded, QuotaExceeded):
             await finish(context, upload)
