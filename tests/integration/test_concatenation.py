@@ -23,6 +23,7 @@ from protocol.upload import Transfer, Upload, UploadId
 from tusd_py.access.admission import Admission
 from tusd_py.access.identity import ANONYMOUS
 from tusd_py.metadata.database import Query
+from tusd_py.metadata.writing import Advance
 from tusd_py.uploads.append import append
 from tusd_py.uploads.callbacks import Callbacks
 from tusd_py.uploads.concatenate import concatenate
@@ -143,6 +144,46 @@ async def test_a_final_whose_partial_can_never_be_complete_ends(tmp_path: Path) 
         await terminate(house.context, ANONYMOUS, begun.id)
         assert (await row(house.worker, whole.id)).state is Transfer.TERMINATED
         assert (await row(house.worker, done.id)).state is Transfer.STORED
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+async def test_a_partial_deleted_between_its_last_byte_and_its_object_readies_the_final(
+    tmp_path: Path, store: str, request: pytest.FixtureRequest
+) -> None:
+    dsn = request.getfixturevalue("postgres_dsn") if store == "postgres" else ""
+    async with home(tmp_path, dsn=dsn) as house:
+        done, last, begun = (
+            await partial(house, 3, b"abc"),
+            await partial(house, 6, b"def"),
+            await partial(house, 6, b"xyz"),
+        )
+        whole, other = await final(house, done, last), await final(house, last, begun)
+        await last_byte(house, last, b"ghi")
+        await terminate(house.context, ANONYMOUS, last.id)
+        assert (await row(house.worker, other.id)).state is Transfer.WAITING
+        housekeeping = housekeeping_of(house.worker)
+        await purge(house.backend, housekeeping, last.id)
+        assert (await stored(house, whole)).state is Transfer.STORED
+        assert await content(house, whole.id) == b"abcdefghi"
+        await purge(house.backend, housekeeping, last.id)  # the other one wants it still
+        await sent(house, begun, 3, b"!!!")
+        await stored(house, other)
+        assert await content(house, other.id) == b"defghixyz!!!"
+        await purge(house.backend, housekeeping, last.id)
+        assert len(files(house)) == 4, "two partials that are left, and the finals"
+
+
+async def last_byte(house: Home, upload: Upload, rest: bytes) -> None:
+    """All bytes are committed, and whoever would make the object of them is not there yet."""
+    held = await house.worker.rows.acquire(upload.id)
+    assert held is not None
+    with house.folder.joinpath(held.ref).open("r+b") as segment:
+        segment.seek(held.offset)
+        segment.write(rest)
+    last = Advance(upload=held, offset=held.offset + len(rest), synced=True, release=True)
+    moved = await house.worker.rows.advance(last, actor="test")
+    assert moved is not None
+    assert moved.state is Transfer.COMPLETING
 
 
 async def test_deleting_a_final_leaves_its_partials(tmp_path: Path) -> None:

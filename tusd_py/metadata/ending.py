@@ -11,7 +11,7 @@ from .database import Query, Script
 from .events import ENTERED, record
 from .files import lose_version, remove_version
 from .jobs import enqueue
-from .plans import finals_in_vain, unpin
+from .plans import finals_in_vain, ready_finals, unpin
 from .upload_row import ALIVE_AND_LOCKED, Author, job_done, overtaken, to_upload
 from .usage import charge_of, closed, give_back, take_over
 
@@ -95,6 +95,9 @@ def _end(author: Author, upload: Upload, state: Transfer, actor: str, ended: lis
     yield record(ENTERED[state], upload.id, actor, upload, offset=upload.offset)
     yield job_done("finish", upload)
     yield from unpin(upload)
+    if upload.state is Transfer.COMPLETING and upload.kind is Kind.PARTIAL and state is Transfer.TERMINATED:
+        # Nobody will store it any more, and its bytes are there for as long as they are pinned.
+        yield from ready_finals(author, upload, actor)
     for final in (yield from finals_in_vain(upload, state)):
         yield from _end(author, final, Transfer.TERMINATED, actor, ended)
     if state is Transfer.LOST:

@@ -1,7 +1,8 @@
 """Plans of final uploads: which partials they are made of.
 
 A plan pins its partials: their bytes stay until the final is stored or ended, even when a client deletes
-them. The commit that stores the last open partial readies the final, so none waits for a worker that died.
+them. The commit that stores the last open partial, or deletes it once it is complete, readies the final, so
+none waits for a worker that died.
 
 Locks are taken from partials to finals, and partials in the order of their ids.
 Belongs here: rows of `concat`. Not here: copying bytes (uploads/finish.py).
@@ -90,7 +91,10 @@ def pin(final: Upload, partials: Sequence[UploadId]) -> Script[None]:
 
 
 def ready_finals(author: Author, partial: Upload, actor: str) -> Script[None]:
-    """Part of the transaction that stores a partial: whoever waited for it last may be finished now."""
+    """Part of the transaction that stores a partial, or ends one that is complete.
+
+    Whoever waited for it last may be finished now.
+    """
     for found in (yield Query(_WAITING_FOR, {"id": partial.id})):
         # Locked before it is counted: of two partials stored at once, the second sees the first.
         final = to_upload((yield Query(_LOCK, {"id": found["id"]}))[0])
