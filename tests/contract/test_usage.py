@@ -253,6 +253,26 @@ async def test_a_short_cut_gives_back_the_rest_of_its_step(database: Database) -
         assert await used(database) == (0, 0, 0)
 
 
+async def test_a_short_cut_takes_no_more_than_there_is_room_for(database: Database) -> None:
+    rows = await rows_of(database, Quota(bytes=100, step=STEP))
+    for kind, files in ((Kind.WHOLE, 1), (Kind.PARTIAL, 0)):
+        uploads = [await make(rows, None, kind) for _ in range(3)]
+        first = uploads[0]
+        with pytest.raises(QuotaExceeded, match="70 bytes wanted, 40 of 100 are left"):
+            await rows.store_whole(first, object_of(first, 90), synced=True, actor="ann")
+        assert await used(database) == (3 * STEP, 3 * files, 3)
+        seen = await rows.find(first.id)
+        assert seen is not None
+        assert seen.upload.state is Transfer.CREATED
+        stored = await rows.store_whole(first, object_of(first, 60), synced=True, actor="ann")
+        assert stored is not None
+        assert stored.charged == 60
+        assert await used(database) == (60 + 2 * STEP, 3 * files, 2)
+        for upload in uploads:
+            await rows.end(upload.id, Step.TERMINATE, actor="ann")
+        assert await used(database) == (0, 0, 0)
+
+
 async def test_a_deleted_version_is_given_back_long_after_its_upload_was_forgotten(
     database: Database,
 ) -> None:

@@ -86,6 +86,24 @@ async def test_an_upload_of_unknown_length_stops_where_the_quota_does_and_goes_o
     assert (await me(limited))["usage"] == {"bytes": 6 * MIB, "files": 1, "open_uploads": 0}
 
 
+async def test_small_uploads_of_unknown_length_from_before_stop_where_the_quota_does(server: Server) -> None:
+    targets = [target(await create(server, ("Upload-Defer-Length", "1"))) for _ in range(2)]
+    await server.stop()
+    server.settings = {"quota.bytes": "100"}
+    await server.start()
+    await create(server, ("Upload-Length", "1"))
+    headers = [RESUMABLE, BYTES, ("Upload-Offset", "0"), ("Upload-Length", "60")]
+    done, stopped = [await request(server.address, "PATCH", one, headers, bytes(60)) for one in targets]
+    assert (done.status, done.offset) == (204, 60)
+    assert (stopped.status, stopped.offset) == (507, 0)
+    assert stopped.headers["retry-after"] == "60"
+    assert stopped.body.startswith(b"ERR_QUOTA_EXCEEDED: ")
+    assert (await request(server.address, "HEAD", targets[1], [RESUMABLE])).offset == 0
+    assert (await me(server))["usage"] == {"bytes": 61, "files": 3, "open_uploads": 2}
+    bytes_of_both = [one for one in server.data.rglob("*") if one.is_file() and ".tusd" not in one.parts]
+    assert [one.stat().st_size for one in bytes_of_both] == [60]
+
+
 async def test_others_may_have_other_quotas(tmp_path: Path) -> None:
     settings = {"quota.overrides": '["anonymous bytes=5 files=0"]'}
     async with Server(folder=tmp_path, settings=settings) as server:

@@ -23,7 +23,7 @@ from .upload_row import (
     NewUpload,
     overtaken,
 )
-from .usage import Used, closed, reserve
+from .usage import Quota, Used, closed, reserve, reserve_step
 
 _INSERT = (
     """
@@ -133,7 +133,10 @@ def create_final(
 def store_whole(
     author: Author, seen: Upload, stored: Stored, *, synced: bool, actor: str
 ) -> Script[Upload | None]:
-    """All bytes of an upload that nobody began and nobody holds, and that is charged as it was seen."""
+    """All bytes of an upload that nobody began and nobody holds, and that is charged as it was seen.
+
+    Raises QuotaExceeded where it had no length yet, and its owner has no room.
+    """
     rows = yield _store_whole(author, seen, stored, synced=synced)
     if not rows:
         yield from overtaken(author)
@@ -154,6 +157,11 @@ def store_whole(
         head=None,
     )
     upload = yield from announce_stored(author, upload, stored, actor)
+    if seen.length is None and seen.charged is not None:
+        # What it reserved may be less than what came.
+        quota = author.quota(seen.tenant, seen.owner) or Quota()
+        yield from reserve_step(seen, stored.length, stored.length, quota)
+        upload = replace(upload, charged=stored.length)
     yield from closed(upload, stored.length)
     return upload
 

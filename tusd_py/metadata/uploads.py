@@ -125,7 +125,8 @@ class UploadRows:
     async def store_whole(self, seen: Upload, stored: Stored, *, synced: bool, actor: str) -> Upload | None:
         """The short cut: an upload nobody began and nobody holds gets all its bytes in one commit.
 
-        None when somebody else did something first, or its date passed.
+        None when somebody else did something first, or its date passed. Raises QuotaExceeded where it has no
+        length yet, and its owner no room.
         """
         return await self._database.transact(
             lambda: creating.store_whole(self.author, seen, stored, synced=synced, actor=actor),

@@ -7,7 +7,7 @@ Not here: headers (protocol/tus/patch.py), sockets (server/intake.py), answers (
 import asyncio
 from dataclasses import dataclass, replace
 
-from protocol.errors import ChecksumMismatch, ModifyFinal, OffsetConflict, UploadRejected
+from protocol.errors import ChecksumMismatch, ModifyFinal, OffsetConflict, QuotaExceeded, UploadRejected
 from protocol.tus.answers import refusals_tell_expiry
 from protocol.tus.patch import Append, check_append
 from protocol.upload import OPEN, Kind, Step, Transfer, Upload, UploadId
@@ -60,7 +60,10 @@ async def append(
         return await _append_nothing(context, request, upload, source)
     if upload.is_deferred:
         admit_length(context, upload, request.length)
-    stored = await _append_whole(context, identity, upload, request, source)
+    try:
+        stored = await _append_whole(context, identity, upload, request, source)
+    except QuotaExceeded:
+        return Appended(upload=upload, ending=Ending.QUOTA)
     if stored is not None:
         return Appended(upload=stored, ending=Ending.COMPLETE)
     try:
