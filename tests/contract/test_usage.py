@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 
 from protocol.errors import ProtocolError, QuotaExceeded, TooManyOpen
+from protocol.integers import LARGEST
 from protocol.upload import Dialect, Kind, Step, Transfer, Upload, UploadId
 from storage_backends.base import Stored
 from tusd_py.metadata.creating import create_whole
@@ -321,6 +322,18 @@ async def test_a_wrong_count_is_found_and_put_right(database: Database) -> None:
     ]
     await usage.recount("acme", "ann")
     assert await used(database) == (30, 1, 1)
+
+
+async def test_a_length_that_nothing_can_hold_is_beyond_every_quota(database: Database) -> None:
+    rows = await rows_of(database, Quota(files=10, step=STEP))
+    await make(rows, 5)
+    deferred = await make(rows, None)
+    for _ in range(2):
+        with pytest.raises(QuotaExceeded, match=f"{LARGEST} bytes wanted"):
+            await make(rows, LARGEST)
+    with pytest.raises(QuotaExceeded, match=f"{LARGEST - STEP} bytes wanted"):
+        await receive(rows, deferred, 1, length=LARGEST)
+    assert await used(database) == (5 + STEP, 2, 2)
 
 
 async def test_of_many_that_race_exactly_those_succeed_for_whom_there_is_room(another: Another) -> None:

@@ -16,6 +16,7 @@ from protocol.errors import (
     UploadRejected,
 )
 from protocol.headers import Headers
+from protocol.integers import LARGEST
 from protocol.tus.concat import upload_of_url
 from protocol.tus.create import Creation, parse_create
 from protocol.tus.head import answer_head
@@ -276,6 +277,26 @@ async def test_the_maximum_holds_for_a_sum_that_nobody_knew_at_its_creation(
         assert [job["subject"] for job in await house.worker.database.read(JOBS)] == [fine.id]
         assert files(house) == kept
         assert (await stored(small, fine)).state is Transfer.STORED
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+async def test_a_sum_that_nothing_can_hold_is_refused_and_keeps_nothing_else_back(
+    tmp_path: Path, store: str, request: pytest.FixtureRequest
+) -> None:
+    dsn = request.getfixturevalue("postgres_dsn") if store == "postgres" else ""
+    async with home(tmp_path, dsn=dsn) as house:
+        huge = [await partial(house, LARGEST) for _ in range(2)]
+        with pytest.raises(MaxSizeExceeded, match=str(2 * LARGEST)) as refusal:
+            await final(house, *huge)
+        assert refusal.value.headers == {}
+        part, unknown = await partial(house, 3), [await partial(house, None) for _ in range(2)]
+        whole = await final(house, part, *unknown)
+        for one in unknown:
+            await append(house.context, ANONYMOUS, one.id, appending(0, length=LARGEST, body=0), Script())
+        seen = await current_offset(house.context, ANONYMOUS, whole.id)
+        assert answer_head(seen).headers["Upload-Length"] == str(2 * LARGEST + 3)
+        assert (await sent(house, part, 0, b"abc")).upload.state is Transfer.STORED
+        assert (await row(house.worker, whole.id)).state is Transfer.WAITING
 
 
 async def test_a_callback_may_refuse_what_was_assembled(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ Belongs here: rows of `concat`. Not here: copying bytes (uploads/finish.py).
 from collections.abc import Sequence
 
 from protocol.errors import InvalidConcat, MaxSizeExceeded, UploadGone, UploadNotFound
+from protocol.integers import LARGEST
 from protocol.upload import Kind, Transfer, Upload, UploadId, visible
 
-from .database import Query, Script
+from .database import Query, Row, Script
 from .events import EventKind, record
 from .jobs import enqueue
 from .upload_row import Author, to_upload
@@ -30,8 +31,10 @@ _WAITING_FOR = """
 """
 
 # A partial that was complete when its client deleted it still serves: its bytes are pinned.
+# Summed in two halves: what clients declare may add up to more than a BIGINT holds.
 _PROGRESS = """
-    SELECT CAST(sum(u.length) AS BIGINT) AS length,
+    SELECT CAST(sum(u.length / 1073741824) AS BIGINT) AS high,
+           CAST(sum(u.length % 1073741824) AS BIGINT) AS low,
            sum(CASE WHEN u.length IS NULL THEN 1 ELSE 0 END) AS unknown,
            sum(CASE WHEN u.state = 'stored' THEN 0
                     WHEN u.state = 'terminated' AND u."offset" = u.length THEN 0
@@ -76,11 +79,11 @@ def length_of(partials: Sequence[Upload], *, limit: int) -> int | None:
 
 
 def check_sum(length: int, *, limit: int) -> None:
-    """Raises MaxSizeExceeded above `limit`, where that is not 0."""
-    if limit and length > limit:
+    """Raises MaxSizeExceeded above `limit`, where that is not 0, and above what a row can say."""
+    if length > (limit or LARGEST):
         raise MaxSizeExceeded(
-            f"maximum size exceeded: {length} bytes, wanted at most {limit}",
-            headers={"Tus-Max-Size": str(limit)},
+            f"maximum size exceeded: {length} bytes, wanted at most {limit or LARGEST}",
+            headers={"Tus-Max-Size": str(limit)} if limit else {},
         )
 
 
@@ -102,9 +105,9 @@ def ready_finals(author: Author, partial: Upload, actor: str) -> Script[None]:
         if progress["missing"]:
             continue
         retention = author.lifetime.retention
-        params = {"id": found["id"], "length": progress["length"], "retention": retention}
-        yield Query(_READY, params)
-        yield record(EventKind.COMPLETING, final.id, actor, final, offset=progress["length"])
+        length = planned_length(progress)
+        yield Query(_READY, {"id": found["id"], "length": length, "retention": retention})
+        yield record(EventKind.COMPLETING, final.id, actor, final, offset=length)
         yield enqueue("finish", found["id"], 0)
 
 
@@ -134,3 +137,10 @@ PLAN = "SELECT partial_id FROM concat WHERE final_id = :id ORDER BY seq"
 
 PROGRESS = _PROGRESS
 """How far the partials of a final are."""
+
+
+def planned_length(progress: Row) -> int | None:
+    """What a final will have, by its `PROGRESS`; None while the length of a partial is not known."""
+    if progress["unknown"] or progress["high"] is None:
+        return None
+    return (int(progress["high"]) << 30) + int(progress["low"])

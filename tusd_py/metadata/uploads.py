@@ -120,7 +120,7 @@ class UploadRows:
     async def planned_length(self, final_id: UploadId) -> int | None:
         """What a final upload will have; None while the length of a partial is not known."""
         rows = await self._database.read(Query(plans.PROGRESS, {"id": final_id}))
-        return None if rows[0]["unknown"] or rows[0]["length"] is None else int(rows[0]["length"])
+        return plans.planned_length(rows[0])
 
     async def store_whole(self, seen: Upload, stored: Stored, *, synced: bool, actor: str) -> Upload | None:
         """The short cut: an upload nobody began and nobody holds gets all its bytes in one commit.

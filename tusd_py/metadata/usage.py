@@ -60,7 +60,7 @@ _RESERVE = """
     SET bytes = bytes + CAST(:bytes AS BIGINT), files = files + CAST(:files AS BIGINT),
         open = open + CAST(:open AS BIGINT)
     WHERE tenant = :tenant AND owner = :owner
-      AND (CAST(:bytes AS BIGINT) <= 0 OR bytes + CAST(:bytes AS BIGINT) <= CAST(:most_bytes AS BIGINT))
+      AND (CAST(:bytes AS BIGINT) <= 0 OR bytes <= CAST(:room AS BIGINT))
       AND (CAST(:files AS BIGINT) <= 0 OR files + CAST(:files AS BIGINT) <= CAST(:most_files AS BIGINT))
       AND (CAST(:open AS BIGINT) <= 0 OR open + CAST(:open AS BIGINT) <= CAST(:most_open AS BIGINT))
     RETURNING bytes
@@ -284,7 +284,8 @@ def _reserving(who: dict[str, str], wanted: Used, quota: Quota) -> Query:
         {
             **who,
             **_params(wanted),
-            "most_bytes": quota.bytes or NO_LIMIT,
+            # Not added in SQL: a client may declare what makes more than a BIGINT holds.
+            "room": (quota.bytes or NO_LIMIT) - max(0, wanted.bytes),
             "most_files": quota.files or NO_LIMIT,
             "most_open": quota.open or NO_LIMIT,
         },
@@ -309,9 +310,10 @@ def _sum_of(uploads: list[Row], versions: list[Row]) -> Used:
 
 
 def _refusal(used: Used, wanted: Used, quota: Quota) -> QuotaExceeded | TooManyOpen:
-    if quota.bytes and used.bytes + wanted.bytes > quota.bytes:
-        left = max(0, quota.bytes - used.bytes)
-        return QuotaExceeded(f"quota exceeded: {wanted.bytes} bytes wanted, {left} of {quota.bytes} are left")
+    most = quota.bytes or NO_LIMIT
+    if used.bytes + wanted.bytes > most:
+        left = max(0, most - used.bytes)
+        return QuotaExceeded(f"quota exceeded: {wanted.bytes} bytes wanted, {left} of {most} are left")
     if quota.files and used.files + wanted.files > quota.files:
         return QuotaExceeded(f"quota exceeded: all of {quota.files} files are used")
     return TooManyOpen(f"too many unfinished uploads: {used.open}, wanted at most {quota.open}")
