@@ -105,6 +105,16 @@ async def test_the_endpoint_says_who_it_is(asking: tuple[Server, int]) -> None:
         assert endpoint.asked[-1]["authorization"] == "Basic YTpi"
 
 
+async def test_what_is_no_text_is_nobodys_and_is_not_passed_on(asking: tuple[Server, int]) -> None:
+    server, port = asking
+    async with endpoint_at(port) as endpoint:
+        for strange in (("Cookie", "session=ann\xff"), ("Authorization", "Basic YTpi\xff")):
+            assert (await me(server, strange)).status == 401
+        assert endpoint.asked == []
+        assert (await me(server, ("Cookie", "session=\xc3\xa4"))).status == 401
+        assert len(endpoint.asked) == 1, "UTF-8 is text"
+
+
 # An admin of no tenant would oversee everybody's, so a tenant that was forgotten is none.
 @pytest.mark.parametrize("says", ["500", "302", "429", "slow", "nobody", "of none", "of a/b"])
 async def test_an_endpoint_that_says_neither_yes_nor_no_keeps_nobody_out_for_good(

@@ -76,10 +76,21 @@ def _forwarded(
     sent = {name: request.headers.getall(name, []) for name in access.forward_headers}
     if any(len(values) > 1 for name, values in sent.items() if name.lower() != "cookie"):
         raise NotGood(Reason.AMBIGUOUS)
+    if not all(_is_text(value) for values in sent.values() for value in values):
+        raise NotGood(Reason.MALFORMED)
     has_cookie = any(values for name, values in sent.items() if name.lower() == "cookie")
     if has_cookie and not was_given:
         _check_page(request, settings, cors)
     return {name: "; ".join(values) for name, values in sent.items() if values}
+
+
+def _is_text(value: str) -> bool:
+    """False where some of its bytes are no UTF-8: aiohttp would send it on without them, as another value."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_page(request: web.BaseRequest, settings: Settings, cors: CorsPolicy) -> None:
