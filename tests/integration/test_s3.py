@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +14,9 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
+from protocol.headers import Headers
+from protocol.tus.create import parse_create
+from protocol.upload import Transfer, UploadId
 from storage_backends import base
 from storage_backends.base import ObjectStore, Part
 from storage_backends.s3 import S3Backend
@@ -22,10 +26,19 @@ from tests.harness.server import ROOT, Server
 from tests.harness.tus import Plan, TusClient
 from tests.harness.wire import request
 from tests.services.seaweedfs import Bucket
+from tusd_py.access.identity import ANONYMOUS
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.writing import Advance
+from tusd_py.uploads.body import write_body
+from tusd_py.uploads.concatenate import concatenate
+from tusd_py.uploads.context import Context
+from tusd_py.uploads.create import create
+from tusd_py.uploads.finish import finish
+from tusd_py.uploads.terminate import terminate
+from tusd_py.work.purge import purge
 
-from .house import new_upload, working
+from .house import RULES, context_of, housekeeping_of, new_upload, row, working
+from .test_uploads import Script
 
 MIB = 1 << 20
 
@@ -255,6 +268,58 @@ async def test_partial_uploads_become_one(tmp_path: Path, bucket: Bucket, seed: 
             await until_holds(partial(is_there, server, target), "the final is there")
             whole = b"".join(one.content.read(0, one.content.length) for one in partials)
             assert await downloaded(server, target) == whole, sizes
+
+
+async def test_partials_deleted_before_they_were_objects_still_become_one_and_leave_nothing(
+    tmp_path: Path, bucket: Bucket, seed: int
+) -> None:
+    """In pieces that were kept for themselves, and in parts."""
+    backend = S3Backend(bucket.options())
+    await backend.open()
+    async with working(tmp_path) as worker:
+        context = context_of(worker, backend)
+        contents = [Content(seed=seed + size, length=size) for size in (600, 12 * MIB)]
+        partials = []
+        for _ in contents:
+            asked = Headers([("Upload-Concat", "partial"), ("Upload-Defer-Length", "1")])
+            creation = parse_create(asked, replace(RULES.features, concatenation=True))
+            partials.append((await create(context, ANONYMOUS, creation, Script())).upload.id)
+        urls = " ".join(f"/files/{one}" for one in partials)
+        asked = Headers([("Upload-Concat", f"final;{urls}")])
+        creation = parse_create(asked, replace(RULES.features, concatenation=True))
+        final = (await concatenate(context, ANONYMOUS, creation, partials)).upload
+        for one, content in zip(partials, contents, strict=True):
+            middle = content.length // 2
+            await unfinished(context, one, content.read(0, middle))
+            await unfinished(context, one, content.read(middle, content.length))
+            await unfinished(context, one, b"", declared=content.length)
+            await terminate(context, ANONYMOUS, one)
+        readied = await row(worker, final.id)
+        assert readied.state is Transfer.COMPLETING
+        stored = await finish(context, readied)
+        for one in partials:
+            await purge(backend, housekeeping_of(worker), one)
+        whole = b"".join([block async for block in backend.read(stored.ref, 0, stored.length or 0)])
+        assert whole == b"".join(content.read(0, content.length) for content in contents)
+        assert await kept(bucket) == ({stored.ref: len(whole)}, [])
+    await backend.close()
+
+
+async def unfinished(
+    context: Context, upload_id: UploadId, piece: bytes, *, declared: int | None = None
+) -> None:
+    """Bytes of a request whose process dies before it makes an object of them."""
+    async with context.leases.acquire(upload_id, patience=1.0) as lease:
+        await write_body(
+            context,
+            ANONYMOUS,
+            lease,
+            Script(piece),
+            declared=declared,
+            room=None,
+            expected=len(piece),
+            checksum=None,
+        )
 
 
 async def test_a_multipart_upload_that_was_aborted_behind_us_is_lost(

@@ -83,22 +83,37 @@ async def _of_segments(context: Context, upload: Upload) -> _Made:
 
 async def _of_partials(context: Context, final: Upload) -> _Made | None:
     """Always a copy, as partials may be used again. None when the plan is done: somebody was quicker."""
-    segments: list[Segment] = []
-    offset = 0
     partials = await context.rows.plan(final.id)
     if partials and final.length is not None:
         # Where the length of a partial was deferred, its creation could not ask.
         check_sum(final.length, limit=most_of_final(context, final))
-    for partial in partials:
-        for segment in await _segments_of_partial(context, partial):
-            segments.append(replace(segment, offset=offset))
-            offset += segment.length
-    if not segments or offset != final.length:
+    passing: list[str] = []
+    try:
+        return await _assembled(context, final, await _laid_out(context, partials, passing))
+    finally:
+        # No row names these, and the copy does without them.
+        for ref in passing:
+            await give_back(context.backend, ref)
+
+
+async def _assembled(context: Context, final: Upload, segments: Sequence[Segment]) -> _Made | None:
+    if not segments or sum(segment.length for segment in segments) != final.length:
         return None
     await ask_to_finish(context.callbacks, final)
     attempt = context.new_attempt(final.key)
     stored = await context.backend.assemble(segments, attempt, about(final))
     return _Made(stored=stored, sniffed=await _judged(context, stored))
+
+
+async def _laid_out(context: Context, partials: Sequence[UploadId], passing: list[str]) -> list[Segment]:
+    """One behind the other; `passing` gets the names of what was made for this alone."""
+    segments: list[Segment] = []
+    offset = 0
+    for partial in partials:
+        for segment in await _segments_of_partial(context, partial, passing):
+            segments.append(replace(segment, offset=offset))
+            offset += segment.length
+    return segments
 
 
 async def _judged(context: Context, stored: Stored) -> str | None:
@@ -116,7 +131,7 @@ async def _judged(context: Context, stored: Stored) -> str | None:
         raise
 
 
-async def _segments_of_partial(context: Context, partial: UploadId) -> list[Segment]:
+async def _segments_of_partial(context: Context, partial: UploadId, passing: list[str]) -> list[Segment]:
     segments = await context.rows.segments(partial)
     seen = await context.rows.find(partial)
     if seen is None or seen.upload.state is Transfer.STORED or not isinstance(context.backend, ObjectStore):
@@ -124,6 +139,8 @@ async def _segments_of_partial(context: Context, partial: UploadId) -> list[Segm
     # Deleted by its client when it was complete and not yet an object: the plan needs it as one.
     ref = context.new_attempt(seen.upload.key)
     stored = await context.backend.finish(segments, ref, context.ledger_of(seen.upload))
+    if stored.ref == ref:
+        passing.append(ref)
     return [Segment(ref=stored.ref, offset=0, length=stored.length)]
 
 
