@@ -1,6 +1,9 @@
 """Verdicts and the quarantine, on both databases."""
 
 import secrets
+from dataclasses import replace
+
+import pytest
 
 from protocol.upload import Dialect, Kind, Upload, UploadId, Verdict
 from storage_backends.base import Stored
@@ -71,6 +74,13 @@ def finding(verdict: Verdict = Verdict.CLEAN, name: str | None = None, engine: s
     return Finding(verdict=verdict, name=name, engine=engine, sha256="ab", identity="second")
 
 
+def bound(
+    version: Version, verdict: Verdict = Verdict.CLEAN, name: str | None = None, engine: str = "1"
+) -> Finding:
+    """About the bytes that the version has already."""
+    return replace(finding(verdict, name, engine), identity=version.identity)
+
+
 async def kinds(database: Database, upload: Upload) -> list[str]:
     rows = await database.read(
         Query("SELECT kind FROM events WHERE subject = :id ORDER BY id", {"id": upload.id})
@@ -130,8 +140,38 @@ async def test_a_verdict_on_other_bytes_counts_for_nothing(database: Database) -
     await scans.settle(await claim(database), before, finding(), Outcome.SERVE)
     await scans.ask(before)
     again = finding(Verdict.INFECTED, "Virus")
-    assert await scans.settle(await claim(database), before, again, Outcome.QUARANTINE) is Settled.GONE
+    assert await scans.settle(await claim(database), before, again, Outcome.QUARANTINE) is Settled.AGAIN
     assert (await version_of(database, upload)).verdict is Verdict.CLEAN
+    assert (await claim(database)).subject == upload.id
+
+
+@pytest.mark.parametrize("was_scanned", [False, True])
+async def test_a_scan_that_another_one_overtook_is_done_again(database: Database, was_scanned: bool) -> None:
+    upload = await stored(database)
+    scans, rows = await scans_of(database), JobRows(database)
+    if was_scanned:
+        version = await version_of(database, upload)
+        await scans.settle(await claim(database), version, bound(version), Outcome.SERVE)
+        await scans.ask(version)
+    slow, seen = await claim(database), await version_of(database, upload)
+    await scans.queue(Which.ALL, BEGINNING, 10)
+    newer = bound(seen, Verdict.INFECTED, "Virus", engine="2")
+    assert await scans.settle(await claim(database, RESCAN), seen, newer, Outcome.QUARANTINE)
+    assert await scans.settle(slow, seen, bound(seen), Outcome.SERVE) is Settled.AGAIN
+    now = await version_of(database, upload)
+    assert (now.verdict, now.finding, now.engine) == (Verdict.INFECTED, "Virus", "2")
+    retried = await claim(database)
+    assert await scans.settle(retried, now, newer, Outcome.QUARANTINE) is Settled.RECORDED
+    assert await rows.backlog() == []
+
+
+async def test_a_verdict_on_a_version_that_is_gone_ends_its_job(database: Database) -> None:
+    upload = await stored(database)
+    scans, version = await scans_of(database), await version_of(database, upload)
+    held = await claim(database)
+    await database.execute(Query("DELETE FROM versions WHERE upload_id = :id", {"id": upload.id}))
+    assert await scans.settle(held, version, finding(), Outcome.SERVE) is Settled.GONE
+    assert await JobRows(database).backlog() == []
 
 
 async def test_a_release_is_for_one_finding(database: Database) -> None:

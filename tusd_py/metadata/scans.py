@@ -20,7 +20,8 @@ from .upload_row import ALIVE_AND_LOCKED, FOREVER, Author, overtaken
 SYSTEM = "system"
 """The actor of what nobody asked for."""
 
-# A release is a decision about one finding: it ends with another one.
+# A release is a decision about one finding: it ends with another one. What another scan said since this one
+# began stays: it may have had newer signatures.
 _SETTLE = (
     """
     UPDATE versions
@@ -31,6 +32,7 @@ _SETTLE = (
                             AND coalesce(finding, '') = coalesce(CAST(:finding AS TEXT), '')
                            THEN released_by ELSE NULL END
     WHERE upload_id = :id AND ref = :ref AND identity = :seen
+      AND coalesce(scanned_at, -1) = coalesce(CAST(:scanned_before AS BIGINT), -1)
       AND """
     + ALIVE_AND_LOCKED
     + """
@@ -42,6 +44,7 @@ _DROP_GIVEN_UP = """
     DELETE FROM jobs
     WHERE subject = :id AND consumer IN ('scan', 'rescan') AND consumer <> :consumer AND due_at >= :never
 """
+_IS_THERE = "SELECT 1 AS found FROM versions WHERE upload_id = :id AND ref = :ref"
 _RELEASE = """
     UPDATE versions SET released_by = :actor
     WHERE upload_id = :id AND verdict IN ('infected', 'unscannable') AND released_by IS NULL
@@ -111,7 +114,7 @@ class Settled(StrEnum):
     DELETED = "deleted"
     """It was recorded, and the version removed by the same commit; its bytes have no name any more."""
     AGAIN = "again"
-    """The claim was lost, or a new scan was asked for meanwhile: nothing was recorded."""
+    """The claim was lost, or a scan was asked for, or settled, meanwhile: nothing was recorded."""
     GONE = "gone"
     """The version is not there any more."""
 
@@ -138,7 +141,7 @@ class ScanRows:
         rows = yield self._recorded(version, finding)
         if not rows:
             yield from overtaken(self._author)
-            return Settled.GONE
+            return (yield from self._not_recorded(claim, version))
         yield Query(_DROP_GIVEN_UP, {"id": version.upload_id, "consumer": claim.consumer, "never": NEVER})
         facts = _facts(version, finding.verdict, finding.name)
         more = {"engine": finding.engine, "sha256": finding.sha256}
@@ -152,6 +155,12 @@ class ScanRows:
             yield record(EventKind.QUARANTINED, version.upload_id, SYSTEM, version, **facts)
         return Settled.RECORDED
 
+    def _not_recorded(self, claim: Claim, version: Version) -> Script[Settled]:
+        if not (yield Query(_IS_THERE, {"id": version.upload_id, "ref": version.ref})):
+            return Settled.GONE
+        yield enqueue(claim.consumer, claim.subject, 0)
+        return Settled.AGAIN
+
     def _recorded(self, version: Version, finding: Finding) -> Query:
         return Query(
             _SETTLE,
@@ -159,6 +168,7 @@ class ScanRows:
                 "id": version.upload_id,
                 "ref": version.ref,
                 "seen": version.identity,
+                "scanned_before": version.scanned_at,
                 "verdict": finding.verdict,
                 "finding": finding.name,
                 "engine": finding.engine,

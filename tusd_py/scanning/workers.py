@@ -171,6 +171,7 @@ class ScanWorkers:
         began = time.monotonic()
         finding = await self._streamed(version) or await self._examined(version, proof)
         finding = await self._sniffed(version, finding)
+        self._check_proof(finding)
         settled = await house.scans.settle(claim, version, finding, self._outcome(finding))
         log.info("scan.done", upload=version.upload_id, verdict=finding.verdict, settled=settled)
         if settled in (Settled.RECORDED, Settled.DELETED):
@@ -210,9 +211,8 @@ class ScanWorkers:
         return Outcome.SERVE if finding.verdict in self._rules.served else Outcome.QUARANTINE
 
     async def _examined(self, version: Version, proof: Proof) -> Finding:
-        prover = self._house.prover
         try:
-            finding = await examine(
+            return await examine(
                 self._house.backend,
                 self._house.scanner,
                 version,
@@ -220,11 +220,18 @@ class ScanWorkers:
                 max_size=self._rules.max_size,
             )
         except NoVerdict as failed:
-            prover.doubt(str(failed))
+            self._house.prover.doubt(str(failed))
             raise
-        if finding.verdict is Verdict.CLEAN and prover.proof is None:
+
+    def _check_proof(self, finding: Finding) -> None:
+        """Clean is what a scanner says that is proven now, and with the signatures that it has now."""
+        proof = self._house.prover.proof
+        if finding.verdict is not Verdict.CLEAN:
+            return
+        if proof is None:
             raise NoVerdict("the scanner was doubted meanwhile")
-        return finding
+        if proof.engine != finding.engine:
+            raise NoVerdict(f"the scanner is another one by now: {proof.engine}")
 
     async def _again(self, claim: Claim, why: Exception) -> None:
         self._house.meter.scan_failed()
