@@ -189,6 +189,24 @@ async def test_a_release_is_for_one_finding(database: Database) -> None:
         assert (await version_of(database, upload)).released_by == released_by
 
 
+@pytest.mark.parametrize(
+    "since",
+    [finding(Verdict.INFECTED, "Other"), finding(Verdict.UNSCANNABLE, "Virus"), finding(Verdict.INFECTED)],
+    ids=["another name", "another verdict", "no name"],
+)
+async def test_a_release_lets_out_nothing_but_what_was_decided_about(
+    database: Database, since: Finding
+) -> None:
+    upload = await infect(database)
+    scans, seen = await scans_of(database), await version_of(database, upload)
+    await scans.ask(seen)
+    await scans.settle(await claim(database), seen, since, Outcome.QUARANTINE)
+    assert not await scans.release(seen, actor="bob")
+    now = await version_of(database, upload)
+    assert now.released_by is None
+    assert await scans.release(now, actor="bob")
+
+
 async def test_an_infected_version_may_go_with_its_verdict(database: Database) -> None:
     upload = await stored(database)
     scans, version = await scans_of(database), await version_of(database, upload)

@@ -94,6 +94,23 @@ async def test_an_infected_file_is_listed_and_released_once(scanning: Server) ->
     assert json.loads(again.body)["detail"] == "it was released by anonymous"
 
 
+async def test_a_decision_is_about_what_the_operator_was_shown(scanning: Server) -> None:
+    await send(scanning, INFECTED)
+    await until_settled(scanning)
+    (found,) = (await ask(scanning, QUARANTINE))["files"]
+    version = f"{QUARANTINE}/{found['file_id']}/versions/1"
+    for method, target in (("POST", f"{version}/release"), ("DELETE", version)):
+        refused = await request(scanning.address, method, f"{target}?finding=Other")
+        assert (refused.status, json.loads(refused.body)["code"]) == (409, "ERR_NOT_IN_QUARANTINE")
+        assert json.loads(refused.body)["detail"] == f"what was found is {SIGNATURE!r}, not 'Other'"
+        for odd in ("found=x", "finding=a&finding=b"):
+            assert (await request(scanning.address, method, f"{target}?{odd}")).status == 400
+    (same,) = (await ask(scanning, QUARANTINE))["files"]
+    assert same["released_by"] is None
+    shown = f"{version}/release?finding={SIGNATURE}"
+    assert (await request(scanning.address, "POST", shown)).status == 204
+
+
 async def test_an_infected_file_is_deleted_for_good(scanning: Server) -> None:
     await send(scanning, INFECTED)
     await send(scanning, INFECTED)

@@ -201,6 +201,19 @@ async def test_an_operator_lists_releases_and_deletes(scanning: Server) -> None:
     ]
 
 
+async def test_an_operator_may_say_which_finding_is_decided_about(scanning: Server) -> None:
+    sent = await send(scanning, INFECTED)
+    await until_settled(scanning)
+    file_id = (await version_of(scanning, sent))["file_id"]
+    for action in ("release", "delete"):
+        status, said = await command(scanning, "quarantine", action, file_id, "--finding", "Other")
+        assert (status, said) == (1, f"{file_id}: what was found is {SIGNATURE!r}, not 'Other'\n")
+    status, said = await command(scanning, "quarantine", "release", file_id, "--finding", SIGNATURE)
+    assert (status, said) == (0, f"{file_id}: released\n")
+    status, said = await command(scanning, "quarantine", "list", "--finding", SIGNATURE)
+    assert (status, "takes no --finding" in said) == (2, True)
+
+
 async def test_a_release_outlives_a_rescan_that_finds_the_same(scanning: Server) -> None:
     sent = await send(scanning, INFECTED)
     await until_settled(scanning)

@@ -51,12 +51,12 @@ def list_quarantine(settings: Settings, *, as_json: bool) -> int:
     return asyncio.run(run())
 
 
-def decide(settings: Settings, action: str, names: Sequence[str]) -> int:
-    """`release` or `delete` the files named; 0 when all of it was done."""
-    return asyncio.run(_decide(settings, action, names))
+def decide(settings: Settings, action: str, names: Sequence[str], *, shown: str | None) -> int:
+    """`release` or `delete` the files named, where `shown` is what was found; 0 when all of it was done."""
+    return asyncio.run(_decide(settings, action, names, shown))
 
 
-async def _decide(settings: Settings, action: str, names: Sequence[str]) -> int:
+async def _decide(settings: Settings, action: str, names: Sequence[str], shown: str | None) -> int:
     actor = f"operator {operator()}"
 
     left = 0
@@ -66,7 +66,7 @@ async def _decide(settings: Settings, action: str, names: Sequence[str]) -> int:
             if version is None:
                 refusal = "there is no such file"
             else:
-                refusal = await quarantine.decide(version, Decision(action), actor=actor)
+                refusal = await quarantine.decide(version, Decision(action), actor=actor, shown=shown)
             left += bool(refusal)
             _say(f"{name}: {refusal or f'{action}d'}")
     return FAILED if left else 0

@@ -99,7 +99,7 @@ def quarantine(options: argparse.Namespace) -> int:
         return list_quarantine(settings, as_json=options.json)
     from tusd_py.assemble import decide  # noqa: PLC0415  # heavy
 
-    return decide(settings, options.action, options.files)
+    return decide(settings, options.action, options.files, shown=options.finding)
 
 
 def rescan(options: argparse.Namespace) -> int:

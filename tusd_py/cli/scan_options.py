@@ -32,6 +32,9 @@ def add_quarantine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", metavar="ACTION", choices=_ACTIONS, help=" | ".join(_ACTIONS))
     parser.add_argument("files", metavar="FILE", nargs="*", help="which, for release and delete")
     parser.add_argument("--json", action="store_true", help="one JSON object for each file")
+    parser.add_argument(
+        "--finding", metavar="NAME", help="release or delete only where this is what was found"
+    )
 
 
 def add_rescan_options(parser: argparse.ArgumentParser) -> None:
@@ -47,8 +50,10 @@ def add_rescan_options(parser: argparse.ArgumentParser) -> None:
 
 
 def check_files(options: argparse.Namespace) -> None:
-    """Raises ConfigErrors where FILEs are missing, or one too many."""
+    """Raises ConfigErrors where FILEs are missing, or something is one too many."""
     if options.command == "quarantine":
+        if options.action == "list" and options.finding is not None:
+            raise _wrong("quarantine list", "takes no --finding")
         _check(
             wanted=options.action != "list", given=bool(options.files), command=f"quarantine {options.action}"
         )
@@ -59,7 +64,9 @@ def check_files(options: argparse.Namespace) -> None:
 def _check(*, wanted: bool, given: bool, command: str) -> None:
     if wanted == given:
         return
-    what = "needs a FILE" if wanted else "takes no FILE here"
-    raise ConfigErrors(
-        [Problem(what=f"{command} {what}", name="", hint=f"tusd-py {command.partition(' ')[0]} --help")]
-    )
+    raise _wrong(command, "needs a FILE" if wanted else "takes no FILE here")
+
+
+def _wrong(command: str, what: str) -> ConfigErrors:
+    hint = f"tusd-py {command.partition(' ')[0]} --help"
+    return ConfigErrors([Problem(what=f"{command} {what}", name="", hint=hint)])

@@ -48,6 +48,7 @@ _IS_THERE = "SELECT 1 AS found FROM versions WHERE upload_id = :id AND ref = :re
 _RELEASE = """
     UPDATE versions SET released_by = :actor
     WHERE upload_id = :id AND verdict IN ('infected', 'unscannable') AND released_by IS NULL
+      AND verdict = :verdict AND coalesce(finding, '') = coalesce(CAST(:finding AS TEXT), '')
     RETURNING file_id
 """
 _UNSCANNED = """
@@ -274,10 +275,11 @@ class ScanRows:
         return [to_version(row) for row in rows]
 
     async def release(self, version: Version, *, actor: str) -> bool:
-        """Serve it in spite of its verdict. False when it is not in quarantine (any more)."""
+        """Serve it in spite of its verdict. False when it is not in quarantine for that (any more)."""
+        seen = {"verdict": version.verdict, "finding": version.finding}
 
         def script() -> Script[bool]:
-            rows = yield Query(_RELEASE, {"id": version.upload_id, "actor": actor})
+            rows = yield Query(_RELEASE, {"id": version.upload_id, "actor": actor, **seen})
             if rows:
                 facts = _facts(version, version.verdict, version.finding)
                 yield record(EventKind.RELEASED, version.upload_id, actor, version, **facts)

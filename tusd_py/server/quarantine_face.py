@@ -20,6 +20,7 @@ from tusd_py.uploads.quarantine import Decision, Quarantine
 
 from .identify import Identify
 from .json_bodies import json_response, rfc3339
+from .queries import Said
 from .route import Parameter, Reply, Route
 from .schemas import FILE_ID, ID, TIME
 
@@ -62,9 +63,9 @@ class QuarantineFace:
         return web.Response(status=204)
 
     async def _decide(self, request: web.Request, decision: Decision) -> None:
-        identity = await self.identify(request)
+        identity, shown = await self.identify(request), Said(request).text(_FINDING.name)
         version = await self._find(request, identity)
-        if refusal := await self.quarantine.decide(version, decision, actor=identity.actor):
+        if refusal := await self.quarantine.decide(version, decision, actor=identity.actor, shown=shown):
             raise NotInQuarantine(refusal)
 
     async def _find(self, request: web.Request, identity: Identity) -> Version:
@@ -137,6 +138,11 @@ _VERSION = Parameter(
     description="Which version.",
     schema={"type": "string", "pattern": "^[1-9][0-9]*$"},
 )
+_FINDING = Parameter(
+    name="finding",
+    description="What the operator was shown. Nothing is done where something else was found since.",
+    schema={"type": "string", "maxLength": 512},
+)
 
 QUARANTINE_ROUTES = (
     Route(
@@ -183,7 +189,7 @@ QUARANTINE_ROUTES = (
         action=Action.OPERATE,
         hides=True,
         summary="Serve a version in spite of what was found",
-        parameters=(FILE_ID, _VERSION),
+        parameters=(FILE_ID, _VERSION, _FINDING),
         replies={204: Reply(description="It is served.")},
     ),
     Route(
@@ -194,7 +200,7 @@ QUARANTINE_ROUTES = (
         action=Action.OPERATE,
         hides=True,
         summary="Remove a version that was found infected or unscannable, for good",
-        parameters=(FILE_ID, _VERSION),
+        parameters=(FILE_ID, _VERSION, _FINDING),
         replies={204: Reply(description="It is gone.")},
     ),
 )

@@ -35,9 +35,14 @@ class Quarantine:
             return await self.files.current(file_id)
         return next((one for one in await self.scans.versions_of(file_id) if one.n == n), None)
 
-    async def decide(self, version: Version, decision: Decision, *, actor: str) -> str:
-        """Do it. Why it was not done, "" when it was."""
-        if refusal := why_not(version, decision):
+    async def decide(
+        self, version: Version, decision: Decision, *, actor: str, shown: str | None = None
+    ) -> str:
+        """Do it. Why it was not done, "" when it was.
+
+        `shown` is the finding that the operator was shown; None where nobody says so.
+        """
+        if refusal := why_not(version, decision, shown):
             return refusal
         if decision is Decision.RELEASE:
             done = await self.scans.release(version, actor=actor)
@@ -45,13 +50,15 @@ class Quarantine:
             done = await self.scans.delete(version, actor=actor)
             if done:
                 await self.delete_bytes(version)
-        return "" if done else "it is not in quarantine any more"
+        return "" if done else "it is not in quarantine for that any more"
 
 
-def why_not(version: Version, decision: Decision) -> str:
+def why_not(version: Version, decision: Decision, shown: str | None) -> str:
     """Why it cannot be decided so; "" when it can."""
     if version.verdict not in (Verdict.INFECTED, Verdict.UNSCANNABLE):
         return f"it is not in quarantine, its verdict is {version.verdict}"
+    if shown is not None and shown != (version.finding or ""):
+        return f"what was found is {version.finding!r}, not {shown!r}"
     if decision is Decision.RELEASE and version.released_by is not None:
         return f"it was released by {version.released_by}"
     return ""

@@ -107,12 +107,17 @@ function placeOf({ file_id, version }: Closed): string {
   return `api/v1/admin/quarantine/${file_id}/versions/${version}`
 }
 
+/** What was shown is decided about, and nothing that was found since. */
+function asShown({ finding }: Closed): string {
+  return finding === null ? '' : `?finding=${encodeURIComponent(finding)}`
+}
+
 export async function release(closed: Closed): Promise<void> {
-  await send(`${placeOf(closed)}/release`, { method: 'POST' })
+  await send(`${placeOf(closed)}/release${asShown(closed)}`, { method: 'POST' })
 }
 
 export async function remove(closed: Closed): Promise<void> {
-  await send(placeOf(closed), { method: 'DELETE' })
+  await send(`${placeOf(closed)}${asShown(closed)}`, { method: 'DELETE' })
 }
 
 export interface Deliveries {
