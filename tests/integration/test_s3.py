@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
+import pytest
 from yarl import URL
 
 from protocol.headers import Headers
@@ -22,9 +23,12 @@ from storage_backends.base import ObjectStore, Part
 from storage_backends.s3 import S3Backend
 from tests.harness.content import Content
 from tests.harness.rows import fetch
+from tests.harness.scanned import scanning_settings, send, until_verdict
 from tests.harness.server import ROOT, Server
+from tests.harness.suspects import Suspect
 from tests.harness.tus import Plan, TusClient
 from tests.harness.wire import request
+from tests.services.clamd import ClamdServer
 from tests.services.seaweedfs import Bucket
 from tusd_py.access.identity import ANONYMOUS
 from tusd_py.metadata.uploads import UploadRows
@@ -41,6 +45,7 @@ from .house import RULES, context_of, housekeeping_of, new_upload, row, working
 from .test_uploads import Script
 
 MIB = 1 << 20
+CLEAN = Suspect(kind="clean", content=b"nothing is wrong here" * 1000, verdict="clean")
 
 
 @asynccontextmanager
@@ -84,6 +89,17 @@ async def looking(bucket: Bucket) -> AsyncIterator[Callable[[], Awaitable[Kept]]
     try:
         assert isinstance(backend, ObjectStore)
         yield look
+    finally:
+        await backend.close()
+
+
+@asynccontextmanager
+async def behind_its_back(bucket: Bucket) -> AsyncIterator[S3Backend]:
+    """What the server is not told of."""
+    backend = S3Backend(bucket.options())
+    await backend.open()
+    try:
+        yield backend
     finally:
         await backend.close()
 
@@ -382,6 +398,48 @@ async def test_a_download_can_be_sent_to_the_store(tmp_path: Path, bucket: Bucke
             shared = await request(server.address, "GET", URL(made["url"]).path)
             assert shared.status == status
             assert status == 302 or tracked.content.matches(0, shared.body)
+
+
+async def test_a_url_of_the_store_is_given_for_the_scanned_bytes_only(
+    tmp_path: Path, bucket: Bucket, clamd_server: ClamdServer
+) -> None:
+    scanning = {
+        name.replace(".", "__"): value for name, value in scanning_settings(clamd_server.socket).items()
+    }
+    async with (
+        serving(tmp_path, bucket, s3__s3_download="redirect", **scanning) as (server, _),
+        behind_its_back(bucket) as backend,
+    ):
+        for is_asked_first in ("a download", "a url"):
+            sent = await send(server, CLEAN)
+            row = await until_verdict(server, sent, "clean")
+            targets = [sent.target, f"/api/v1/files/{row['file_id']}/url"]
+            if is_asked_first == "a url":
+                targets.reverse()
+            assert {(await request(server.address, "GET", one)).status for one in targets} == {200, 302}
+            other = b"N" + CLEAN.content[1:]
+            await backend._store.put(row["ref"], [other], base.About(upload_id=sent.id))
+            answer = await request(server.address, "GET", targets[0])
+            assert (answer.status, answer.headers["retry-after"]) == (409, "5"), is_asked_first
+            await until_verdict(server, sent, "unscannable")
+            assert [(await request(server.address, "GET", one)).status for one in targets] == [403, 403]
+
+
+@pytest.mark.parametrize("is_scanned", [False, True])
+async def test_no_url_of_the_store_is_given_for_what_is_gone(
+    tmp_path: Path, bucket: Bucket, clamd_server: ClamdServer, is_scanned: bool
+) -> None:
+    settings = scanning_settings(clamd_server.socket) if is_scanned else {}
+    more = {name.replace(".", "__"): value for name, value in settings.items()}
+    async with (
+        serving(tmp_path, bucket, s3__s3_download="redirect", **more) as (server, _),
+        behind_its_back(bucket) as backend,
+    ):
+        sent = await send(server, CLEAN)
+        row = await until_verdict(server, sent, "clean" if is_scanned else "unknown")
+        await backend.delete([row["ref"]])
+        for target in (sent.target, f"/file/{row['file_id']}", f"/api/v1/files/{row['file_id']}/url"):
+            assert (await request(server.address, "GET", target)).status == 503, target
 
 
 async def test_a_take_over_by_force_begins_no_segment_and_fences_the_memory(tmp_path: Path) -> None:

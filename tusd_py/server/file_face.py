@@ -73,7 +73,7 @@ class FileFace:
         if store is None or expiry is None:
             return await self._signed(request, identity, version)
         expires_at = int(self.tickets.clock()) + expiry
-        url = await store_url(store, version, expiry)
+        url = await store_url(self.context, store, version, expiry)
         download = self._download(request, version, Via.URL, identity)
         await noted(self.context, download).begin(Giving(is_sent_away=True))
         return url, expires_at

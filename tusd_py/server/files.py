@@ -3,8 +3,8 @@
 Belongs here: the answer to a GET of stored bytes. Not here: who may read them (uploads/download.py).
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import MappingProxyType
@@ -95,11 +95,18 @@ async def send_version(
     With `link_expiry` in seconds, a GET is sent to the store instead: 302 to a URL that lives so long.
     The verdict that let this version be read is bound to its bytes: others under the same name are not sent.
     """
-    try:
-        errand = _Errand(request=request, context=context, version=version, delivery=delivery)
+    errand = _Errand(request=request, context=context, version=version, delivery=delivery)
+    async with _no_other_bytes(context, version):
         if (link := await _link(errand)) is not None:
             return link
         return await _answer(errand)
+
+
+@asynccontextmanager
+async def _no_other_bytes(context: Context, version: Version) -> AsyncIterator[None]:
+    """Where others lie under the name they are scanned. Raises NotScannedYet then."""
+    try:
+        yield
     except StorageChanged as changed:
         log.error("download.changed", ref=version.ref, error=str(changed))  # noqa: TRY400 - the cause is said
         await context.rescan(version)
@@ -220,17 +227,20 @@ async def _link(errand: _Errand) -> web.Response | None:
         return None
     if not errand.delivery.may_be_sent_away:
         return None
-    if errand.identity is not None:
-        await _check(store, errand.version.ref, errand.identity)
-    link = await store_url(store, errand.version, expiry)
+    link = await store_url(errand.context, store, errand.version, expiry)
     given = await errand.delivery.begin(Giving(is_sent_away=True))
     # The URL lets in whoever has it: no cache may keep it, no page may pass it on.
     headers = {**SAFE_HEADERS, **given, hdrs.CACHE_CONTROL: "no-store", hdrs.LOCATION: link}
     return web.Response(status=302, headers=headers)
 
 
-async def store_url(store: ObjectStore, version: Version, expiry: int) -> str:
-    """A URL of the store for whoever has it, for `expiry` seconds."""
+async def store_url(context: Context, store: ObjectStore, version: Version, expiry: int) -> str:
+    """A URL of the store for whoever has it, for `expiry` seconds; for no other bytes than a download gives.
+
+    Raises NotScannedYet and StorageError.
+    """
+    async with _no_other_bytes(context, version):
+        await _check(context.backend, version.ref, bound_identity(version, context.rules.read_policy))
     about = About(upload_id=version.upload_id, filename=version.filename, media_type=version.declared_type)
     stored = Stored(ref=version.ref, length=version.length, identity=version.identity)
     return await store.link(stored, about, expiry)
