@@ -1,7 +1,8 @@
 """Types, names and sizes over HTTP, with the real program and the real libmagic."""
 
 import base64
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,11 @@ async def patch(server: Server, made: Answer, offset: int, body: bytes) -> Answe
     )
 
 
+async def rename(server: Server, target: str, change: Mapping[str, object]) -> Answer:
+    headers = [("Content-Type", "application/json")]
+    return await request(server.address, "PATCH", target, headers, json.dumps(change).encode())
+
+
 async def test_what_is_said_of_a_file_is_judged_at_its_creation(picky: Server) -> None:
     assert (await post(picky, 5, "text/html")).status == 415
     refused = await request(
@@ -59,6 +65,25 @@ async def test_what_is_said_of_a_file_is_judged_at_its_creation(picky: Server) -
     # Pieces of files have neither name nor type.
     partial = [RESUMABLE, ("Upload-Length", "5"), ("Upload-Concat", "partial")]
     assert (await request(picky.address, "POST", "/files/", partial)).status == 201
+
+
+async def test_a_name_is_judged_as_well_when_a_file_is_renamed(tmp_path: Path) -> None:
+    async with Server(folder=tmp_path) as server:
+        assert (await post(server, len(PNG), body=PNG)).status == 201
+        (row,) = await fetch(server, "SELECT file_id FROM files")
+        target = f"/api/v1/files/{row['file_id']}"
+        assert (await rename(server, target, {"filename": "b.PHP.png"})).status == 200
+        await server.stop()
+        server.settings = {"limits.extensions_denied": '["php"]', "limits.filename_length": "10"}
+        await server.start()
+        for filename in ("c.php", "c.php.png", "x" * 11):
+            refused = await rename(server, target, {"filename": filename})
+            assert (refused.status, json.loads(refused.body)["code"]) == (400, "ERR_FILENAME_NOT_ALLOWED")
+        # A name from before these rules stays, whatever else is changed.
+        for change in ({"tags": ["a"]}, {"filename": "b.PHP.png", "tags": ["b"]}):
+            kept = await rename(server, target, change)
+            assert (kept.status, json.loads(kept.body)["filename"]) == (200, "b.PHP.png")
+        assert (await rename(server, target, {"filename": "d.png"})).status == 200
 
 
 async def test_an_upload_of_unknown_length_may_not_become_longer_than_its_type_may(picky: Server) -> None:

@@ -32,7 +32,26 @@ class Admission:
     def check(self, *, filename: str | None, filetype: str | None) -> None:
         """What a file is said to be. Raises TypeRefused, FilenameRefused."""
         self._check_type(essence(filetype), "filetype")
-        self._check_name(filename)
+        self.check_name(filename)
+
+    def check_name(self, filename: str | None) -> None:
+        """What it is called; None is no name. Raises FilenameRefused."""
+        name = filename or ""
+        extension = name.rpartition(".")[2].lower() if "." in name else ""
+        if self.extensions_allowed and extension not in self.extensions_allowed:
+            wanted = ", ".join(sorted(self.extensions_allowed))
+            raise FilenameRefused(f"the file name ends in {extension!r}, wanted one of {wanted}")
+        # Of "a.php.jpg" some servers run the first one.
+        if refused := self.extensions_denied & set(name.lower().split(".")[1:]):
+            raise FilenameRefused(
+                f"the file name has the extension {min(refused)!r}, which is not allowed here"
+            )
+        if self.filename_length and len(name) > self.filename_length:
+            raise FilenameRefused(
+                f"the file name has {len(name)} characters, wanted at most {self.filename_length}"
+            )
+        if self.filename_pattern is not None and self.filename_pattern.fullmatch(name) is None:
+            raise FilenameRefused(f"the file name does not match {self.filename_pattern.pattern!r}")
 
     def check_content(self, sniffed: str | None) -> None:
         """What it looks like; None is an empty file, which is of no type. Raises TypeRefused."""
@@ -57,24 +76,6 @@ class Admission:
         if self.types_allowed and _first(dict.fromkeys(self.types_allowed, 1), found) is None:
             wanted = ", ".join(self.types_allowed)
             raise TypeRefused(f"{what} is {found or 'of no type'}, wanted one of {wanted}")
-
-    def _check_name(self, filename: str | None) -> None:
-        name = filename or ""
-        extension = name.rpartition(".")[2].lower() if "." in name else ""
-        if self.extensions_allowed and extension not in self.extensions_allowed:
-            wanted = ", ".join(sorted(self.extensions_allowed))
-            raise FilenameRefused(f"the file name ends in {extension!r}, wanted one of {wanted}")
-        # Of "a.php.jpg" some servers run the first one.
-        if refused := self.extensions_denied & set(name.lower().split(".")[1:]):
-            raise FilenameRefused(
-                f"the file name has the extension {min(refused)!r}, which is not allowed here"
-            )
-        if self.filename_length and len(name) > self.filename_length:
-            raise FilenameRefused(
-                f"the file name has {len(name)} characters, wanted at most {self.filename_length}"
-            )
-        if self.filename_pattern is not None and self.filename_pattern.fullmatch(name) is None:
-            raise FilenameRefused(f"the file name does not match {self.filename_pattern.pattern!r}")
 
 
 def essence(media_type: str | None) -> str:

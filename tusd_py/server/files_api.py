@@ -83,7 +83,7 @@ class FilesApi:
         identity, file = await self._found(request, Action.CHANGE)
         strictly = _check_match(request, file)
         wanted = _changed(file, await read_object(request))
-        changed = await change_file(self.catalogue, identity, file, wanted, strictly=strictly)
+        changed = await change_file(self.context, self.catalogue, identity, file, wanted, strictly=strictly)
         return self._answer(identity, changed)
 
     async def delete(self, request: web.Request) -> web.Response:

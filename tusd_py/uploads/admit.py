@@ -19,6 +19,12 @@ def admit(context: Context, new: NewUpload) -> None:
     admit_length(context, new, new.length)
 
 
+def admit_name(context: Context, filename: str | None) -> None:
+    """Of a file that is to be called so. Raises FilenameRefused."""
+    if context.admission is not None:
+        context.admission.check_name(filename)
+
+
 def admit_length(context: Context, upload: Upload | NewUpload, length: int | None) -> None:
     """Raises MaxSizeExceeded."""
     if context.admission is not None and length is not None:

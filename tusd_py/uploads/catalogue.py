@@ -18,6 +18,7 @@ from tusd_py.access.identity import Identity
 from tusd_py.log import get_logger
 from tusd_py.metadata.catalogue import CatalogueRows, Change, Deleted, File, Refusal
 
+from .admit import admit_name
 from .context import Context
 from .permit import permit
 
@@ -60,9 +61,18 @@ def status_for(context: Context, identity: Identity, file: File) -> Status:
 
 
 async def change_file(
-    catalogue: CatalogueRows, identity: Identity, seen: File, wanted: Change, *, strictly: bool
+    context: Context,
+    catalogue: CatalogueRows,
+    identity: Identity,
+    seen: File,
+    wanted: Change,
+    *,
+    strictly: bool,
 ) -> File:
-    """Call it something else. Raises PathTaken, PreconditionFailed, NotFound."""
+    """Call it something else. Raises FilenameRefused, PathTaken, PreconditionFailed, NotFound."""
+    # A name from before the rules stays.
+    if wanted.filename != seen.filename:
+        admit_name(context, wanted.filename)
     return _done(await catalogue.change(seen, wanted, strictly=strictly, actor=identity.actor))
 
 
