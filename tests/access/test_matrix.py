@@ -227,6 +227,31 @@ async def test_every_route_says_to_everybody_what_its_rule_says(guarded: Server,
     assert "Traceback" not in guarded.log
 
 
+@pytest.mark.parametrize("route", [one for one in ROUTES if one.hides], ids=lambda route: route.name)
+async def test_a_refusal_does_not_say_whether_there_is_such_a_thing(guarded: Server, route: Route) -> None:
+    wrong: dict[str, str] = {}
+    things = await things_of_owner(guarded)
+    nothing = replace(things, upload_id="0" * 32, file_id="0" * 32, link_id="0" * 32)
+    for actor in ACTORS:
+        if expected(route, actor) in (IN, PUBLIC):
+            continue
+        said = credentials(actor, things) + headers_of(route)
+        for method in methods_of(route):
+            there, absent = [
+                await ask_for_head(guarded.address, method, target_of(route, named), said)
+                for named in (things, nothing)
+            ]
+            if _refusal(there) != _refusal(absent):
+                wrong[f"{method} by {actor.name}"] = f"{there.text}\n{absent.text}"
+    assert wrong == {}
+
+
+def _refusal(head: Head) -> list[str]:
+    """What an answer says, apart from what no two of them have in common."""
+    lines = head.text.lower().splitlines()
+    return [line for line in lines if not line.startswith(("date:", "x-request-id:"))]
+
+
 def _is_careless(found: Head, wanted: int | str) -> bool:
     """A body was asked for in vain, or a 401 does not say what would do."""
     if wanted in (IN, PUBLIC):

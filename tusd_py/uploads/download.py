@@ -5,7 +5,7 @@ Belongs here: which version, and whether. Not here: ranges and headers (server/f
 
 from protocol.errors import LinkGone, NotFound, ProtocolError, UploadGone, UploadNotFinished, UploadNotFound
 from protocol.upload import ALL_BYTES_DURABLE, UNFINISHED, Kind, UploadId, visible
-from tusd_py.access.authorize import Action
+from tusd_py.access.authorize import Action, admit
 from tusd_py.access.identity import Identity
 from tusd_py.access.may_read import may_read, why_not
 from tusd_py.access.signing import Ticket
@@ -17,6 +17,8 @@ from .permit import permit
 
 async def version_of_upload(context: Context, identity: Identity, upload_id: UploadId) -> Version:
     """What an upload became. Raises UploadNotFound (also for strangers), UploadNotFinished, UploadGone."""
+    # First, so that no refusal says whether there is one.
+    admit(identity, Action.DOWNLOAD)
     version = await context.files.of_upload(upload_id)
     if version is None:
         raise await _why_not(context, identity, upload_id)
