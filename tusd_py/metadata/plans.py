@@ -98,28 +98,31 @@ def ready_finals(author: Author, partial: Upload, actor: str) -> Script[None]:
 
     Whoever waited for it last may be finished now.
     """
-    for found in (yield Query(_WAITING_FOR, {"id": partial.id})):
-        # Locked before it is counted: of two partials stored at once, the second sees the first.
-        final = to_upload((yield Query(_LOCK, {"id": found["id"]}))[0])
-        progress = (yield Query(_PROGRESS, {"id": found["id"]}))[0]
+    for final in (yield from _waiting_for(partial)):
+        progress = (yield Query(_PROGRESS, {"id": final.id}))[0]
         if progress["missing"]:
             continue
         retention = author.lifetime.retention
         length = planned_length(progress)
-        yield Query(_READY, {"id": found["id"], "length": length, "retention": retention})
+        yield Query(_READY, {"id": final.id, "length": length, "retention": retention})
         yield record(EventKind.COMPLETING, final.id, actor, final, offset=length)
-        yield enqueue("finish", found["id"], 0)
+        yield enqueue("finish", final.id, 0)
 
 
 def finals_in_vain(partial: Upload, state: Transfer) -> Script[list[Upload]]:
     """Finals that wait for a partial which ended in `state` before it was complete: they never will be."""
     if partial.kind is not Kind.PARTIAL or (state is Transfer.TERMINATED and partial.is_complete):
         return []
+    return (yield from _waiting_for(partial))
+
+
+def _waiting_for(partial: Upload) -> Script[list[Upload]]:
+    """Locked before they are judged: of two partials that are stored at once, the second sees the first."""
     finals = []
     for found in (yield Query(_WAITING_FOR, {"id": partial.id})):
-        rows = yield Query(_LOCK, {"id": found["id"]})
-        finals += [to_upload(row) for row in rows]
-    return finals
+        finals += [to_upload(row) for row in (yield Query(_LOCK, {"id": found["id"]}))]
+    # One may have ended while its lock was waited for.
+    return [final for final in finals if final.state is Transfer.WAITING]
 
 
 def unpin(final: Upload) -> Script[None]:
