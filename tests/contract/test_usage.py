@@ -14,6 +14,7 @@ from protocol.errors import ProtocolError, QuotaExceeded, TooManyOpen
 from protocol.integers import LARGEST
 from protocol.upload import Dialect, Kind, Step, Transfer, Upload, UploadId
 from storage_backends.base import Stored
+from tusd_py.metadata import usage as usage_module
 from tusd_py.metadata.creating import create_whole
 from tusd_py.metadata.database import Database, Query, Script, T
 from tusd_py.metadata.ending import end, store
@@ -298,6 +299,18 @@ async def test_what_was_there_before_counts_once_there_is_a_quota(database: Data
     assert await used(database) == (55, 2, 1)
     await before.end(partial.id, Step.TERMINATE, actor="ann")
     assert await used(database) == (35, 2, 1)
+
+
+async def test_much_that_was_there_before_is_charged_in_bites_and_once(
+    another: Another, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage_module, "BITE", 3)
+    before = await rows_of(await another(), None)
+    for _ in range(10):
+        await finish(before, await make(before, 10))
+    workers = [UsageRows(await another()) for _ in range(3)]
+    await asyncio.gather(*(rows.adopt("acme", "ann") for rows in workers))
+    assert await used(await another()) == (100, 10, 0)
 
 
 async def test_a_short_cut_that_did_not_see_the_charge_is_not_taken(database: Database) -> None:

@@ -16,6 +16,7 @@ Locks are taken from uploads to usage: whatever locks an upload does so before i
 Belongs here: those rows. Not here: who has which quota (access/quotas.py).
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ from .database import Database, Query, Row, Script
 
 NO_LIMIT = 4 * 10**18
 """Stands for "no limit" where SQL wants a number."""
+BITE = 1000
+"""Files that are charged by one commit, which clients' commits wait for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +89,18 @@ _ADOPT_UPLOADS = """
            OR (state = 'stored' AND kind = 'partial'))
     RETURNING charged, kind, state
 """
+_FILES_FROM = """
+    SELECT created_at, file_id FROM files
+    WHERE tenant = :tenant AND owner = :owner AND (created_at, file_id) > (:after_at, :after_id)
+    ORDER BY created_at, file_id LIMIT CAST(:limit AS BIGINT)
+"""
 _ADOPT_VERSIONS = """
     UPDATE versions SET charged = length
     WHERE charged IS NULL AND lost = 0
-      AND file_id IN (SELECT file_id FROM files WHERE tenant = :tenant AND owner = :owner)
+      AND file_id IN (SELECT file_id FROM files
+                      WHERE tenant = :tenant AND owner = :owner
+                        AND (created_at, file_id) > (:after_at, :after_id)
+                        AND (created_at, file_id) <= (:until_at, :until_id))
     RETURNING charged
 """
 _OF_PARTIALS = """
@@ -214,34 +225,29 @@ class UsageRows:
         return _to_used(rows[0]) if rows else Used()
 
     async def adopt(self, tenant: str, owner: str) -> None:
-        """Charge what an owner has from before there was a quota. Does nothing when that was done."""
+        """Charge what an owner has from before there was a quota. Does nothing when that was done.
 
-        def script() -> Script[None]:
-            who = {"tenant": tenant, "owner": owner}
-            uploads = yield Query(_ADOPT_UPLOADS, who)
-            versions = yield Query(_ADOPT_VERSIONS, who)
-            if uploads or versions:
-                yield Query(_ADD, {**who, **_params(_sum_of(uploads, versions))})
-
-        await self._database.transact(script)
+        Some files at a time: an owner may have a million, and everybody's commits wait meanwhile.
+        """
+        who = {"tenant": tenant, "owner": owner}
+        await self._database.transact(lambda: _adopt_uploads(who))
+        after: tuple[int, str] | None = (-1, "")
+        while after is not None:
+            after = await self._database.transact(functools.partial(_adopt_files, who, after))
 
     async def wrong(self) -> list[tuple[str, str, Used, Used]]:
         """Owners whose usage is not what their rows say: (tenant, owner, usage, by the rows)."""
 
-        def script() -> Script[list[tuple[str, str, Used, Used]]]:
-            # In one statement and so at one moment; rows that only one of both has count as zeros.
-            rows = yield Query(_DIFFERENT)
-            return [
-                (
-                    row["tenant"],
-                    row["owner"],
-                    Used(bytes=row["bytes"], files=row["files"], open=row["open"]),
-                    Used(bytes=row["c_bytes"], files=row["c_files"], open=row["c_open"]),
-                )
-                for row in rows
-            ]
-
-        return await self._database.transact(script)
+        # In one statement and so at one moment; rows that only one of both has count as zeros.
+        return [
+            (
+                row["tenant"],
+                row["owner"],
+                Used(bytes=row["bytes"], files=row["files"], open=row["open"]),
+                Used(bytes=row["c_bytes"], files=row["c_files"], open=row["c_open"]),
+            )
+            for row in await self._database.read(Query(_DIFFERENT))
+        ]
 
     async def recount(self, tenant: str, owner: str) -> None:
         """Set one owner's usage to what the rows say."""
@@ -276,6 +282,24 @@ _DIFFERENT = (
     ORDER BY tenant, owner
     """
 )
+
+
+def _adopt_uploads(who: dict[str, str]) -> Script[None]:
+    if uploads := (yield Query(_ADOPT_UPLOADS, who)):
+        yield Query(_ADD, {**who, **_params(_sum_of(uploads, []))})
+
+
+def _adopt_files(who: dict[str, str], after: tuple[int, str]) -> Script[tuple[int, str] | None]:
+    """Those of a bite behind the file `after`; the last of them, None where there is none."""
+    start = {"after_at": after[0], "after_id": after[1]}
+    found = yield Query(_FILES_FROM, {**who, **start, "limit": BITE})
+    if not found:
+        return None
+    last = found[-1]["created_at"], found[-1]["file_id"]
+    stop = {"until_at": last[0], "until_id": last[1]}
+    if versions := (yield Query(_ADOPT_VERSIONS, {**who, **start, **stop})):
+        yield Query(_ADD, {**who, **_params(_sum_of([], versions))})
+    return last
 
 
 def _reserving(who: dict[str, str], wanted: Used, quota: Quota) -> Query:
