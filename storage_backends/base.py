@@ -441,6 +441,13 @@ class StorageBackend(Protocol):
         """
         ...
 
+    def unsyncable(self) -> Sequence[str]:
+        """Ids of uploads with bytes whose sync failed here, all of them each time.
+
+        The system tells of a failure once: a later sync by another process would seem to succeed.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:

@@ -241,6 +241,9 @@ class MemoryBackend:
     async def sync_dirty(self) -> Sequence[Synced]:
         return ()
 
+    def unsyncable(self) -> Sequence[str]:
+        return ()
+
     def _found(self, ref: str) -> _File:
         components(ref)
         try:

@@ -315,30 +315,33 @@ class FilesystemBackend:
             raise StorageBroken("; ".join(map(str, failed.values())))
         return self._ledger.tell(done)
 
+    def unsyncable(self) -> Sequence[str]:
+        return self._ledger.unsyncable()
+
     def _sync_some(self, dirty: Sequence[Synced], folders: set[tuple[str, ...]]) -> _Outcome:
         """What is done, and what failed; what is gone is neither."""
         done: list[Synced] = []
         failed: dict[Synced, StorageError] = {}
         for one in dirty:
             try:
-                if self._sync_one(one.ref, folders):
+                if self._sync_one(one, folders):
                     done.append(one)
             except StorageError as exc:
                 failed[one] = exc
         return done, failed
 
-    def _sync_one(self, ref: str, folders: set[tuple[str, ...]]) -> bool:
+    def _sync_one(self, one: Synced, folders: set[tuple[str, ...]]) -> bool:
         """False when it is gone, deleted or assembled into another."""
         try:
-            file = self._whole.open_to_sync(ref)
+            file = self._whole.open_to_sync(one.ref)
         except StorageMissing:
             return False
         try:
             os.fdatasync(file)
-            self._whole.sync_names(ref, folders)
+            self._whole.sync_names(one.ref, folders)
         except OSError as exc:
-            self._ledger.give_up(ref)
-            raise write_error(exc, ref) from exc
+            self._ledger.give_up(one)
+            raise write_error(exc, one.ref) from exc
         finally:
             os.close(file)
         return True

@@ -16,7 +16,8 @@ class DirtyLedger:
         self._lock = Lock()
         self._dirty: dict[str, Synced] = {}
         self._told_once: dict[str, Synced] = {}
-        self._broken: set[str] = set()
+        self._broken: dict[str, str] = {}
+        """Uploads, by ref."""
 
     def note(self, upload_id: str, ref: str, *, start: int, offset: int) -> None:
         """Bytes [start, offset) of the upload lie in `ref` and may be lost in a power cut.
@@ -50,11 +51,16 @@ class DirtyLedger:
         with self._lock:
             self._dirty = {one.ref: one for one in dirty} | self._dirty
 
-    def give_up(self, ref: str) -> None:
-        """The sync of `ref` failed: never report it again."""
+    def give_up(self, failed: Synced) -> None:
+        """Its sync failed: never report that ref again."""
         with self._lock:
-            self._broken.add(ref)
-            self._dirty.pop(ref, None)
+            self._broken[failed.ref] = failed.upload_id
+            self._dirty.pop(failed.ref, None)
+
+    def unsyncable(self) -> list[str]:
+        """The uploads that were given up."""
+        with self._lock:
+            return sorted(set(self._broken.values()))
 
     def tell(self, synced: Sequence[Synced]) -> list[Synced]:
         """What to report: this round, and the one before once more (see `StorageBackend.sync_dirty`)."""

@@ -274,6 +274,9 @@ class S3Backend:
     async def sync_dirty(self) -> Sequence[Synced]:
         return ()
 
+    def unsyncable(self) -> Sequence[str]:
+        return ()
+
 
 def _config(options: Options) -> AioConfig:
     return AioConfig(

@@ -1,14 +1,18 @@
 """Durability "process": what is synced in the background, and what is said after the machine went down."""
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from protocol.upload import Transfer, Upload
-from storage_backends.base import Durability, Synced
+from storage_backends.base import Durability, StorageBroken, Synced
 from storage_backends.filesystem import FilesystemBackend
 from tusd_py.access.identity import ANONYMOUS
 from tusd_py.uploads.append import append
@@ -52,7 +56,7 @@ async def begun(house: Home, *, length: int = 3000, body: bytes = b"x" * 1000) -
 async def synced(house: Home) -> None:
     # A fact is told on two calls in a row: at the first one its commit may still be on the way.
     for _ in range(2):
-        await sync_written(house.backend, housekeeping_of(house.worker))
+        await sync_written(house.backend, housekeeping_of(house.worker), BOOT)
 
 
 async def test_the_background_syncer_cleans_rows(tmp_path: Path) -> None:
@@ -104,6 +108,33 @@ async def test_what_a_dead_worker_left_unsynced_is_adopted(tmp_path: Path) -> No
             await synced(house)
             assert (await row(house.worker, dead.id)).synced_offset == expected
         assert (await row(house.worker, dead.id)).dirty_boot is None
+
+
+async def test_what_could_not_be_synced_is_adopted_by_nobody_and_lost_by_the_next_boot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel tells of such a failure once: the sync of another process would seem to succeed."""
+    clock = Clock()
+    async with forgetful_home(tmp_path, clock) as house:
+        upload = await begun(house)
+        with monkeypatch.context() as failing:
+            failing.setattr(os, "fdatasync", _fail)
+            with pytest.raises(StorageBroken):
+                await sync_written(house.backend, housekeeping_of(house.worker), BOOT)
+    async with forgetful_home(tmp_path, clock) as house:
+        # As another process, which goes on in the same file.
+        await append(house.context, ANONYMOUS, upload.id, appending(1000), Script(b"y" * 500))
+        clock.ahead = ORPHANED + 1_000_000
+        await adopt_unsynced(house.backend, housekeeping_of(house.worker), BOOT)
+        await synced(house)
+        seen = await row(house.worker, upload.id)
+        assert (seen.offset, seen.synced_offset, seen.dirty_boot) == (1500, 0, f"!{BOOT}")
+        assert await lose_unsynced(house.context, housekeeping_of(house.worker), BOOT) == 0
+        assert await lose_unsynced(house.context, housekeeping_of(house.worker), "another boot") == 1
+
+
+def _fail(_file: int) -> None:
+    raise OSError(errno.EIO, "Input/output error")
 
 
 async def test_an_assembled_file_is_clean_at_once(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def make_rounds(
         Round(
             name="sync",
             every=settings.storage.sync_interval,
-            action=lambda: sync_written(backend, housekeeping),
+            action=lambda: sync_written(backend, housekeeping, member.seat.host.boot),
         ),
         Round(
             name="adopt",

@@ -149,7 +149,8 @@ async def open_service(
         ]
         forever = [jobs.run, *(scanning.forever if scanning else []), *outbox.forever]
         # Entered in the order of starting; left the other way round: writers save first, and are synced.
-        sync = Round(name="sync", every=0, action=lambda: sync_written(backend, housekeeping))
+        boot = member.seat.host.boot
+        sync = Round(name="sync", every=0, action=lambda: sync_written(backend, housekeeping, boot))
         stack.push_async_callback(once, sync)
         for last in history[:1]:
             stack.push_async_callback(once, last)

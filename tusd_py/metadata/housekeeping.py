@@ -12,6 +12,8 @@ from storage_backends.base import Synced
 from .database import Database, Query, Script
 from .upload_row import to_upload
 
+UNSYNCABLE = "!"
+"""Before the boot in `dirty_boot`; see `mark_unsyncable`."""
 RAISED_AT_ONCE = 200
 """Rows changed by one commit of the syncer, which clients' commits wait for."""
 
@@ -27,6 +29,7 @@ _LEFT_DIRTY = """
     LIMIT CAST(:limit AS BIGINT)
 """
 
+_MARK_UNSYNCABLE = "UPDATE uploads SET dirty_boot = :unsyncable WHERE id = :id AND dirty_boot = :boot"
 
 # The consumers are named, as the table's key begins with them: without, every row of jobs would be looked at
 # for each upload, while all others wait for the lock that this holds.
@@ -157,10 +160,15 @@ class Housekeeping:
             Query(
                 """
                 SELECT id FROM uploads
-                WHERE dirty_boot IS NOT NULL AND dirty_boot <> :boot AND id > :after
+                WHERE dirty_boot IS NOT NULL AND dirty_boot NOT IN (:boot, :unsyncable) AND id > :after
                 ORDER BY id LIMIT :limit
                 """,
-                {"boot": boot_id, "after": after, "limit": limit},
+                {
+                    "boot": boot_id,
+                    "unsyncable": UNSYNCABLE + boot_id,
+                    "after": after,
+                    "limit": limit,
+                },
             )
         )
         return [UploadId(row["id"]) for row in rows]
@@ -176,6 +184,12 @@ class Housekeeping:
             for row in rows
         ]
 
+    async def mark_unsyncable(self, upload_ids: Sequence[str], boot_id: str) -> None:
+        """They have bytes whose sync failed in this boot: nobody adopts them, and the next boot ends them."""
+        params = {"boot": boot_id, "unsyncable": UNSYNCABLE + boot_id}
+        for upload_id in upload_ids:
+            await self._database.execute(Query(_MARK_UNSYNCABLE, {**params, "id": upload_id}))
+
     async def raise_synced(self, synced: Sequence[Synced]) -> None:
         """Record what reached the medium in the background; see `Synced` for when it counts."""
         for start in range(0, len(synced), RAISED_AT_ONCE):
@@ -190,6 +204,7 @@ class Housekeeping:
                     SET synced_offset = CASE WHEN synced_offset < :offset THEN :offset ELSE synced_offset END,
                         dirty_boot = CASE WHEN "offset" <= :offset THEN NULL ELSE dirty_boot END
                     WHERE id = :id AND "offset" >= :offset AND synced_offset >= :start
+                      AND (dirty_boot IS NULL OR dirty_boot NOT LIKE '!%')
                       -- Most are told twice, and the second time there is nothing to write.
                       AND (synced_offset < :offset OR (dirty_boot IS NOT NULL AND "offset" <= :offset))
                       AND (ref = :ref

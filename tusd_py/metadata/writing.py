@@ -58,7 +58,9 @@ _ADVANCE = (
     UPDATE uploads
     SET "offset" = :offset,
         synced_offset = CASE WHEN :synced = 1 THEN :offset ELSE synced_offset END,
-        dirty_boot = CASE WHEN :synced = 1 THEN NULL ELSE CAST(:boot AS TEXT) END,
+        -- Of what could not be synced (housekeeping.py) the rest makes nothing better.
+        dirty_boot = CASE WHEN dirty_boot LIKE '!%' THEN dirty_boot
+                          WHEN :synced = 1 THEN NULL ELSE CAST(:boot AS TEXT) END,
         length = coalesce(length, CAST(:length AS BIGINT)),
         state = :state,
         holder = CASE WHEN :release = 1 THEN NULL ELSE holder END,

@@ -18,9 +18,12 @@ ORPHANED = 30_000_000
 """Microseconds without a change after which a living worker would have synced long ago."""
 
 
-async def sync_written(backend: StorageBackend, housekeeping: Housekeeping) -> None:
-    """One turn of the background syncer."""
-    await housekeeping.raise_synced(await backend.sync_dirty())
+async def sync_written(backend: StorageBackend, housekeeping: Housekeeping, boot_id: str) -> None:
+    """One turn of the background syncer. Raises StorageBroken, DatabaseError."""
+    try:
+        await housekeeping.raise_synced(await backend.sync_dirty())
+    finally:
+        await housekeeping.mark_unsyncable(backend.unsyncable(), boot_id)
 
 
 async def adopt_unsynced(backend: StorageBackend, housekeeping: Housekeeping, boot_id: str) -> None:
