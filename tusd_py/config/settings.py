@@ -339,7 +339,8 @@ class Access:
     auth: tuple[Literal["none", "key", "jwt", "forward"], ...] = ()
     """How visitors say who they are: "key" for API keys (`tusd-py key`), "jwt" for tokens that somebody else
     signed, "forward" to ask forward_url; several may be joined. "none" serves everybody. Empty means the
-    same, but is accepted only on loopback and Unix sockets, where the visitor is also the admin."""
+    same, but is accepted only on loopback and Unix sockets, where the visitor is also the admin: set it
+    before any proxy is put in front."""
     cache: Seconds = 5.0
     """How long what was found out about a key, a token or by forward_url is believed. So long a revoked key
     still works; 0 looks every time."""
