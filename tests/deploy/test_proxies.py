@@ -75,6 +75,20 @@ async def fronted(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
             yield Fronted(node, address)
 
 
+async def test_haproxy_takes_no_node_out_because_of_allowed_hosts(tmp_path: Path) -> None:
+    if reason := proxies.missing("haproxy"):
+        pytest.skip(reason)
+    settings = {"access.auth": "none", "server.allowed_hosts": "uploads.example.org"}
+    async with Server(folder=tmp_path, settings=settings) as node:
+        with proxies.haproxy([node.address], tmp_path) as address:
+            async with asyncio.timeout(20):
+                while not (checked := proxies.checked_by_haproxy(tmp_path)):
+                    await asyncio.sleep(0.1)
+            assert checked == "L7OK"
+            named = [("Host", "uploads.example.org"), RESUMABLE, ("Upload-Length", "1")]
+            assert (await _post(address, named)).startswith("http://uploads.example.org/files/")
+
+
 async def test_a_body_is_passed_on_while_it_comes(fronted: Fronted) -> None:
     client = fronted.client
     tracked = await client.create(Content(seed=1, length=2 * MIB))

@@ -85,6 +85,23 @@ async def test_not_ready_says_which_but_not_why() -> None:
             assert answer.status == 200
 
 
+async def test_load_balancers_are_answered_whatever_name_they_ask_by() -> None:
+    settings = settings_with(server={"allowed_hosts": ("files.example.org",)})
+    async with serving(Readiness(), settings) as (client, url):
+        for path, status in (
+            ("/healthz", 200),
+            ("/readyz", 200),
+            ("/health", 421),
+            ("/", 421),
+            ("/readyz/", 421),
+        ):
+            async with client.get(url + path) as answer:
+                assert (path, answer.status) == (path, status)
+        for host in ("a b", "a/b"):
+            async with client.get(f"{url}/readyz", headers={"Host": host}) as answer:
+                assert answer.status == 400
+
+
 async def test_draining_is_not_ready_but_alive() -> None:
     readiness = Readiness()
     readiness.draining = True

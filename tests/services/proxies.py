@@ -77,12 +77,21 @@ def haproxy(nodes: Sequence[Address], folder: Path) -> Iterator[Address]:
 
 def received_by_haproxy(folder: Path) -> int:
     """Bytes that clients have sent to the one in `folder`, heads of requests too."""
+    return sum(int(row["bin"]) for row in _statistics(folder) if row["svname"] == "FRONTEND")
+
+
+def checked_by_haproxy(folder: Path) -> str:
+    """What the last health check of the first node said, in haproxy's words; empty before there was one."""
+    (said,) = (row["check_status"] for row in _statistics(folder) if row["svname"] == "node1")
+    return "" if said.startswith(("INI", "*")) else said
+
+
+def _statistics(folder: Path) -> list[dict[str, str]]:
     with socket.socket(socket.AF_UNIX) as asking:
         asking.connect(str(folder / _STATISTICS))
         asking.sendall(b"show stat\n")
         with asking.makefile(newline="") as answer:
-            rows = csv.DictReader(line.removeprefix("# ") for line in answer if line.strip())
-            return sum(int(row["bin"]) for row in rows if row["svname"] == "FRONTEND")
+            return list(csv.DictReader(line.removeprefix("# ") for line in answer if line.strip()))
 
 
 def missing(program: str) -> str | None:

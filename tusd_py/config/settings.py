@@ -33,7 +33,8 @@ class Server:
     trusted_proxies: tuple[str, ...] = ()
     """Networks (CIDR) whose X-Forwarded-Host, -Proto and -For are believed; "unix" for a Unix socket."""
     allowed_hosts: tuple[str, ...] = ()
-    """Host names served; empty serves every name, except to the anonymous admin (see access.auth)."""
+    """Host names served; empty serves every name, except to the anonymous admin (see access.auth). /healthz
+    and /readyz are answered whatever name is asked."""
     workers: int = 1
     """Processes that serve. With more than one, a supervisor restarts those that die."""
     event_loop: Literal["auto", "uvloop", "asyncio"] = "auto"

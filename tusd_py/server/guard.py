@@ -23,6 +23,8 @@ REQUEST_ID = web.RequestKey("request_id", str)
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _DEFAULT_PORT = {"http": "80", "https": "443"}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_FOR_ANY_HOST = frozenset({"/healthz", "/readyz"})
+"""Health checks of balancers ask by address, or name no host at all."""
 
 
 def check_request(request: web.BaseRequest, settings: Settings) -> None:
@@ -118,7 +120,7 @@ def _check_host(request: web.BaseRequest, allowed: tuple[str, ...]) -> None:
     host = hosts[0] if hosts else ""
     if host and not is_valid_host(host):
         raise BadHeader("Host is not a host name")
-    if not allowed:
+    if not allowed or request.rel_url.raw_path in _FOR_ANY_HOST:
         return
     served = {entry.lower() for entry in allowed}
     if host.lower() not in served and _host_name(host) not in served:
