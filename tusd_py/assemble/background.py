@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from protocol.upload import UploadId
+from storage_backends.base import StorageBackend
 from tusd_py.config.settings import Settings
 from tusd_py.log import get_logger
 from tusd_py.metadata.catalogue import CatalogueRows
@@ -81,11 +82,7 @@ def make_rounds(
     return [
         *member.rounds(context.leases),
         Round(name="reap", every=settings.uploads.reap_interval, action=lambda: reap(context, housekeeping)),
-        Round(
-            name="sweep",
-            every=settings.storage.sweep_interval,
-            action=lambda: sweep(backend, housekeeping, workers),
-        ),
+        *_sweeping(settings, backend, housekeeping, workers),
         Round(
             name="sync",
             every=settings.storage.sync_interval,
@@ -97,6 +94,15 @@ def make_rounds(
             action=lambda: adopt_unsynced(backend, housekeeping, member.seat.host.boot),
         ),
     ]
+
+
+def _sweeping(
+    settings: Settings, backend: StorageBackend, housekeeping: Housekeeping, workers: WorkerRows
+) -> list[Round]:
+    """None where nothing is to be deleted that somebody may still want back."""
+    if not (every := settings.storage.sweep_interval):
+        return []
+    return [Round(name="sweep", every=every, action=lambda: sweep(backend, housekeeping, workers))]
 
 
 def indexing(catalogue: CatalogueRows) -> Round:

@@ -64,7 +64,7 @@ def make_sharing(settings: Settings, context: Context, database: Database) -> Sh
     writing = Round(name="journal", every=WRITE_EVERY, action=journal.write)
     forgetting = Round(
         name="links",
-        every=settings.storage.sweep_interval,
+        every=settings.storage.sweep_interval or HOUR,
         action=lambda: forget_closed(
             rows,
             keys,

@@ -79,7 +79,7 @@ SUMMARIES = {
     "work": "scan files and do other jobs beside the server, without serving",
     "check-config": "say what is in force and where it came from, or everything that is wrong",
     "migrate": "bring the database's schema up to date",
-    "fsck": "compare rows and bytes",
+    "fsck": "compare rows and bytes; a copy of a file, as after a restore, counts as changed",
     "ls": "list files, all or those that words find",
     "show": "print what is known of files, with their versions",
     "rm": "delete files for good, with all their versions",

@@ -428,7 +428,7 @@ RULES: Mapping[str, Rule] = {
     "storage.free_space_floor": _size,
     "storage.preallocate": _size,
     "storage.disk_threads": _count,
-    "storage.sweep_interval": _some_time,
+    "storage.sweep_interval": _at_least(0, "a duration in seconds"),
     "uploads.reap_interval": _some_time,
     "storage.key_template": complain_about_template,
     "storage.dir_perms": _permissions(0o700, "we must be able to list, make and enter"),

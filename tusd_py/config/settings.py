@@ -80,7 +80,8 @@ class Storage:
     key_template: str = "{user_id}/{yyyy}/{mm}/{dd}/{file_id}"
     """Where an upload's bytes go below upload_dir, or below s3_object_prefix."""
     sweep_interval: Seconds = HOUR
-    """How often the folder is searched for bytes that no row names."""
+    """How often bytes that no row names are deleted, be they files or objects. 0 is never: before a database
+    that was restored is served (docs/backup.md)."""
     dir_perms: Mode = 0o750
     """Mode of folders that are made."""
     file_perms: Mode = 0o640

@@ -30,7 +30,7 @@ class Problem(StrEnum):
     """Bytes below the line are not there: they were acknowledged, and are lost."""
     FILE_MISSING = "file-missing"
     FILE_CHANGED = "file-changed"
-    """A stored file is not the one that was stored."""
+    """A stored file is not the one that was stored; a copy with the same bytes is another one."""
     USAGE_WRONG = "usage-wrong"
     """What an owner is said to use is not what their uploads and files add up to."""
     NO_ROW = "no-row"

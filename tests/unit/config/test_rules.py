@@ -19,6 +19,7 @@ GOOD: dict[str, list[object]] = {
         "{tenant}/{user_id}/{file_id}",
         "up-{yyyy}_{mm}.{dd}/{upload_id}/{file_id}",
     ],
+    "storage.sweep_interval": [0, "0s", "1h"],
     "storage.dir_perms": [0o700, "0750", "777"],
     "storage.file_perms": [0o600, "0640"],
     "database.url": [
@@ -63,7 +64,7 @@ BAD: dict[str, list[object]] = {
     "server.unix_sock": ["/" + "x" * 107, "a\0b"],
     "storage.upload_dir": ["", " ", "a\nb", "a\0b"],
     "storage.disk_threads": [0, -1],
-    "storage.sweep_interval": [0, "0s"],
+    "storage.sweep_interval": [-1, "-1s"],
     "uploads.reap_interval": [0, "0s"],
     "storage.sync_interval": [0, -1, "0s", float("nan"), float("inf")],
     "storage.preallocate": [-1],
