@@ -460,6 +460,15 @@ class Doubt:
 
 
 @runtime_checkable
+class OnDisk(Protocol):
+    """What a backend offers besides `StorageBackend` when its bytes are on a disk that can become full."""
+
+    async def free(self) -> int:
+        """How many bytes are free now. Raises StorageError."""
+        ...
+
+
+@runtime_checkable
 class ObjectStore(Protocol):
     """What a backend offers besides `StorageBackend` when its bytes are parts and objects, not files.
 

@@ -290,8 +290,15 @@ class FilesystemBackend:
             return
         room = self._room
         if room is None or not room.is_recent() or not room.has(wanted):
-            room = self._room = await self._run(partial(look_at, self._folders.root, self._free_space_floor))
+            room = await self._look()
         room.check(wanted)
+
+    async def free(self) -> int:
+        return (await self._look()).free
+
+    async def _look(self) -> Room:
+        self._room = await self._run(partial(look_at, self._folders.root, self._free_space_floor))
+        return self._room
 
     def adopt_dirty(self, written: Sequence[Synced]) -> None:
         for one in written:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from storage_backends.base import StorageFull
 
+from .oserrors import told_as_storage_error
+
 _FLOOR_SHARE = 50
 """The free-space floor is never more than one part in this many of the disk (2 %)."""
 
@@ -42,13 +44,14 @@ class Room:
 
 
 def look_at(root: Callable[[], int], floor: int) -> Room:
-    """Blocks. `root` opens a descriptor on the disk; `floor` is what is wanted to stay free."""
+    """Blocks. Raises StorageError. `root` opens a descriptor on the disk; `floor` is wanted to stay free."""
     seen_at = time.monotonic()
-    descriptor = root()
-    try:
-        disk = os.fstatvfs(descriptor)
-    finally:
-        os.close(descriptor)
+    with told_as_storage_error("the root"):
+        descriptor = root()
+        try:
+            disk = os.fstatvfs(descriptor)
+        finally:
+            os.close(descriptor)
     return Room(
         free=disk.f_bavail * disk.f_frsize,
         floor=min(floor, disk.f_blocks * disk.f_frsize // _FLOOR_SHARE),

@@ -97,6 +97,9 @@ class Counted:
     def waiting(self, consumer: str, waiting: int, running: int) -> None:
         self.seen.append(f"waiting: {consumer} {waiting} {running}")
 
+    def has_free(self, count: int) -> None:
+        self.seen.append("has free")
+
     def relayed(self, relay: str, outcome: str) -> None:
         self.seen.append(f"relayed: {relay} {outcome}")
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from aiohttp import ClientSession, web
 
+from storage_backends.base import StorageFull
 from tusd_py.config.settings import Settings
 from tusd_py.server.errors import install
 from tusd_py.server.health import PATIENCE, Health, Readiness
@@ -64,6 +65,17 @@ async def test_ready_when_what_is_required_is() -> None:
     async with serving(readiness) as (client, url), client.get(f"{url}/readyz") as answer:
         assert answer.status == 200
         assert await answer.json() == {"status": "ok", "checks": {"database": "ok", "scanner": "failed"}}
+
+
+async def test_a_disk_that_is_low_on_space_is_shown_and_takes_no_node_out() -> None:
+    async def low() -> None:
+        raise StorageFull("7 bytes are free, wanted 0 and a reserve of 9")
+
+    readiness = Readiness()
+    readiness.add("storage", low)
+    async with serving(readiness) as (client, url), client.get(f"{url}/readyz") as answer:
+        assert answer.status == 200
+        assert await answer.json() == {"status": "ok", "checks": {"storage": "low on space"}}
 
 
 async def test_not_ready_says_which_but_not_why() -> None:

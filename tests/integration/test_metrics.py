@@ -31,6 +31,7 @@ TYPES = {
     "tusdpy_fenced_total": "counter",
     "tusdpy_takeovers_total": "counter",
     "tusdpy_jobs": "gauge",
+    "tusdpy_storage_free_bytes": "gauge",
     "tusdpy_scans_total": "counter",
     "tusdpy_scans_failed_total": "counter",
     "tusdpy_scans_given_up_total": "counter",
@@ -122,6 +123,7 @@ def count_everything(metrics: Metrics) -> None:
     metrics.scan_streamed("whole")
     metrics.receiving().__enter__()
     metrics.waiting("finish", 7, 0)
+    metrics.has_free(12)
 
 
 def types_in(text: str) -> dict[str, str]:
@@ -135,6 +137,10 @@ def test_one_process_shows_exactly_these_names() -> None:
     assert types_in(text) == TYPES
     assert "tusd_requests_created" not in text
     assert re.search(r'^tusdpy_build_info\{python="3[0-9.]+",version="1.2.3"\} 1.0$', text, re.MULTILINE)
+
+
+def test_a_process_without_a_disk_shows_no_free_space() -> None:
+    assert "tusdpy_storage_free_bytes" not in Metrics(version="1").text().decode()
 
 
 def test_two_in_one_process_do_not_clash() -> None:
@@ -167,6 +173,7 @@ def test_several_workers_are_added_up_and_the_dead_keep_what_they_counted(tmp_pa
     assert "tusd_connections_open 2.0\n" in text
     assert "tusdpy_uploads_active 2.0\n" in text
     assert 'tusdpy_jobs{consumer="finish",state="waiting"} 7.0\n' in text
+    assert "tusdpy_storage_free_bytes 12.0\n" in text
     assert "pid=" not in text
 
     workers[0].kill()

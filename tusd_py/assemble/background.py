@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from protocol.upload import UploadId
-from storage_backends.base import StorageBackend
+from storage_backends.base import OnDisk, StorageBackend
 from tusd_py.config.settings import Settings
 from tusd_py.log import get_logger
 from tusd_py.metadata.catalogue import CatalogueRows
@@ -44,6 +44,8 @@ FORGET_EVERY = 3600.0
 """Seconds between looks for such rows that are old."""
 PREPARE_EVERY = 6 * 3600.0
 """Seconds between looks whether the partitions of the next months are there."""
+MEASURE_EVERY = 10.0
+"""Seconds between looks for the metric of free space."""
 COUNT_JOBS_EVERY = 10.0
 """Seconds between looks for the metric of waiting jobs."""
 TAKE_IN_EVERY = 1.0
@@ -134,6 +136,18 @@ def counting(consumers: Sequence[str], rows: JobRows, meter: Meter) -> Round:
             meter.waiting(consumer, total - running, running)
 
     return Round(name="count", every=COUNT_JOBS_EVERY, action=count)
+
+
+def measuring(backend: StorageBackend, meter: Meter) -> list[Round]:
+    """Keeps the metric of free space; none where nobody knows how much that is."""
+    if not isinstance(backend, OnDisk):
+        return []
+    disk = backend
+
+    async def measure() -> None:
+        meter.has_free(await disk.free())
+
+    return [Round(name="measure", every=MEASURE_EVERY, action=measure)]
 
 
 def keeping_history(settings: Settings, tally: Tally, rows: MinuteRows, worker: str) -> list[Round]:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from storage_backends.base import ObjectStore
+from storage_backends.base import ObjectStore, OnDisk
 from tusd_py.access.authenticate import Authenticator
 from tusd_py.access.rates import RateTable
 from tusd_py.config.settings import Settings
@@ -36,6 +36,7 @@ from .background import (
     keeping_history,
     make_rounds,
     make_runner,
+    measuring,
     preparing_months,
     taking_in,
     working,
@@ -76,9 +77,14 @@ class Service:
         await self.database.read(Query("SELECT 1 AS one"))
 
     async def storage_answers(self) -> None:
-        """For /readyz; raises StorageError."""
+        """For /readyz; raises StorageError, and StorageFull where it answers and no upload may begin."""
         backend = self.context.backend
-        await (backend.answers() if isinstance(backend, ObjectStore) else backend.ensure_room(0))
+        if isinstance(backend, ObjectStore):
+            await backend.answers()
+            return
+        if isinstance(backend, OnDisk):
+            await backend.free()
+        await backend.ensure_room(0)
 
     async def drain(self, patience: float) -> None:
         """Every writer saves what it has and answers, within `patience` seconds; nothing new begins."""
@@ -139,6 +145,7 @@ async def open_service(
         rounds = [
             *make_rounds(settings, context, housekeeping, workers, member),
             counting(queues, job_rows, meter),
+            *measuring(backend, meter),
             months,
             *forgetting_events(settings, database),
             *history,

@@ -72,8 +72,8 @@ class Storage:
     disk_threads: int = 16
     """Disk operations of a worker at once; a sync can hold one for as long as the disk takes."""
     free_space_floor: Bytes = GIB
-    """New uploads get 507 while less than this, and less than 2 % of the disk, is free. 0 switches the
-    check off."""
+    """New uploads get 507 while less than this, and less than 2 % of the disk, is free; what was begun goes
+    on, and /readyz stays 200, with "low on space". 0 switches the check off."""
     preallocate: Bytes = 64 * MIB
     """Reserved ahead of a writer at most, so that a full disk shows early; a writer that brings little
     reserves little."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from protocol.errors import ProtocolError
-from storage_backends.base import StorageError
+from storage_backends.base import StorageError, StorageFull
 from tusd_py.log import get_logger
 from tusd_py.metadata.database import DatabaseError
 from tusd_py.scanning.scanner import NoVerdict
@@ -28,6 +28,10 @@ _FRESH = 1.0
 
 _RETRY_AFTER = "5"
 
+_LOW = "low on space"
+"""New uploads are refused; everything that is there can be fetched, deleted and finished."""
+_GOOD_ENOUGH = frozenset({"ok", _LOW})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Check:
@@ -38,7 +42,7 @@ class _Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What the checks said: "ok", "failed" or "timeout" by name. Never why: strangers read it."""
+    """What the checks said: "ok", "low on space", "failed" or "timeout". Never why: strangers read it."""
 
     ready: bool
     checks: dict[str, str]
@@ -72,7 +76,8 @@ class Readiness:
         answers = await asyncio.gather(*(_ask(check) for check in self._checks))
         said = dict(zip((check.name for check in self._checks), answers, strict=True))
         return Report(
-            ready=all(said[check.name] == "ok" for check in self._checks if check.required), checks=said
+            ready=all(said[check.name] in _GOOD_ENOUGH for check in self._checks if check.required),
+            checks=said,
         )
 
 
@@ -98,6 +103,9 @@ async def _ask(check: _Check) -> str:
     except TimeoutError:
         log.warning("health.timeout", check=check.name, seconds=PATIENCE)
         return "timeout"
+    except StorageFull as full:
+        log.warning("health.low_on_space", check=check.name, error=str(full))
+        return _LOW
     except (StorageError, DatabaseError, ProtocolError, NoVerdict) as failed:
         log.warning("health.failed", check=check.name, error=str(failed))
         return "failed"
@@ -125,7 +133,7 @@ _REPORT = {
     "required": ["status", "checks"],
     "properties": {
         "status": {"enum": ["ok", "unavailable", "draining"]},
-        "checks": {"type": "object", "additionalProperties": {"enum": ["ok", "failed", "timeout"]}},
+        "checks": {"type": "object", "additionalProperties": {"enum": ["ok", _LOW, "failed", "timeout"]}},
     },
 }
 

@@ -11,6 +11,7 @@ import os
 import platform
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
@@ -127,6 +128,14 @@ class Metrics:
         )
         self.uploads_lost = self._counter("tusdpy_uploads_lost_total", "Uploads whose bytes were lost")
 
+    # Made when they are first set: a process that does not have such a thing shows nothing, instead of a 0.
+
+    @cached_property
+    def free(self) -> Gauge:
+        return self._gauge(
+            "tusdpy_storage_free_bytes", "Bytes free on the disk of storage.upload_dir", "livemostrecent"
+        )
+
     def requested(self, method: str) -> None:
         """A request came in. Methods are what a client sends: unknown ones share a label."""
         counter = self._by_method.get(method) or self._by_method["other"]
@@ -215,6 +224,10 @@ class Metrics:
         """How many jobs of a consumer there are; every worker sees all of them."""
         self.jobs.labels(consumer, "waiting").set(waiting)
         self.jobs.labels(consumer, "running").set(running)
+
+    def has_free(self, count: int) -> None:
+        """Bytes on the disk of storage.upload_dir; every worker sees the same disk."""
+        self.free.set(count)
 
     def relayed(self, relay: str, outcome: str) -> None:
         """`relay` is a name from the configuration, `outcome` one of three words."""

@@ -79,6 +79,10 @@ class Meter(Protocol):
         """How many jobs of a consumer there are."""
         ...
 
+    def has_free(self, count: int) -> None:
+        """How many bytes are free on the disk."""
+        ...
+
     def relayed(self, relay: str, outcome: str) -> None:
         """An event was delivered to another system, failed, or was given up (dead)."""
         ...

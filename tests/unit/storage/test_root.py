@@ -82,6 +82,16 @@ async def test_the_floor_is_the_smaller_of_the_setting_and_two_percent(tmp_path:
         await backend.ensure_room(2 * size)
 
 
+async def test_what_is_free_is_known_with_any_floor(tmp_path: Path) -> None:
+    for floor in (0, 1):
+        async with filesystem(tmp_path, floor=floor) as backend:
+            disk = os.statvfs(tmp_path)
+            assert (
+                abs(await backend.free() - disk.f_bavail * disk.f_frsize)
+                < disk.f_blocks * disk.f_frsize // 50
+            )
+
+
 def _refuse_files(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     def refusing(*_: object) -> NoReturn:
         raise OSError(code, os.strerror(code))

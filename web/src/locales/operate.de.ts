@@ -14,7 +14,12 @@ export const operate: OperateWords = {
   lights: {
     title: 'Abhängigkeiten',
     parts: { database: 'Datenbank', storage: 'Speicher', scanner: 'Virenscanner' },
-    says: { ok: 'antwortet', failed: 'gestört', timeout: 'antwortet nicht rechtzeitig' },
+    says: {
+      ok: 'antwortet',
+      'low on space': 'ist fast voll: neue Uploads werden abgelehnt',
+      failed: 'gestört',
+      timeout: 'antwortet nicht rechtzeitig',
+    },
   },
   numbers: {
     open: 'Unfertig',

@@ -14,7 +14,12 @@ export const operate: OperateWords = {
   lights: {
     title: 'Dependencies',
     parts: { database: 'Database', storage: 'Storage', scanner: 'Virus scanner' },
-    says: { ok: 'answers', failed: 'fails', timeout: 'does not answer in time' },
+    says: {
+      ok: 'answers',
+      'low on space': 'is nearly full: new uploads are refused',
+      failed: 'fails',
+      timeout: 'does not answer in time',
+    },
   },
   numbers: {
     open: 'Unfinished',

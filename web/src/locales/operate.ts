@@ -5,7 +5,7 @@ export interface OperateWords {
   lead: string
   sections: Record<'overview' | 'quarantine' | 'webhooks' | 'audit' | 'config', string>
   refreshed: (time: string) => string
-  lights: { title: string; parts: Record<string, string>; says: Record<'ok' | 'failed' | 'timeout', string> }
+  lights: { title: string; parts: Record<string, string>; says: Record<'ok' | 'low on space' | 'failed' | 'timeout', string> }
   numbers: {
     open: string
     received: string

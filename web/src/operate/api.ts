@@ -82,7 +82,7 @@ export interface Setting {
   is_default: boolean
 }
 
-export type Light = 'ok' | 'failed' | 'timeout'
+export type Light = 'ok' | 'low on space' | 'failed' | 'timeout'
 
 export function fetchStats(minutes: number, signal: AbortSignal): Promise<Stats> {
   return ask<Stats>(`api/v1/admin/stats?minutes=${minutes}`, { signal })
