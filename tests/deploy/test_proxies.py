@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
 from tests.harness.checker import check_invariants
 from tests.harness.content import Content
@@ -87,6 +88,17 @@ async def test_haproxy_takes_no_node_out_because_of_allowed_hosts(tmp_path: Path
             assert checked == "L7OK"
             named = [("Host", "uploads.example.org"), RESUMABLE, ("Upload-Length", "1")]
             assert (await _post(address, named)).startswith("http://uploads.example.org/files/")
+
+
+async def test_a_websocket_passes_and_tells_what_happens(fronted: Fronted) -> None:
+    async with (
+        ClientSession() as session,
+        session.ws_connect(f"{fronted.proxy.url}/api/v1/live?some=query") as socket,
+    ):
+        await socket.send_json({"subscribe": {"files": ["0" * 32]}})
+        assert (await socket.receive_json(timeout=10))["type"] == "subscribed"
+    async with ClientSession() as session, session.get(f"{fronted.proxy.url}/api/v1/live") as answer:
+        assert answer.status == 400
 
 
 async def test_a_body_is_passed_on_while_it_comes(fronted: Fronted) -> None:
