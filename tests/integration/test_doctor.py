@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from storage_backends.filesystem.room import Room
 from tests.harness.server import Server
 from tests.services.clamd import ClamdServer
 from tests.services.postgres import PostgresServer
 from tusd_py.assemble.tools import bring_up_to_date
 from tusd_py.config.settings import Scan, Settings
+from tusd_py.doctor.disk import judge
 from tusd_py.doctor.finding import Level
 
 from .examined import found, here, on_postgres, only, wrongs
@@ -38,7 +40,13 @@ async def test_a_folder_that_a_power_cut_empties_is_found(tmp_path: Path) -> Non
 
 
 async def test_a_disk_that_is_too_full_is_found(tmp_path: Path) -> None:
-    assert "507" in only(await found(here(tmp_path, free_space_floor=1 << 60)), "disk").what
+    full = judge(Room(free=1 << 20, floor=2 << 20, seen_at=0.0), str(tmp_path))
+    assert full.level is Level.WRONG
+    assert full.what.endswith("1 MiB free, and 2 MiB are to stay free: new uploads get 507")
+
+
+async def test_a_disk_with_less_than_the_floor_is_well_while_uploads_begin(tmp_path: Path) -> None:
+    assert only(await found(here(tmp_path, free_space_floor=1 << 60)), "disk", Level.WELL)
 
 
 async def test_a_schema_that_is_behind_is_found(tmp_path: Path, postgres_dsn: str) -> None:

@@ -4,10 +4,11 @@ Belongs here: folders as the kernel shows them. Not here: what is in them (fsck)
 """
 
 import os
-import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+from storage_backends.filesystem.room import Room, look_at
 from tusd_py.metadata.local_disk import filesystem_type, is_shared_filesystem
 
 from .finding import Finding, well, wrong
@@ -19,7 +20,7 @@ _FORGETFUL = frozenset({"tmpfs", "ramfs"})
 def look_at_folder(
     folder: Path, setting: str, *, survives_power: bool, may_be_shared: bool, floor: int
 ) -> Iterator[Finding]:
-    """`floor` is how many bytes must be free, 0 for any number. It need not be there yet."""
+    """`floor` is storage.free_space_floor, 0 where any number will do. It need not be there yet."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
         yield wrong(CHECK, f"{existing} is no folder", f"let {setting} name a folder")
@@ -46,16 +47,19 @@ def look_at_folder(
             f"let {setting} name a folder on a local disk, or declare storage.shared = true (docs/deploy.md)",
         )
         return
-    free = shutil.disk_usage(existing).free
-    if floor and free < floor:
-        yield wrong(
-            CHECK,
-            f"{folder} has {_mib(free)} free, less than storage.free_space_floor ({_mib(floor)}): "
-            "new uploads get 507",
-            "make room, or lower storage.free_space_floor",
-        )
-        return
-    yield well(CHECK, f"{folder}: {kind or 'unknown filesystem'}, {_mib(free)} free")
+    room = look_at(partial(os.open, existing, os.O_PATH | os.O_DIRECTORY), floor)
+    yield judge(room, f"{folder}: {kind or 'unknown filesystem'}")
+
+
+def judge(room: Room, where: str) -> Finding:
+    """By the rule of the server, which wants no more than 2 % of a disk to stay free."""
+    if room.has(0):
+        return well(CHECK, f"{where}, {_mib(room.free)} free")
+    return wrong(
+        CHECK,
+        f"{where}, {_mib(room.free)} free, and {_mib(room.floor)} are to stay free: new uploads get 507",
+        "make room, or lower storage.free_space_floor",
+    )
 
 
 def _mib(size: int) -> str:
