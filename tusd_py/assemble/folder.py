@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tusd_py.errors import Refused
+from tusd_py.metadata.full_disk import HINT, is_full
 
 _IDENTITY = "identity"
 
@@ -34,9 +35,10 @@ def _clearly(what: str, setting: str) -> Iterator[None]:
     try:
         yield
     except OSError as failed:
+        said = failed.strerror if failed.filename is None else f"{failed.strerror}: {failed.filename}"
+        hint = f"{setting} must be a folder that user id {os.getuid()} may write to"
         raise Refused(
-            f"the {what} cannot be used: {failed.strerror}: {failed.filename}",
-            hint=f"{setting} must be a folder that user id {os.getuid()} may write to",
+            f"the {what} cannot be used: {said}", hint=HINT if is_full(failed) else hint
         ) from failed
 
 

@@ -17,6 +17,7 @@ from tusd_py.config.effective import Sources
 from tusd_py.config.settings import Settings
 from tusd_py.errors import Refused
 from tusd_py.log import configure, get_logger
+from tusd_py.metadata.full_disk import told_when_full
 from tusd_py.metadata.write_lock import lock_path
 from tusd_py.server.greeting import greet
 from tusd_py.server.health import Readiness
@@ -135,7 +136,7 @@ def run_worker(
 
 
 def _run(settings: Settings, main: Coroutine[None, None, int]) -> int:
-    with asyncio.Runner(loop_factory=_loop_factory(settings.server.event_loop)) as runner:
+    with told_when_full(), asyncio.Runner(loop_factory=_loop_factory(settings.server.event_loop)) as runner:
         return runner.run(main)
 
 

@@ -21,6 +21,7 @@ from tusd_py.log import get_logger
 
 from .database import DatabaseError, OutcomeUnknown, Query, Row, Script, T, Work
 from .facts import HEARTBEAT, claim_host
+from .full_disk import HINT, is_full
 from .host import Host
 from .local_disk import refuse_shared_filesystem
 from .migrations import bring_up_to_date
@@ -75,7 +76,9 @@ class SqliteDatabase:
             if isinstance(problem, OSError | DatabaseError):
                 raise Refused(
                     f"cannot open the SQLite database {self._path}: {problem}",
-                    hint="check database.url and the permissions of that folder",
+                    hint=HINT
+                    if is_full(problem)
+                    else "check database.url and the permissions of that folder",
                 ) from problem
             raise
 
