@@ -139,8 +139,10 @@ def test_one_process_shows_exactly_these_names() -> None:
     assert re.search(r'^tusdpy_build_info\{python="3[0-9.]+",version="1.2.3"\} 1.0$', text, re.MULTILINE)
 
 
-def test_a_process_without_a_disk_shows_no_free_space() -> None:
-    assert "tusdpy_storage_free_bytes" not in Metrics(version="1").text().decode()
+def test_a_process_without_a_disk_or_a_scanner_shows_nothing_of_them() -> None:
+    text = Metrics(version="1").text().decode()
+    assert "tusdpy_storage_free_bytes" not in text
+    assert "tusdpy_scanner_proven" not in text
 
 
 def test_two_in_one_process_do_not_clash() -> None:

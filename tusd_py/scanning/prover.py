@@ -105,6 +105,7 @@ class Prover:
     async def run(self) -> None:
         """Until cancelled."""
         pause = FIRST_PAUSE
+        self._meter.scanner_proven(is_proven=self._proof is not None)
         while True:
             self._doubted.clear()
             try:

@@ -101,9 +101,6 @@ class Metrics:
         )
         self.scan_duration = self._histogram("tusdpy_scan_seconds", "One scan, to its verdict", _DURATIONS)
         self.scanned_bytes = self._counter("tusdpy_scanned_bytes_total", "Bytes of files with a new verdict")
-        self.proven = self._gauge(
-            "tusdpy_scanner_proven", "1 while the scanner finds what it has to", "livemin"
-        )
         self.not_in = self._counter(
             "tusdpy_auth_refused_total", "Requests whose credentials were missing or not good", ("reason",)
         )
@@ -135,6 +132,10 @@ class Metrics:
         return self._gauge(
             "tusdpy_storage_free_bytes", "Bytes free on the disk of storage.upload_dir", "livemostrecent"
         )
+
+    @cached_property
+    def proven(self) -> Gauge:
+        return self._gauge("tusdpy_scanner_proven", "1 while the scanner finds what it has to", "livemin")
 
     def requested(self, method: str) -> None:
         """A request came in. Methods are what a client sends: unknown ones share a label."""
