@@ -91,6 +91,12 @@ async def test_a_scanner_that_finds_what_it_has_to_is_well(tmp_path: Path, clamd
     assert only(await found(settings), "scanner", Level.WELL)
 
 
+async def test_a_scanner_that_is_not_there_is_looked_for_where_it_should_be(tmp_path: Path) -> None:
+    wrong = only(await found(scanned(tmp_path, str(tmp_path / "nothing.sock"))), "scanner")
+    assert "is clamd running?" in wrong.fix
+    assert "scan.clamd_socket" in wrong.fix
+
+
 async def test_a_scanner_with_old_signatures_is_found(tmp_path: Path, clamd_server: ClamdServer) -> None:
     settings = scanned(tmp_path, clamd_server.socket, signatures_max_age=1.0)
     assert "signatures" in only(await found(settings), "scanner").what

@@ -22,7 +22,7 @@ import pyclamd
 from storage_backends.base import Block
 
 from .replies import END, LONGEST, checked_version, judge
-from .scanner import Answer, NoVerdict
+from .scanner import Answer, NoVerdict, ScannerAway
 
 T = TypeVar("T")
 
@@ -132,9 +132,9 @@ class Clamd:
         try:
             return await _within(self._deadlines.connect, self._connect(), "no connection")
         except TimeoutError as late:
-            raise NoVerdict(f"clamd at {self._place}: {late}") from late
+            raise ScannerAway(f"clamd at {self._place}: {late}") from late
         except OSError as failed:
-            raise NoVerdict(f"clamd cannot be reached at {self._place}: {failed}") from failed
+            raise ScannerAway(f"clamd cannot be reached at {self._place}: {failed}") from failed
 
     async def _connect(self) -> socket.socket:
         if self._place.socket:
@@ -151,7 +151,7 @@ class Clamd:
         try:
             return checked_version(await _within(patience, asked, "no version"))
         except TimeoutError as late:
-            raise NoVerdict(f"clamd at {self._place}: {late}") from late
+            raise ScannerAway(f"clamd at {self._place}: {late}") from late
 
 
 class _Closing:
@@ -188,7 +188,7 @@ def _ask_version(place: Place, timeout: float) -> str:
             # It closes its socket only when all went well.
             client.clamd_socket.close()
     except OSError as failed:
-        raise NoVerdict(f"clamd cannot be asked at {place}: {failed}") from failed
+        raise ScannerAway(f"clamd cannot be asked at {place}: {failed}") from failed
     # Bytes, where they were no text.
     return answer if isinstance(answer, str) else repr(answer)
 

@@ -18,6 +18,10 @@ class NoVerdict(Exception):
     """The scanner did not say what the bytes are; ask again later."""
 
 
+class ScannerAway(NoVerdict):
+    """It cannot be reached, or does not say a word."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a scanner said of a stream: clean, infected, or unscannable."""
