@@ -17,8 +17,9 @@ examples:
   tusd-py events export --from 2026-01-01 --to 2026-02-01 > january.jsonl
 """
 WEBHOOKS_EPILOG = """\
-`ls` says how far each way out for events is, and lists the deliveries that were not taken. `redeliver` has
-those sent once more that were given up, by the running server.
+`ls` says of each way out how many events were refused and are tried again (WAITING) or were given up
+(DEAD), and lists them. What was not tried yet is in the log, and not counted. `redeliver` has those sent
+once more that were given up, by the running server.
 
 examples:
   tusd-py webhooks ls

@@ -108,7 +108,10 @@ class Metrics:
             "tusdpy_events_out_total", "Events on their way to other systems", ("relay", "outcome")
         )
         self.events_waiting = self._gauge(
-            "tusdpy_events_out_waiting", "Events that another system did not take yet", "livemax", ("relay",)
+            "tusdpy_events_out_waiting",
+            "Events that another system refused, and of the following ones in the log at most 500",
+            "livemax",
+            ("relay",),
         )
         self.relays_down = self._gauge(
             "tusdpy_relay_down", "1 while another system takes nothing", "livemax", ("relay",)
