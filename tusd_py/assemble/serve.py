@@ -26,6 +26,7 @@ from tusd_py.server.metrics import Metrics
 from tusd_py.server.metrics_listener import serving_metrics
 from tusd_py.server.runner import TusRunner
 from tusd_py.server.sockets import open_sockets
+from tusd_py.server.tls import tls_context
 from tusd_py.supervisor.notify import READY, STOPPING, notify
 from tusd_py.version import version
 
@@ -53,6 +54,7 @@ def serve(settings: Settings, sources: Sources | None = None) -> int:
     """
     known = sources or {}
     configure(settings.log)
+    tls_context(settings.server)  # each worker loads its own; what cannot be loaded is said before they start
     if settings.server.workers > 1:
         from tusd_py.supervisor import run_supervisor  # noqa: PLC0415 - a single worker needs none
 

@@ -14,12 +14,16 @@ from pathlib import Path
 from tusd_py.config.effective import in_force, sources_of
 from tusd_py.config.load import Loaded, load
 from tusd_py.config.settings import Settings
+from tusd_py.errors import Refused
 from tusd_py.masking import escape_controls
 from tusd_py.version import version
 
 from .doctor_options import endpoint
-from .terminal import warn
+from .terminal import refuse, warn
 from .upload_options import headers_of
+
+UNUSABLE = 2
+"""Exit status of check-config for settings that name what cannot be used, as for those that are wrong."""
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -204,6 +208,13 @@ def upload(options: argparse.Namespace) -> int:
 def check_config(options: argparse.Namespace) -> int:
     """Print what is in force, as TOML with origins."""
     loaded = _load(options)
+    from tusd_py.server.tls import tls_context  # noqa: PLC0415  # TLS is not needed to complain about a file
+
+    try:
+        tls_context(loaded.settings.server)
+    except Refused as refused:
+        refuse(refused.message, refused.hint)
+        return UNUSABLE
     print("\n".join(escape_controls(line) for line in _report(loaded)))  # noqa: T201  # a command's answer
     return 0
 

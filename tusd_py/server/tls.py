@@ -1,5 +1,6 @@
 """TLS as the settings want it."""
 
+import os
 import ssl
 from pathlib import Path
 from typing import NoReturn
@@ -27,17 +28,21 @@ def tls_context(server: Server) -> ssl.SSLContext | None:
 
 
 def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    for path in (certificate, key):
+    for setting, path in (("server.tls_certificate", certificate), ("server.tls_key", key)):
         try:
             with Path(path).open("rb"):
                 pass
         except OSError as exc:
-            raise Refused(f"cannot read {path} ({exc.strerror})") from exc
+            raise Refused(
+                f"{setting}: cannot read {path} ({exc.strerror})",
+                hint=f"it must be a file that user id {os.geteuid()} may read",
+            ) from exc
     try:
         context.load_cert_chain(certificate, key, password=_no_password)
     except ssl.SSLError as exc:
         raise Refused(
-            f"{certificate} and {key} do not load as a certificate chain and its key ({exc.reason or exc})"
+            f"server.tls_certificate and server.tls_key: {certificate} and {key} do not load "
+            f"as a certificate chain and its key ({exc.reason or exc})"
         ) from exc
 
 

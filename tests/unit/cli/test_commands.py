@@ -100,6 +100,22 @@ def test_check_config_shows_values_with_their_origin_and_no_secrets(run: Run, tm
     assert "geheim" not in outcome.stdout + outcome.stderr
 
 
+@pytest.mark.parametrize("command", ["check-config", "serve"])
+def test_tls_files_that_cannot_be_read_are_named_with_their_setting(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_text("")
+    missing = run(command, "--tls-certificate", str(chain), "--tls-key", str(key))
+    assert missing.returncode == (2 if command == "check-config" else 1)
+    assert f"error: server.tls_key: cannot read {key}" in missing.stderr
+    key.write_text("")
+    empty = run(command, "--tls-certificate", str(chain), "--tls-key", str(key), "--workers", "2")
+    assert "error: server.tls_certificate and server.tls_key:" in empty.stderr
+    assert "ok" not in missing.stdout + empty.stdout
+    assert "service.started" not in missing.stderr + empty.stderr
+
+
 def test_what_check_config_shows_is_a_configuration_file(run: Run, tmp_path: Path) -> None:
     shown = run("check-config", "--workers", "3", "--set", 'cors.allow_methods=["A", "B"]').stdout
     (tmp_path / "again.toml").write_text(shown.split("\n", 1)[1])
