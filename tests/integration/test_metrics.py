@@ -139,6 +139,18 @@ def test_one_process_shows_exactly_these_names() -> None:
     assert re.search(r'^tusdpy_build_info\{python="3[0-9.]+",version="1.2.3"\} 1.0$', text, re.MULTILINE)
 
 
+def test_metrics_that_pages_name_are_there() -> None:
+    shown = {f"{name}{end}" for name in TYPES for end in ("", "_bucket", "_count", "_sum")}
+    named = {
+        name
+        for page in (ROOT / "docs").glob("*.md")
+        for name in re.findall(r"\btusd(?:py)?_[a-z_]*[a-z]\b(?=[`{ ])", page.read_text("utf-8"))
+        if name != "tusd_py"
+    }
+    assert named <= shown
+    assert len(named) > 20
+
+
 def test_a_process_without_a_disk_or_a_scanner_shows_nothing_of_them() -> None:
     text = Metrics(version="1").text().decode()
     assert "tusdpy_storage_free_bytes" not in text
