@@ -82,7 +82,8 @@ def serve(settings: Settings, sources: Sources | None = None) -> int:
             async with serving_metrics(settings.metrics, metrics.text):
                 return await _serve(settings, listening.sockets, metrics, ready, stopping, sources=known)
 
-        return _run(settings, alone())
+        with told_when_full():
+            return _run(settings, alone())
     finally:
         listening.close()
 
@@ -100,7 +101,8 @@ def work(settings: Settings) -> int:
         async with serving_metrics(settings.metrics, metrics.text):
             return await _work(settings, metrics, stopping)
 
-    return _run(settings, working())
+    with told_when_full():
+        return _run(settings, working())
 
 
 async def _work(settings: Settings, metrics: Metrics, stopping: asyncio.Event) -> int:
@@ -138,7 +140,7 @@ def run_worker(
 
 
 def _run(settings: Settings, main: Coroutine[None, None, int]) -> int:
-    with told_when_full(), asyncio.Runner(loop_factory=_loop_factory(settings.server.event_loop)) as runner:
+    with asyncio.Runner(loop_factory=_loop_factory(settings.server.event_loop)) as runner:
         return runner.run(main)
 
 

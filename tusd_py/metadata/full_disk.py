@@ -34,7 +34,10 @@ def is_full(problem: BaseException | None) -> bool:
 
 @contextmanager
 def told_when_full() -> Iterator[None]:
-    """Around what an operator started: a full disk is no accident. Raises Refused."""
+    """Around what an operator started: a full disk is no accident. Raises Refused.
+
+    Not around a worker that a supervisor started: one that is refused ends all of them.
+    """
     try:
         yield
     except DatabaseError as problem:
