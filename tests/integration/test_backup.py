@@ -158,6 +158,7 @@ async def test_what_came_after_a_backup_is_there_until_the_sweep_is_switched_on(
     async with back:
         assert await found(back) == {"no-row": 1}
     assert len(with_content(back, b"later")) == 1
+    assert "sweep.off" in back.log
     async with replace(back, settings=often):
         await swept(back, b"later")
 

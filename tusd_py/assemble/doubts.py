@@ -16,5 +16,7 @@ def warn_of(settings: Settings) -> None:
         log.warning("scan.off", meaning="no scanner is configured: files are served without a verdict")
     if settings.storage.durability == "process":
         log.warning("durability.process", meaning="acknowledged bytes survive kill -9, but not a power cut")
+    if not settings.storage.sweep_interval:
+        log.warning("sweep.off", meaning="bytes that no row names are kept")
     if settings.storage.backend == "memory":
         log.warning("storage.memory", meaning="everything is forgotten at exit")
