@@ -70,7 +70,7 @@ class Book:
 MOST = 256 << 10
 """Bytes given out at once."""
 
-_NAMES = itertools.count(1)
+_NAMES = itertools.count(1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,8 @@ class ClamdProxy:
                 return
             await self._answer(await their_reader.read(), writer, fault)
         finally:
-            their_writer.close()
+            # Not closed, which would wait until clamd has taken what was sent.
+            their_writer.transport.abort()
 
     async def _pass_stream(
         self,

@@ -155,9 +155,16 @@ class Clamd:
 
 
 class _Closing:
-    """pyclamd leaves its socket open where it cannot connect."""
+    """pyclamd leaves its socket open where it cannot connect, or where nobody answers its constructor."""
 
     clamd_socket: socket.socket
+
+    def __init__(self, **where: str | float) -> None:
+        try:
+            super().__init__(**where)
+        except OSError:
+            self.clamd_socket.close()
+            raise
 
     def _init_socket(self) -> None:
         try:

@@ -1,9 +1,11 @@
 """The client of clamd, against a real one, and one that breaks off and lies."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pyclamd
 import pytest
 
 from protocol.upload import Verdict
@@ -88,6 +90,26 @@ async def test_a_clamd_that_dies_gives_no_verdict(own_clamd: ClamdServer) -> Non
         await clamd.version()
     with pytest.raises(NoVerdict, match="cannot be reached"):
         await clamd.scan(blocks(EICAR))
+
+
+async def test_a_clamd_that_hangs_up_on_its_greeting_leaves_no_socket_open(
+    clamd_server: ClamdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_words: object) -> None:
+        raise BrokenPipeError
+
+    opened = list[socket.socket]()
+    connect = pyclamd.ClamdUnixSocket._init_socket
+
+    def watched(control: pyclamd.ClamdUnixSocket) -> None:
+        connect(control)
+        opened.append(control.clamd_socket)
+
+    monkeypatch.setattr(pyclamd.ClamdUnixSocket, "_init_socket", watched)
+    monkeypatch.setattr(pyclamd.ClamdUnixSocket, "_send_command", break_off)
+    with pytest.raises(NoVerdict, match="cannot be asked"):
+        await client(clamd_server.socket).version()
+    assert {one.fileno() for one in opened} == {-1}
 
 
 async def test_many_scans_at_once_do_not_mix_up_their_verdicts(clamd_server: ClamdServer) -> None:
