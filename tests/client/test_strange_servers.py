@@ -11,6 +11,7 @@ from aiohttp import web
 from tests.harness.ports import free_port
 from tusd_py.client import (
     GaveUp,
+    MemoryStore,
     NotOffered,
     NotTus,
     Options,
@@ -24,7 +25,7 @@ from tusd_py.client import (
     WrongAnswer,
 )
 
-from .strange import Kept, Strange, is_proven, said, times
+from .strange import Answerer, Kept, Strange, is_proven, said, times
 
 MIB = 1 << 20
 SOON = Retries(times=3, first_wait=0.01, longest_wait=0.05)
@@ -301,6 +302,112 @@ async def test_offsets_that_cannot_be_are_refused() -> None:
 
     with pytest.raises(WrongAnswer, match="stands at 99 of 10 bytes, what is sent has 10"):
         await send(Strange(instead=instead), bytes(10), Options(retries=SOON, with_creation=0))
+
+
+def skipping_to(offset: int, length: int) -> Answerer:
+    """A server that keeps nothing of a body, and says once that it has everything before `offset`."""
+    fails = times(1, lambda: said(503), "PATCH")
+    skips = times(1, lambda: said(200, {"Upload-Offset": str(offset), "Upload-Length": str(length)}), "HEAD")
+
+    async def instead(request: web.Request) -> web.StreamResponse | None:
+        return await fails(request) or await skips(request)
+
+    return instead
+
+
+async def test_bytes_that_were_never_sent_are_not_believed_to_be_there() -> None:
+    strange = Strange(instead=skipping_to(6 * MIB, 8 * MIB))
+    with pytest.raises(WrongAnswer, match=r"has 6291456 bytes, and was sent 1048576"):
+        await send(strange, bytes(8 * MIB), Options(retries=SOON, chunk_size=MIB))
+    assert strange.count("PATCH") == 1
+
+
+async def test_an_upload_with_a_hole_is_not_gone_on_with_by_the_next_call(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 8 * MIB)
+    strange = Strange(instead=skipping_to(6 * MIB, 8 * MIB))
+    async with strange.running(), client_of(strange, Options(retries=SOON, chunk_size=MIB)) as client:
+        with pytest.raises(WrongAnswer):
+            await client.upload(path)
+        uploaded = await client.upload(path)
+    assert (uploaded.url, uploaded.resumed_from) == (f"{strange.url}1", 0)
+    assert strange.uploads["/files/1"].content == b"x" * 8 * MIB
+
+
+async def test_bytes_of_a_stream_that_were_never_sent_are_not_let_go() -> None:
+    strange = Strange(instead=skipping_to(1500, 9999))
+    with pytest.raises(WrongAnswer, match=r"has 1500 bytes, and was sent 1000"):
+        await send(strange, pieces(bytes(3000)), Options(retries=SOON, held=2000, chunk_size=1000))
+
+
+async def test_bytes_of_a_part_that_were_never_sent_are_not_believed_to_be_there() -> None:
+    strange = Strange(instead=skipping_to(2 * MIB, 2 * MIB))
+    with pytest.raises(WrongAnswer, match=r"has 2097152 bytes, and was sent 1048576"):
+        await send(strange, bytes(4 * MIB), Options(retries=SOON, chunk_size=MIB, parallel=2))
+
+
+async def test_an_upload_that_begins_again_has_been_sent_nothing() -> None:
+    strange = Strange()
+    lose = times(1, lambda: said(410), "PATCH")
+    claims = times(1, lambda: said(204, {"Upload-Offset": "2000"}), "PATCH")
+
+    async def instead(request: web.Request) -> web.StreamResponse | None:
+        if request.headers.get("Upload-Offset") == "1000":
+            return await lose(request)
+        if request.path.endswith("/1"):
+            return await claims(request) or await stands(request)
+        return None
+
+    stands = times(1, lambda: said(200, {"Upload-Offset": "2000", "Upload-Length": "3000"}), "HEAD")
+    strange.instead = instead
+    with pytest.raises(WrongAnswer, match=r"files/1 has 2000 bytes, and was sent 1000"):
+        await send(strange, bytes(3000), Options(retries=SOON, chunk_size=1000, with_creation=0))
+
+
+async def test_a_creation_cannot_have_more_than_came_with_it() -> None:
+    async def instead(request: web.Request) -> web.StreamResponse | None:
+        if request.method != "POST":
+            return None
+        return said(201, {"Location": "/files/0", "Upload-Offset": "11"})
+
+    strange = Strange(instead=instead)
+    with pytest.raises(WrongAnswer, match=r"files/0 has 11 bytes, and was sent 10"):
+        await send(strange, b"0123456789")
+    assert strange.count("PATCH") == 0
+
+
+async def test_an_answer_before_the_body_was_sent_confirms_none_of_the_rest() -> None:
+    told: list[str] = []
+    strange = Strange(instead=times(1, lambda: said(204, {"Upload-Offset": str(50 * MIB)}), "PATCH"))
+    content = bytes(50 * MIB)
+    await send(strange, content, on_notice=told.append)
+    assert strange.only.content == content
+    assert f"Upload-Offset is {50 * MIB}" in told[0]
+
+
+async def test_what_an_earlier_call_sent_may_arrive_late(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(range(250)) * 12)
+    strange, store = Strange(), MemoryStore()
+    once = Options(retries=Retries(times=0), chunk_size=1000, with_creation=0)
+    breaks = times(2, lambda: said(503), "PATCH")
+    strange.instead = breaks
+    async with strange.running(), client_of(strange, once, store=store) as client:
+        with pytest.raises(GaveUp):
+            await client.upload(path)
+
+        async def instead(request: web.Request) -> web.StreamResponse | None:
+            failed = await breaks(request)
+            if failed is not None:
+                # What a proxy held of the call before gets through only now.
+                strange.only.content += path.read_bytes()[:2000]
+            return failed
+
+        strange.instead = instead
+        again = Options(retries=SOON, chunk_size=500)
+        async with client_of(strange, again, store=store) as other:
+            await other.upload(path)
+    assert strange.only.content == path.read_bytes()
 
 
 @pytest.mark.parametrize("offset", ["+5", "-1", "5.0", "1_0", "\u0665", str(2**63)])

@@ -34,6 +34,11 @@ class Body:
         return self.stop - self.start
 
     @property
+    def handed_out(self) -> int:
+        """The offset up to which bytes were handed out, whether or not the socket took the last of them."""
+        return self._at
+
+    @property
     def is_over(self) -> bool:
         """Every byte was handed out."""
         return self._at == self.stop

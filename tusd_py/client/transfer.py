@@ -52,6 +52,8 @@ class Transfer:
     """None while it has to be asked for."""
     _furthest: int = 0
     """The largest offset that the server ever told."""
+    _offered: int = 0
+    """No byte from here on was ever handed to a connection: the server cannot have it."""
     _is_declared: bool = False
     """The server knows the length."""
     _is_recalled: bool = False
@@ -61,6 +63,9 @@ class Transfer:
     def __post_init__(self) -> None:
         self._patience = Patience(self.around.options.retries, self.around.notice)
         self._is_recalled = self.url is not None
+        if self._is_recalled:
+            # What earlier calls sent is not known: perhaps all, and some of it may still be on its way.
+            self._offered = self.source.length or 0
 
     async def run(self) -> URL:
         """The URL of the upload, whose every byte the server has. Raises UploadError."""
@@ -97,11 +102,13 @@ class Transfer:
             )
         body = self._body(0, stop) if self._goes_with_creation else None
         self.url, offset = await self.around.server.create(wanted, body)
+        self._offered = 0 if body is None else body.handed_out
         self._is_declared = wanted.length is not None
         self._beginnings += 1
         await self.around.memo.keep_part(self.number, self.url)
         if not self.around.server.wire.endpoint.trusts(self.url):
             self.around.notice(f"the upload is on another host, {self.url}: your headers are not sent there")
+        await self._check_sent(offset)
         self._stands_at(offset)
 
     @property
@@ -126,6 +133,7 @@ class Transfer:
                 raise wrong
             await self._begin_again(wrong)
             return
+        await self._check_sent(standing.offset)
         self._is_declared = standing.length is not None
         if self._is_recalled:
             self.resumed_from, self._is_recalled = standing.offset, False
@@ -139,17 +147,19 @@ class Transfer:
     async def _append(self, url: URL, offset: int) -> None:
         stop = await self.source.reach(offset, self.around.options.step)
         algorithm = self.around.options.checksum
-        reached = await self.around.server.append(
-            url,
-            self._body(offset, stop),
-            length=None if self._is_declared else self.source.length,
-            checksum=await checksum_of(algorithm, self.source, offset, stop)
-            if algorithm and stop > offset
-            else None,
+        checksum = (
+            await checksum_of(algorithm, self.source, offset, stop) if algorithm and stop > offset else None
         )
+        body = self._body(offset, stop)
+        length = None if self._is_declared else self.source.length
+        try:
+            reached = await self.around.server.append(url, body, length=length, checksum=checksum)
+        finally:
+            self._offered = max(self._offered, body.handed_out)
         # Without bytes, a PATCH only declares the length, and moves nothing.
-        if reached is None or not min(offset + 1, stop) <= reached <= stop:
-            raise Trouble(f"PATCH {url}: bytes {offset} to {stop} were sent, Upload-Offset is {reached}")
+        if reached is None or not min(offset + 1, stop) <= reached <= body.handed_out:
+            sent = f"bytes {offset} to {body.handed_out} were sent"
+            raise Trouble(f"PATCH {url}: {sent}, Upload-Offset is {reached}")
         self._is_declared = self._is_declared or self.source.length is not None
         self._stands_at(reached)
 
@@ -160,6 +170,13 @@ class Transfer:
             stop=stop,
             on_sent=lambda offset: self.around.tally.sent(self.number, offset),
         )
+
+    async def _check_sent(self, offset: int | None) -> None:
+        """Raises WrongAnswer for an upload that has more than it was sent."""
+        if offset is not None and offset > self._offered:
+            # Going on from there would leave a hole that nobody sees; a later call may not do it, either.
+            await self.around.memo.drop_part(self.number)
+            raise WrongAnswer(f"{self.url} has {offset} bytes, and was sent {self._offered}")
 
     def _stands_at(self, offset: int | None) -> None:
         self._offset = offset
