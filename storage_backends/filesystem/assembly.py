@@ -50,11 +50,17 @@ def copy(piece: Piece, source: int, target: int) -> None:
 
 def _copy_some(source: int, target: int, count: int, position: int, at: int) -> int:
     try:
-        return os.copy_file_range(source, target, count, position, at)
+        copied = os.copy_file_range(source, target, count, position, at)
     except OSError as exc:
         if exc.errno not in _NO_COPYING:
             raise
-    rest = memoryview(os.pread(source, min(count, _BY_HAND), position))
+        copied = 0
+    # Some filesystems copy nothing in the middle of a file; only what is read tells where one ends.
+    return copied or _copy_by_hand(source, target, min(count, _BY_HAND), position, at)
+
+
+def _copy_by_hand(source: int, target: int, count: int, position: int, at: int) -> int:
+    rest = memoryview(os.pread(source, count, position))
     copied = len(rest)
     while rest:
         written = os.pwrite(target, rest, at)

@@ -97,6 +97,31 @@ async def test_segments_are_copied_by_hand_where_the_kernel_does_not(
     assert (tmp_path / "c").read_bytes() == first + second
 
 
+@pytest.mark.parametrize("before", [0, 1000])
+async def test_a_kernel_that_copies_nothing_has_not_said_where_a_segment_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    monkeypatch.setattr(os, "copy_file_range", _stopping(before))
+    first, second = bytes(range(256)) * 10_000, b"tail"
+    async with filesystem(tmp_path) as backend:
+        segments = [await received(backend, "a", first), await received(backend, "b", second, len(first))]
+        await backend.finish(segments, "c", no_rows())
+    assert (tmp_path / "c").read_bytes() == first + second
+
+
+@pytest.mark.parametrize("before", [0, 1000])
+async def test_a_segment_that_ends_early_is_missing_also_where_the_kernel_copies_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    monkeypatch.setattr(os, "copy_file_range", _stopping(before))
+    async with filesystem(tmp_path) as backend:
+        whole, cut = await received(backend, "a", b"a" * 500), await received(backend, "b", b"b" * 2000, 500)
+        os.truncate(tmp_path / "b", 1500)
+        with pytest.raises(StorageMissing, match="b ends at 1500, below the line"):
+            await backend.finish([whole, cut], "c", no_rows())
+        assert not (tmp_path / "c").exists()
+
+
 async def test_a_large_assembly_goes_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembly, "PIECE", 1000)
     async with filesystem(tmp_path) as backend:
@@ -210,6 +235,17 @@ async def test_a_file_cut_short_under_a_reader_is_never_padded(tmp_path: Path) -
             await anext(blocks)
             with pytest.raises(StorageMissing):
                 await anext(blocks)
+
+
+def _stopping(before: int) -> Callable[[int, int, int, int, int], int]:
+    """Copies the first `before` bytes of a file and nothing of the others, as some filesystems do."""
+    real = os.copy_file_range
+
+    def copy(source: int, target: int, count: int, position: int, at: int) -> int:
+        count = min(count, before - position)
+        return real(source, target, count, position, at) if count > 0 else 0
+
+    return copy
 
 
 def _failing(code: int) -> Callable[..., NoReturn]:
