@@ -225,7 +225,12 @@ BAD: list[Any] = [
     {"Reject": True},
     {"HTTPResponse": {"StatusCode": 99}},
     {"HTTPResponse": {"Header": {"X": "a\r\nb"}}},
+    {"HTTPResponse": {"Header": {"": "x"}}},
+    {"HTTPResponse": {"Header": {"Content-Length": "1"}}},
     {"HTTPResponse": {"Body": "x" * 6000}},
+    {"HTTPResponse": {"Body": "\ud800"}},
+    {"RejectUpload": True, "HTTPResponse": {"Header": {"X": "\ud800"}}},
+    {"ChangeFileInfo": {"MetaData": {"filename": "\ud800"}}},
     ["no object"],
 ]
 

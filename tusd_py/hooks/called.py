@@ -96,7 +96,7 @@ class CalledHooks:
         """Metadata from outside: as careful as with those of clients."""
         try:
             described = new.with_metadata(metadata)
-        except (InvalidMetadata, UnicodeError) as bad:
+        except InvalidMetadata as bad:
             log.warning("hook.refused", hook=HookKind.PRE_CREATE.value, error=str(bad))
             raise InternalError from bad
         if len(described.metadata) > self._max_metadata:

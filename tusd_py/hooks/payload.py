@@ -4,9 +4,11 @@ Belongs here: both forms. Not here: how they travel (by_http.py, by_program.py).
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from protocol.integers import shown
 from protocol.metadata import parse_metadata
 from protocol.upload import Kind, Upload
 from tusd_py.metadata.upload_row import NewUpload
@@ -18,6 +20,19 @@ StorageOf = Callable[[Upload], Mapping[str, str]]
 
 _KNOWN = frozenset({"HTTPResponse", "RejectUpload", "RejectTermination", "ChangeFileInfo", "StopUpload"})
 _STATUSES = range(200, 600)
+
+# RFC 9110, 5.6.2.
+_TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+", re.ASCII)
+# RFC 9110, 5.5: of these only tabs may be in a value.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+# RFC 9110, 7.6.1, and Content-Length: were one wrong, a client would take the next answer for a part of it.
+_OF_THE_CONNECTION = frozenset(
+    {
+        *("content-length", "transfer-encoding", "trailer", "te"),
+        *("connection", "keep-alive", "proxy-connection", "upgrade"),
+    }
+)
 
 
 def payload_of(
@@ -107,16 +122,34 @@ def _http_answer(kind: HookKind, said: Any) -> HttpAnswer:
         raise HookFailed(f"{kind}: HTTPResponse.StatusCode is {status!r}, wanted 200 to 599")
     if not isinstance(body, str):
         raise HookFailed(f"{kind}: HTTPResponse.Body is no text")
-    if not isinstance(headers, dict) or not all(
-        isinstance(value, str) and name.isascii() and name.isprintable() and _fits_a_header(value)
-        for name, value in headers.items()
-    ):
-        raise HookFailed(f"{kind}: HTTPResponse.Header is no object of texts that fit into headers")
+    if not _is_utf_8(body):
+        raise HookFailed(f"{kind}: HTTPResponse.Body has a lone surrogate, wanted UTF-8")
+    if not isinstance(headers, dict):
+        raise HookFailed(f"{kind}: HTTPResponse.Header is no object")
+    for name, value in headers.items():
+        _check_header(kind, name, value)
     return HttpAnswer(status=status, body=body, headers=headers)
 
 
-def _fits_a_header(value: str) -> bool:
-    return not any(character in value for character in "\r\n\0")
+def _check_header(kind: HookKind, name: str, value: Any) -> None:
+    """Raises HookFailed. The value is not told: it may be a secret."""
+    if not _TOKEN.fullmatch(name):
+        raise HookFailed(f"{kind}: HTTPResponse.Header has the name {shown(name)}, wanted a token")
+    if name.lower() in _OF_THE_CONNECTION:
+        raise HookFailed(f"{kind}: HTTPResponse.Header has {name}, which belongs to the connection")
+    if not isinstance(value, str):
+        raise HookFailed(f"{kind}: HTTPResponse.Header has no text for {name}")
+    if _CONTROL.search(value) or not _is_utf_8(value):
+        raise HookFailed(f"{kind}: HTTPResponse.Header has a control or a lone surrogate for {name}")
+
+
+def _is_utf_8(text: str) -> bool:
+    """JSON may hold halves of characters, which no encoding has."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _changed_metadata(kind: HookKind, said: Any) -> Mapping[str, str] | None:
@@ -133,4 +166,6 @@ def _changed_metadata(kind: HookKind, said: Any) -> Mapping[str, str] | None:
         return None
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise HookFailed(f"{kind}: ChangeFileInfo.MetaData is no object of texts")
+    if not all(_is_utf_8(text) for pair in metadata.items() for text in pair):
+        raise HookFailed(f"{kind}: ChangeFileInfo.MetaData has a lone surrogate, wanted UTF-8")
     return metadata
