@@ -183,6 +183,19 @@ async def test_a_head_is_known_only_line_by_line(here: Here) -> None:
     assert answers[0].headers["location"].startswith("http://other/files/")
 
 
+@pytest.mark.parametrize("version", [(), (("Tus-Resumable", "0.2.2"),)])
+async def test_the_yes_of_another_route_is_none_to_an_upload(
+    here: Here, version: tuple[tuple[str, str], ...]
+) -> None:
+    heads = (("Host", "localhost"), *version)
+    asks = head_of("POST", "/files/", (*heads, ("Upload-Length", "5")))
+    ticket = head_of("POST", "/api/v1/ticket", (*heads, ("Content-Length", "0")))
+    async with await Connection.open(here.address) as connection:
+        answers = await asked(connection, asks, ticket, asks)
+    assert [one.status for one in answers] == [412, 201, 412]
+    assert here.answered == []
+
+
 async def test_a_host_that_is_not_ours_is_refused_whoever_came_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ turn it is (connection.py), the service.
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,13 +29,14 @@ from protocol.errors import NotFound, ProtocolError
 from protocol.headers import Headers
 from protocol.tus.create import parse_create
 from protocol.tus.patch import parse_append
+from protocol.tus.version import SUPPORTED
 from protocol.upload import UploadId, parse_upload_id
 from tusd_py.access.identity import Identity
 from tusd_py.log import current_request
 from tusd_py.randomness import random_hex
 
 from .errors import Seam
-from .guard import is_sane_id
+from .guard import is_below_base, is_sane_id
 from .intake import WholeSource
 from .location import client_address, public_origin
 from .small_request import Sender, SmallRequest, Taken, plain_headers
@@ -91,7 +92,7 @@ class Lane:
         if key in self._known or sum(map(len, small.rest)) > LONGEST_REST:
             return
         headers = plain_headers(small.rest)
-        if headers is None:
+        if headers is None or not self._was_an_upload(request, headers):
             return
         stamp: CIMultiDict[str] = CIMultiDict()
         self._seam.stamp(request, stamp)
@@ -105,6 +106,10 @@ class Lane:
         )
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
+
+    def _was_an_upload(self, request: web.Request, headers: Mapping[str, str]) -> bool:
+        """What the tus face asks of every request and `take` of none: other faces say yes without it."""
+        return is_below_base(request, self._seam.settings) and headers.get("tus-resumable") in SUPPORTED
 
     def take(self, request: SmallRequest, sender: Sender, *, is_secure: bool) -> Taken | None:
         """See `SmallWay`: None for everything that is not sure to be well-formed and known."""
