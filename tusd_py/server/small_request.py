@@ -103,11 +103,11 @@ def cut_out(data: bytes, longest_head: int) -> SmallRequest | None:
     own: dict[str, str] = {}
     rest: list[bytes] = []
     for line in lines[1:]:
-        written, _, value = line.partition(b":")
+        written, colon, value = line.partition(b":")
         name = _OWN_NAMES.get(written) or _OWN_NAMES.get(written.lower())
         if name is None:
             rest.append(line)
-        elif name in own:
+        elif name in own or not colon:
             return None
         else:
             own[name] = value.decode("ascii").strip(" ")

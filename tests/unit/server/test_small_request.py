@@ -54,6 +54,7 @@ def test_names_may_be_written_in_small_letters() -> None:
         (b"Content-Length: 3", b"Content-Length: 0x3"),
         (b"Content-Length: 3", b"Content-Length : 3"),
         (b"Content-Length: 3", b"Content-Length:"),
+        (b"Content-Length: 3", b"Content-Length: 3\r\nUpload-Metadata"),
         (b"Content-Length: 3", b"Content-Length: 3\r\ncontent-length: 3"),
         (b"Upload-Offset: 0", b"Upload-Offset: 0\r\nUpload-Offset: 0"),
         (b"Host: a", b"Host: " + b"a" * LONGEST),
