@@ -12,6 +12,7 @@ import pytest
 from tests.harness.wire import Address, Answer, Connection, NoAnswer, head_of
 from tusd_py.assemble.app import make_app
 from tusd_py.assemble.service import open_service
+from tusd_py.metadata.database import Database, Query
 from tusd_py.server.health import Readiness
 from tusd_py.server.lane import Lane
 from tusd_py.server.metrics import Metrics
@@ -20,6 +21,7 @@ from tusd_py.server.small_request import SmallRequest
 from tusd_py.server.sockets import open_sockets
 
 from .hosted import settings_in
+from .odd_heads import spelled_oddly
 
 HEADS = (
     ("Host", "localhost"),
@@ -36,6 +38,7 @@ class Here:
 
     address: Address
     runner: TusRunner
+    database: Database
     answered: list[str] = field(default_factory=list)
 
 
@@ -48,7 +51,7 @@ async def serving(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: obj
         runner = TusRunner(app, settings=chosen)
         listening = open_sockets(chosen.server, backlog=10, environ={})
         await runner.setup()
-        here = Here(Address("127.0.0.1", listening.sockets[0].getsockname()[1]), runner)
+        here = Here(Address("127.0.0.1", listening.sockets[0].getsockname()[1]), runner, service.database)
         answer = Lane._answer
 
         async def seen(lane: Lane, request: SmallRequest, *args: Any) -> bytes:
@@ -209,6 +212,37 @@ async def test_a_host_that_is_not_ours_is_refused_whoever_came_before(
         [refused] = await asked(connection, post().replace(b"Host: localhost", b"Host: elsewhere"))
         assert refused.status >= 400
     assert here.answered == ["POST"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_odd_heads_are_answered_where_there_is_a_lane_as_elsewhere(
+    method: str, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Query('SELECT count(*) AS uploads, sum("offset") AS bytes FROM uploads')
+
+    async def outcome(odd: bytes) -> tuple[Any, tuple[int, int]]:
+        async with await Connection.open(here.address) as connection:
+            [created] = await asked(connection, post(body=b""))
+            [before] = await here.database.read(kept)
+            upload_id = created.headers["location"].rpartition("/")[2]
+            answers = await asked(connection, odd.replace(b"e" * 32, upload_id.encode()))
+            [after] = await here.database.read(kept)
+        return without_names(answers), (
+            after["uploads"] - before["uploads"],
+            after["bytes"] - before["bytes"],
+        )
+
+    async with await Connection.open(here.address) as connection:
+        [created] = await asked(connection, post(body=b""))
+        await asked(connection, post(), patch(created.headers["location"]))
+    here.answered.clear()
+    for odd in spelled_oddly(post() if method == "POST" else patch("e" * 32)):
+        answers, added = await outcome(odd)
+        assert added == (0, 0) or answers[0][0] < 400, odd
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(Lane, "take", lambda *_, **__: None)
+            assert (answers, added) == await outcome(odd), odd
+    assert here.answered.count(method) > 50
 
 
 async def test_a_connection_is_closed_when_it_was_idle_and_not_before(
