@@ -245,6 +245,13 @@ async def test_odd_heads_are_answered_where_there_is_a_lane_as_elsewhere(
     assert here.answered.count(method) > 50
 
 
+async def test_a_head_of_too_many_lines_is_refused_whoever_came_before(here: Here) -> None:
+    many = tuple((f"X{number}", "") for number in range(122))
+    async with await Connection.open(here.address) as connection:
+        good, refused = await asked(connection, post(*many), post(*many, ("Upload-Metadata", "")))
+    assert (good.status, refused.status) == (201, 400)
+
+
 async def test_a_connection_is_closed_when_it_was_idle_and_not_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

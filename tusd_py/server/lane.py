@@ -48,6 +48,8 @@ REMEMBERED = 256
 """Heads. Whoever sends more of them than that in turn takes the long way."""
 LONGEST_REST = 2048
 """Bytes of a head that is remembered."""
+MOST_LINES = 100
+"""Of it. aiohttp refuses a head of more than 128, and those that differ are to come."""
 
 _REASONS = {201: "Created", 204: "No Content"}
 
@@ -89,9 +91,10 @@ class Lane:
     async def remember(self, request: web.Request, small: SmallRequest, sender: Sender) -> None:
         """See `SmallWay`."""
         key = _key(small, sender, is_secure=request.secure)
-        if key in self._known or sum(map(len, small.rest)) > LONGEST_REST:
+        rest = small.rest
+        if key in self._known or len(rest) > MOST_LINES or sum(map(len, rest)) > LONGEST_REST:
             return
-        headers = plain_headers(small.rest)
+        headers = plain_headers(rest)
         if headers is None or not self._was_an_upload(request, headers):
             return
         stamp: CIMultiDict[str] = CIMultiDict()
