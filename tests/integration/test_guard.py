@@ -21,6 +21,8 @@ POST = "POST /files/ HTTP/1.1\n"
         (POST + "Content-Length: 0\nHost: a b", 400, "ERR_INVALID_HEADER"),
         (POST + "Content-Length: 0\nHost: a/b", 400, "ERR_INVALID_HEADER"),
         (POST + "Content-Length: 0\nHost: a@b", 400, "ERR_INVALID_HEADER"),
+        (POST + "Content-Length: 0\nHost: [1:2]", 400, "ERR_INVALID_HEADER"),
+        (POST + "Content-Length: 0\nHost: [127.0.0.1]:80", 400, "ERR_INVALID_HEADER"),
         (POST + "Content-Length: 0\nExpect: 200-ok", 417, "ERR_EXPECTATION_FAILED"),
         ("GET /files/nothing/here HTTP/1.1\nExpect: \xff", 417, "ERR_EXPECTATION_FAILED"),
         ("GET /files/nothing/here HTTP/1.1", 404, "ERR_NOT_FOUND"),

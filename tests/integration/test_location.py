@@ -53,6 +53,8 @@ async def test_headers_of_strangers_change_nothing() -> None:
         ("X-Forwarded-Host: a b", "http://{host}", "127.0.0.1"),
         ("X-Forwarded-Host: evil.org/path", "http://{host}", "127.0.0.1"),
         ("X-Forwarded-Host: user@evil.org", "http://{host}", "127.0.0.1"),
+        ("X-Forwarded-Host: [1:2]", "http://{host}", "127.0.0.1"),
+        ('Forwarded: host="[1:2]"', "http://{host}", "127.0.0.1"),
         ("X-Forwarded-Host: [2001:db8::1]:80", "http://[2001:db8::1]:80", "127.0.0.1"),
         ("Forwarded: host=files.org;proto=https", "https://files.org", "127.0.0.1"),
         (
@@ -119,7 +121,9 @@ def test_networks_are_checked_at_start() -> None:
         trusted_networks(("proxy.local",))
 
 
-@pytest.mark.parametrize("text", ["a", "a.b", "a-b.c:1", "127.0.0.1:80", "[::1]", "[::1]:80", "a_b.c", "a."])
+@pytest.mark.parametrize(
+    "text", ["a", "a.b", "a-b.c:1", "127.0.0.1:80", "[::1]", "[::1]:80", "[::ffff:127.0.0.1]", "a_b.c", "a."]
+)
 def test_hosts(text: str) -> None:
     assert is_valid_host(text)
 
@@ -138,6 +142,13 @@ def test_hosts(text: str) -> None:
         ".a",
         "[::1",
         "::1",
+        "[1:2]",
+        "[1:2]:80",
+        "[:::]",
+        "[::1::]",
+        "[12345::]",
+        "[127.0.0.1]",
+        "[::127.0.0.256]",
         "a\n",
         "ä.de",
         "a?b",

@@ -16,7 +16,7 @@ from tusd_py.errors import Refused
 Address = IPv4Address | IPv6Address
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?"
-_HOST = re.compile(rf"(?:{_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?", re.ASCII)
+_HOST = re.compile(rf"(?:{_NAME}|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{{1,5}})?", re.ASCII)
 _X_FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto")
 
 _LONGEST_HOST = 261
@@ -63,7 +63,10 @@ def trusted_networks(entries: tuple[str, ...]) -> Trusted:
 @lru_cache(maxsize=256)
 def is_valid_host(text: str) -> bool:
     """A host name or address as in a Host header, with or without a port; nothing else."""
-    return len(text) <= _LONGEST_HOST and _HOST.fullmatch(text) is not None
+    matched = _HOST.fullmatch(text) if len(text) <= _LONGEST_HOST else None
+    if matched is None:
+        return False
+    return matched[1] is None or _is_ipv6(matched[1])
 
 
 def upload_url(
@@ -116,6 +119,14 @@ def is_forwarded(request: web.BaseRequest) -> bool:
             "Via",
         )
     )
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=1024)
