@@ -46,8 +46,10 @@ def complain_about_endpoints(endpoints: tuple[Endpoint, ...]) -> Complaint | Non
 
 def complain_about_target(url: str) -> Complaint | None:
     """A URL that can be posted to, which is not shown: it may hold a token."""
-    parts = urlsplit(url)
+    found = "what cannot be taken apart"
     try:
+        parts = urlsplit(url)
+        found = f"{parts.scheme}://{parts.hostname}"
         is_good = (
             parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) <= _MOST_PORTS
         )
@@ -57,7 +59,7 @@ def complain_about_target(url: str) -> Complaint | None:
         return None
     return Complaint(
         what="has no URL that can be posted to",
-        found=f"{parts.scheme}://{parts.hostname}",
+        found=found,
         wanted="https:// (http:// to webhooks.allow_networks), a host, perhaps port, path, query",
     )
 

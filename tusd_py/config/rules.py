@@ -23,7 +23,8 @@ _HOST_NAME = re.compile(
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 """RFC 9110, 5.6.2."""
 _URL = re.compile(
-    r"https?://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?(?P<path>/[^?#\s]*)?",
+    r"https?://(?P<host>\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9._-]+)"
+    r"(:(?P<port>[0-9]{1,5}))?(?P<path>/[^?#\s]*)?",
     re.ASCII,
 )
 _URL_PATH = re.compile(r"/([A-Za-z0-9._~!$&'()*+,;=:@-]+/)*", re.ASCII)
@@ -147,14 +148,14 @@ def _base_path(path: str) -> Complaint | None:
 
 
 def _public_url(url: str) -> Complaint | None:
-    parts = _URL.fullmatch(url)
+    parts = _parts_of(url)
     if not url or (parts is not None and int(parts["port"] or 0) <= MOST_PORTS):
         return None
     return Complaint(
         what="is no URL we can build on",
         found=f'"{url}"',
         wanted="http:// or https://, a host, and perhaps a port and a path; no user, no query, no fragment",
-        hint=f'write "https://{url}"' if _URL.fullmatch(f"https://{url}") else "",
+        hint=f'write "https://{url}"' if _parts_of(f"https://{url}") else "",
     )
 
 
@@ -349,7 +350,7 @@ def _object_prefix(prefix: str) -> Complaint | None:
 
 
 def _endpoint(url: str) -> Complaint | None:
-    parts = _URL.fullmatch(url)
+    parts = _parts_of(url)
     if not url or (
         parts is not None and parts["path"] in (None, "/") and int(parts["port"] or 0) <= MOST_PORTS
     ):
@@ -358,13 +359,13 @@ def _endpoint(url: str) -> Complaint | None:
         what="is no address of a store",
         found=f'"{url}"',
         wanted="http:// or https://, a host, and perhaps a port; the bucket goes to s3_bucket",
-        hint=f'write "https://{url}"' if _URL.fullmatch(f"https://{url}") else "",
+        hint=f'write "https://{url}"' if _parts_of(f"https://{url}") else "",
     )
 
 
 def _secure_url(url: str) -> Complaint | None:
     """What comes back decides who is let in: nobody in between may write it."""
-    parts = _URL.fullmatch(url)
+    parts = _parts_of(url)
     is_one = parts is not None and int(parts["port"] or 0) <= MOST_PORTS
     if not url or (is_one and (url.startswith("https://") or is_local_url(url))):
         return None
@@ -376,15 +377,24 @@ def _secure_url(url: str) -> Complaint | None:
     )
 
 
+def _parts_of(url: str) -> re.Match[str] | None:
+    """None where it is no URL that we can use."""
+    parts = _URL.fullmatch(url)
+    if parts is None or parts["ipv6"] is None:
+        return parts
+    # An IPv4 address has no brackets.
+    return parts if ":" in parts["ipv6"] and is_address(parts["ipv6"]) else None
+
+
 def is_local_url(url: str) -> bool:
     """Its host is this machine."""
-    parts = _URL.fullmatch(url)
+    parts = _parts_of(url)
     host = "" if parts is None else parts["host"].strip("[]")
     return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def _forward_url(url: str) -> Complaint | None:
-    parts = _URL.fullmatch(url)
+    parts = _parts_of(url)
     if not url or (parts is not None and int(parts["port"] or 0) <= MOST_PORTS):
         return None
     return Complaint(
