@@ -15,7 +15,7 @@ from tusd_py.metadata.jobs import JobRows
 from tusd_py.metadata.scans import ScanRows
 from tusd_py.metadata.upload_row import Author
 from tusd_py.metadata.uploads import UploadRows
-from tusd_py.randomness import random_hex
+from tusd_py.randomness import neighbouring_hex
 from tusd_py.scanning.examine import CHANGED
 from tusd_py.uploads.callbacks import Callbacks
 from tusd_py.uploads.context import Context, Meter
@@ -69,7 +69,7 @@ def make_uploading(
         meter=meter,
         worker=seat.id,
         clock=time.time,
-        random_id=lambda: random_hex(16),
+        random_id=lambda: neighbouring_hex(16),
         admission=admission,
         contents=make_contents(settings, sniff, admission),
     )
