@@ -79,7 +79,7 @@ async def test_what_is_forgotten_is_found_without_a_look_at_every_job(path: Path
     await database.close()
     statement = for_sqlite(FORGET)
     with closing(sqlite3.connect(path)) as connection:
-        params = dict.fromkeys(statement.names, 1)
+        params = statement.values(dict.fromkeys(statement.names, 1), 1)
         steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", params)]
     assert [step for step in steps if step.startswith("SEARCH j ")]
     assert not [step for step in steps if step.startswith(("SCAN j", "SCAN c"))]

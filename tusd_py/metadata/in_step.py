@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .database import Query, Row, Script
-from .statements import NOW, for_sqlite
+from .statements import for_sqlite
 
 FEWEST = 2
 """Scripts for which this is worth it."""
@@ -66,7 +66,8 @@ def _run(connection: sqlite3.Connection, sql: str, queries: Sequence[Query], now
     statement = for_sqlite(sql)
     if not statement.is_blind:
         raise OutOfStep
-    cursor = connection.executemany(statement.text, [{**query.params, NOW: now} for query in queries])
+    values = [statement.values(query.params, now) for query in queries]
+    cursor = connection.executemany(statement.text, values)
     if not statement.tells_at:
         return []
     if cursor.rowcount != len(queries):

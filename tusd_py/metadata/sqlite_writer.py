@@ -19,7 +19,7 @@ from typing import Any
 
 from .database import Conflict, DatabaseError, OutcomeUnknown, Query, Row, Script, Work
 from .in_step import FEWEST, run_in_step
-from .statements import NOW, Statement, for_sqlite
+from .statements import for_sqlite
 from .write_lock import WriteLock
 
 BATCH = 256
@@ -210,10 +210,10 @@ class Writer:
 
     def _rows(self, connection: sqlite3.Connection, query: Query) -> list[Row]:
         statement = for_sqlite(query.sql)
-        params = _bound(statement, query, self._clock)
-        cursor = connection.execute(statement.text, params)
+        now = self._clock()
+        cursor = connection.execute(statement.text, statement.values(query.params, now))
         if statement.tells_at:
-            return [{"at": params[NOW]}] * cursor.rowcount
+            return [{"at": now}] * cursor.rowcount
         # Nothing comes back from most of them, and to ask for it costs a tenth of the statement.
         return cursor.fetchall() if cursor.description is not None else []
 
@@ -264,17 +264,10 @@ def pause_after(scripts: int) -> float:
     return 0.0 if scripts == 1 else min(scripts * PAUSE_FOR_ONE, LONGEST_PAUSE)
 
 
-def as_sqlite(query: Query, clock: Callable[[], int]) -> tuple[str, dict[str, Any]]:
+def as_sqlite(query: Query, clock: Callable[[], int]) -> tuple[str, tuple[Any, ...]]:
     """The statement and its parameters; KeyError when one is missing."""
     statement = for_sqlite(query.sql)
-    return statement.text, _bound(statement, query, clock)
-
-
-def _bound(statement: Statement, query: Query, clock: Callable[[], int]) -> dict[str, Any]:
-    params = {name: query.params[name] for name in statement.names if name != NOW}
-    if NOW in statement.names:
-        params[NOW] = clock()
-    return params
+    return statement.text, statement.values(query.params, clock())
 
 
 def as_row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:

@@ -20,9 +20,11 @@ Belongs here: translation and cutting a script into statements. Not here: runnin
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
+from typing import Any
 
 NOW = "now_"
 """The parameter that carries the clock where the driver gives the time."""
@@ -41,7 +43,7 @@ _RETURNING_AT = "returning_at"
 # Said too often rather than too seldom.
 _GIVES_ROWS = re.compile(r"\A\s*+(?!INSERT|UPDATE|DELETE)|\bRETURNING\b", re.IGNORECASE)
 _SQLITE_WORDS = {
-    "now": f":{NOW}",
+    "now": "?1",
     "for_update": "",
     "for_share": "",
     "skip_locked": "",
@@ -63,7 +65,15 @@ class Statement:
 
     text: str
     names: tuple[str, ...]
-    """Its parameters; on Postgres the n-th is $n."""
+    """Its parameters: the n-th is $n on Postgres, and ?n+1 in SQLite, whose ?1 is the clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqliteStatement(Statement):
+    """And how it is run."""
+
+    values: Callable[[Mapping[str, Any], int], tuple[Any, ...]]
+    """Of its parameters in their order, the clock first. KeyError when one is missing."""
     tells_at: bool = False
     """The driver makes the rows that `{returning_at}` promises."""
     is_blind: bool = False
@@ -71,30 +81,40 @@ class Statement:
 
 
 @lru_cache(maxsize=1024)
-def for_sqlite(sql: str) -> Statement:
-    """Parameters stay named; `NOW` is among them where the clock is asked. ValueError on an unknown word."""
-    names: dict[str, None] = {}
+def for_sqlite(sql: str) -> SqliteStatement:
+    """Parameters become positional: looking names up costs more than binding values. ValueError as below."""
+    names: dict[str, int] = {}
     words: set[str] = set()
 
     def replace(token: re.Match[str]) -> str:
         if token["verbatim"]:
             return token["verbatim"]
         if token["word"]:
-            text = _word(token["word"], _SQLITE_WORDS)
             words.add(token["word"])
-            if token["word"] == "now":
-                names[NOW] = None
-            return text
-        names[token["name"]] = None
-        return f":{token['name']}"
+            return _word(token["word"], _SQLITE_WORDS)
+        return f"?{names.setdefault(token['name'], len(names) + 2)}"
 
     text = _TOKEN.sub(replace, sql)
-    return Statement(
+    return SqliteStatement(
         text=text,
         names=tuple(names),
+        values=_in_order(tuple(names), asks_clock="now" in words),
         tells_at=_RETURNING_AT in words,
         is_blind=_GIVES_ROWS.search(text) is None,
     )
+
+
+def _in_order(
+    names: tuple[str, ...], *, asks_clock: bool
+) -> Callable[[Mapping[str, Any], int], tuple[Any, ...]]:
+    match names:
+        case ():
+            return lambda _, now: (now,) if asks_clock else ()
+        case (name,):
+            return lambda params, now: (now, params[name])
+        case _:
+            pick = itemgetter(*names)
+            return lambda params, now: (now, *pick(params))
 
 
 @lru_cache(maxsize=1024)

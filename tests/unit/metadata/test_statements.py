@@ -1,15 +1,16 @@
 """One text in two dialects."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
 from tusd_py.metadata.statements import NOW, for_postgres, for_sqlite, split_postgres, split_sqlite
 
 
-def test_a_parameter_keeps_its_name_on_sqlite_and_gets_one_number_on_postgres() -> None:
+def test_a_parameter_gets_one_number() -> None:
     sql = "SELECT :a, :b, :a"
-    assert for_sqlite(sql).text == sql
+    assert for_sqlite(sql).text == "SELECT ?2, ?3, ?2"
     assert for_sqlite(sql).names == ("a", "b")
     assert for_postgres(sql, clock_is_given=False).text == "SELECT $1, $2, $1"
     assert for_postgres(sql, clock_is_given=False).names == ("a", "b")
@@ -38,12 +39,36 @@ def test_a_cast_after_a_parameter_is_not_taken_for_its_name() -> None:
 
 
 def test_the_clock_is_a_parameter_where_the_driver_gives_it() -> None:
-    assert for_sqlite("SELECT {now}, {now}").text == f"SELECT :{NOW}, :{NOW}"
-    assert for_sqlite("SELECT {now}").names == (NOW,)
+    assert for_sqlite("SELECT {now}, {now}").text == "SELECT ?1, ?1"
+    assert for_sqlite("SELECT {now}").names == ()
     given = for_postgres("SELECT :a, {now}, {now}", clock_is_given=True)
     assert given.text == "SELECT $1, CAST($2 AS BIGINT), CAST($2 AS BIGINT)"
     assert given.names == ("a", NOW)
     assert "clock_timestamp()" in for_postgres("SELECT {now}", clock_is_given=False).text
+
+
+@pytest.mark.parametrize(
+    ("sql", "row"),
+    [
+        ("SELECT 1", (1,)),
+        ("SELECT {now}", (7,)),
+        ("SELECT :a", ("a",)),
+        ("SELECT :a, {now}, :a", ("a", 7, "a")),
+        ("SELECT :b, :a || ':b', :b", ("b", "a:b", "b")),
+        ("SELECT :b, :a, {now}, :b", ("b", "a", 7, "b")),
+    ],
+)
+def test_sqlite_gets_as_many_values_as_it_counts(sql: str, row: tuple[object, ...]) -> None:
+    statement = for_sqlite(sql)
+    values = statement.values({"a": "a", "b": "b", "c": "what it does not ask for"}, 7)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        assert connection.execute(statement.text, values).fetchone() == row
+
+
+@pytest.mark.parametrize("sql", ["SELECT :a", "SELECT :a, :b", "SELECT {now}, :a"])
+def test_a_parameter_that_is_missing_is_named(sql: str) -> None:
+    with pytest.raises(KeyError, match="a"):
+        for_sqlite(sql).values({"b": 1}, 7)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +83,7 @@ def test_locks_are_words_of_postgres_only(word: str, postgres: str) -> None:
 def test_the_time_of_a_change_comes_from_postgres_or_from_the_driver() -> None:
     sql = "UPDATE facts SET updated_at = {now} {returning_at}"
     in_sqlite = for_sqlite(sql)
-    assert (in_sqlite.text, in_sqlite.tells_at) == (f"UPDATE facts SET updated_at = :{NOW} ", True)
+    assert (in_sqlite.text, in_sqlite.tells_at) == ("UPDATE facts SET updated_at = ?1 ", True)
     assert for_postgres(sql, clock_is_given=True).text.endswith("RETURNING updated_at AS at")
     assert not for_sqlite("SELECT {now}").tells_at
 
@@ -98,13 +123,6 @@ def test_a_trigger_of_sqlite_stays_whole() -> None:
 def test_a_function_of_postgres_stays_whole() -> None:
     function = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN x; END; $$;"
     assert list(split_postgres(f"SELECT 1; {function}")) == ["SELECT 1;", function]
-
-
-def test_sqlite_accepts_the_translation() -> None:
-    with sqlite3.connect(":memory:") as connection:
-        statement = for_sqlite("SELECT :a || ':b', {now}")
-        assert connection.execute(statement.text, {"a": "x", NOW: 5}).fetchone() == ("x:b", 5)
-    connection.close()
 
 
 @pytest.mark.parametrize(
