@@ -41,9 +41,9 @@ log = get_logger("tusd_py")
 YOUNG = 150, 2, 3000
 """Objects made, and not yet freed, between two looks for cycles among them; such looks between two that take
 their survivors, too; and of these between two that take everything. Nobody is answered meanwhile. Each object
-that stays is looked at twice, whatever the first two are, so small ones cost no more, and what they cost comes
-in small pieces: where 250 connections a second were opened and closed, others waited 5 to 60 ms for the
-pieces of 2000, 5, twice a second, and now 5 ms at most, seldom. Everything takes a third of a second where
+that stays is looked at twice, whatever the first two are: small ones cost no more, but what they cost comes
+in small pieces. Where 250 connections a second were opened and closed, looks of 5 to 60 ms came twice a
+second with 2000, 5, and now one in some seconds takes over 5 ms. Everything takes a third of a second where
 there are 15,000 connections. Python's defaults (700, 10, 10) cost more in all.
 """
 BURIED = 70

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .complaint import Complaint
 from .problems import Layer, Origin
-from .rules import is_local_url
+from .rules import is_secure_url
 from .settings import Settings
 from .units import format_size
 
@@ -251,14 +251,25 @@ def _keys_of_one_place(settings: Settings, _origins: Origins) -> Blame | None:
         )
         return Blame(key="access.jwks_url", complaint=complaint)
     is_own = access.jwks_url or access.jwt_keys or access.jwt_secret
-    if is_own or not access.jwt_issuer or access.jwt_issuer.startswith("https://"):
-        return None
-    if access.jwt_issuer.startswith("http://") and is_local_url(access.jwt_issuer):
+    if is_own or not access.jwt_issuer or is_secure_url(access.jwt_issuer):
         return None
     complaint = Complaint(
         what="is no OpenID provider that could be asked for keys",
         found=f'"{access.jwt_issuer}", and none of jwks_url, jwt_keys and jwt_secret',
         wanted="an https:// URL, or keys in one of these",
+    )
+    return Blame(key="access.jwt_issuer", complaint=complaint)
+
+
+def _sign_in_somewhere(settings: Settings, _origins: Origins) -> Blame | None:
+    """An issuer may be any text, but not where the page is to send people to it."""
+    access = settings.access
+    if not access.oidc_client_id or not access.jwt_issuer or is_secure_url(access.jwt_issuer):
+        return None
+    complaint = Complaint(
+        what="is no OpenID provider that people could sign in at",
+        found=f'"{access.jwt_issuer}", and oidc_client_id',
+        wanted="https:// and a host, or http:// and a loopback address",
     )
     return Blame(key="access.jwt_issuer", complaint=complaint)
 
@@ -301,6 +312,7 @@ COMBINATIONS: Sequence[tuple[tuple[str, ...], Check]] = (
     (("access.auth",), _none_alone),
     (("access.auth", "access.jwt_issuer", "access.jwt_audience"), _whole_jwt),
     (("access.auth", "access.jwks_url", "access.jwt_keys", "access.jwt_issuer"), _keys_of_one_place),
+    (("access.jwt_issuer", "access.oidc_client_id"), _sign_in_somewhere),
     (("access.auth", "access.forward_url"), _somebody_to_ask),
     (("access.cookie", "access.auth"), _cookie_of_named_pages),
 )

@@ -365,9 +365,7 @@ def _endpoint(url: str) -> Complaint | None:
 
 def _secure_url(url: str) -> Complaint | None:
     """What comes back decides who is let in: nobody in between may write it."""
-    parts = _parts_of(url)
-    is_one = parts is not None and int(parts["port"] or 0) <= MOST_PORTS
-    if not url or (is_one and (url.startswith("https://") or is_local_url(url))):
+    if not url or is_secure_url(url):
         return None
     return Complaint(
         what="is no URL that can be trusted",
@@ -384,6 +382,13 @@ def _parts_of(url: str) -> re.Match[str] | None:
         return parts
     # An IPv4 address has no brackets.
     return parts if ":" in parts["ipv6"] and is_address(parts["ipv6"]) else None
+
+
+def is_secure_url(url: str) -> bool:
+    """One that can be asked, and nobody in between can answer."""
+    parts = _parts_of(url)
+    is_one = parts is not None and int(parts["port"] or 0) <= MOST_PORTS
+    return is_one and (url.startswith("https://") or is_local_url(url))
 
 
 def is_local_url(url: str) -> bool:

@@ -133,12 +133,13 @@ def _answer(request: web.Request, file: BuiltFile) -> web.Response:
 def _policy(settings: Settings) -> str:
     """Own files only, nothing inline, and no requests but to us, by either of our names, and to the provider
     that gives the page its tokens."""
-    public, issuer = urlsplit(settings.server.public_url), urlsplit(settings.access.jwt_issuer)
+    public = urlsplit(settings.server.public_url)
     ours = "'self'"
     if public.netloc:
         socket = "wss" if public.scheme == "https" else "ws"
         ours += f" {public.scheme}://{public.netloc} {socket}://{public.netloc}"
-    if settings.access.oidc_client_id and issuer.netloc:
+    if settings.access.oidc_client_id and settings.access.jwt_issuer:
+        issuer = urlsplit(settings.access.jwt_issuer)
         ours += f" {issuer.scheme}://{issuer.netloc}"
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src {ours}; "

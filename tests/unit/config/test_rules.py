@@ -216,6 +216,19 @@ def test_every_placeholder_may_be_used(name: str) -> None:
             {**JWT, "access.jwt_issuer": "http://issuer.example"},
             "access.jwt_issuer is no OpenID provider that could be asked for keys",
         ),
+        (
+            {**JWT, "access.jwt_issuer": "https://[me"},
+            "access.jwt_issuer is no OpenID provider that could be asked for keys",
+        ),
+        (
+            {
+                **JWT,
+                "access.jwt_secret": "x" * 32,
+                "access.jwt_issuer": "https://[me",
+                "access.oidc_client_id": "page",
+            },
+            "access.jwt_issuer is no OpenID provider that people could sign in at",
+        ),
         ({"access.auth": "forward"}, "access.forward_url is missing"),
         ({"access.cookie": "session"}, "access.cookie is about visitors who say who they are"),
     ],
