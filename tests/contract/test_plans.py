@@ -7,21 +7,22 @@ import pytest
 from protocol.upload import Kind, Step, Transfer, Upload
 from tusd_py.metadata.database import Database, Query, Script
 from tusd_py.metadata.plans import finals_in_vain, ready_finals
+from tusd_py.metadata.upload_row import Author
 
 from .test_usage import finish, make, new, rows_of
 
 
-def _ready(partial: Upload, rows_author: object) -> Script[object]:
-    return ready_finals(rows_author, partial, "ann")  # type: ignore[arg-type]  # an Author
+def _ready(partial: Upload, author: Author) -> Script[object]:
+    return ready_finals(author, partial, "ann")
 
 
-def _in_vain(partial: Upload, _rows_author: object) -> Script[object]:
+def _in_vain(partial: Upload, _author: Author) -> Script[object]:
     return finals_in_vain(partial, Transfer.EXPIRED)
 
 
 @pytest.mark.parametrize("begun", [_ready, _in_vain])
 async def test_a_final_that_ends_before_it_is_locked_is_left_alone(
-    database: Database, begun: Callable[[Upload, object], Script[object]]
+    database: Database, begun: Callable[[Upload, Author], Script[object]]
 ) -> None:
     """Another node ended it between the look and the lock."""
     rows = await rows_of(database, None)

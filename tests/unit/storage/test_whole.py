@@ -5,6 +5,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -85,23 +86,36 @@ async def test_nothing_is_synced_on_the_way_with_durability_process(
         assert synced == []
 
 
-@pytest.mark.parametrize("code", [errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP])
+def _stopping(before: int) -> Callable[[int, int, int, int, int], int]:
+    """Copies the first `before` bytes of a file and nothing of the others, as some filesystems do."""
+    real = os.copy_file_range
+
+    def copy(source: int, target: int, count: int, position: int, at: int) -> int:
+        count = min(count, before - position)
+        return real(source, target, count, position, at) if count > 0 else 0
+
+    return copy
+
+
+def _failing(code: int) -> Callable[..., NoReturn]:
+    def failing(*_: object) -> NoReturn:
+        raise OSError(code, os.strerror(code))
+
+    return failing
+
+
+@pytest.mark.parametrize(
+    "make_copy",
+    [
+        *(partial(_failing, code) for code in (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP)),
+        # One that copies nothing has not said that the segment ends.
+        *(partial(_stopping, before) for before in (0, 1000)),
+    ],
+)
 async def test_segments_are_copied_by_hand_where_the_kernel_does_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_copy: Callable[[], Callable[..., int]]
 ) -> None:
-    monkeypatch.setattr(os, "copy_file_range", _failing(code))
-    first, second = bytes(range(256)) * 10_000, b"tail"
-    async with filesystem(tmp_path) as backend:
-        segments = [await received(backend, "a", first), await received(backend, "b", second, len(first))]
-        await backend.finish(segments, "c", no_rows())
-    assert (tmp_path / "c").read_bytes() == first + second
-
-
-@pytest.mark.parametrize("before", [0, 1000])
-async def test_a_kernel_that_copies_nothing_has_not_said_where_a_segment_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
-) -> None:
-    monkeypatch.setattr(os, "copy_file_range", _stopping(before))
+    monkeypatch.setattr(os, "copy_file_range", make_copy())
     first, second = bytes(range(256)) * 10_000, b"tail"
     async with filesystem(tmp_path) as backend:
         segments = [await received(backend, "a", first), await received(backend, "b", second, len(first))]
@@ -235,21 +249,3 @@ async def test_a_file_cut_short_under_a_reader_is_never_padded(tmp_path: Path) -
             await anext(blocks)
             with pytest.raises(StorageMissing):
                 await anext(blocks)
-
-
-def _stopping(before: int) -> Callable[[int, int, int, int, int], int]:
-    """Copies the first `before` bytes of a file and nothing of the others, as some filesystems do."""
-    real = os.copy_file_range
-
-    def copy(source: int, target: int, count: int, position: int, at: int) -> int:
-        count = min(count, before - position)
-        return real(source, target, count, position, at) if count > 0 else 0
-
-    return copy
-
-
-def _failing(code: int) -> Callable[..., NoReturn]:
-    def failing(*_: object) -> NoReturn:
-        raise OSError(code, os.strerror(code))
-
-    return failing
