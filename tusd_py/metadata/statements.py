@@ -20,7 +20,7 @@ Belongs here: translation and cutting a script into statements. Not here: runnin
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -43,7 +43,7 @@ _RETURNING_AT = "returning_at"
 # Said too often rather than too seldom.
 _GIVES_ROWS = re.compile(r"\A\s*+(?!INSERT|UPDATE|DELETE)|\bRETURNING\b", re.IGNORECASE)
 _SQLITE_WORDS = {
-    "now": "?1",
+    "now": "?",
     "for_update": "",
     "for_share": "",
     "skip_locked": "",
@@ -65,7 +65,7 @@ class Statement:
 
     text: str
     names: tuple[str, ...]
-    """Its parameters: the n-th is $n on Postgres, and ?n+1 in SQLite, whose ?1 is the clock."""
+    """Its parameters; the n-th is $n on Postgres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class SqliteStatement(Statement):
     """And how it is run."""
 
     values: Callable[[Mapping[str, Any], int], tuple[Any, ...]]
-    """Of its parameters in their order, the clock first. KeyError when one is missing."""
+    """What its question marks stand for, given its parameters and the clock. KeyError when one is missing."""
     tells_at: bool = False
     """The driver makes the rows that `{returning_at}` promises."""
     is_blind: bool = False
@@ -82,8 +82,10 @@ class SqliteStatement(Statement):
 
 @lru_cache(maxsize=1024)
 def for_sqlite(sql: str) -> SqliteStatement:
-    """Parameters become positional: looking names up costs more than binding values. ValueError as below."""
-    names: dict[str, int] = {}
+    """Parameters become bare question marks: looking names up costs more than binding values, and numbers are
+    names to Python 3.12, which warns of each. ValueError as below.
+    """
+    said: list[str] = []
     words: set[str] = set()
 
     def replace(token: re.Match[str]) -> str:
@@ -91,30 +93,42 @@ def for_sqlite(sql: str) -> SqliteStatement:
             return token["verbatim"]
         if token["word"]:
             words.add(token["word"])
+            if token["word"] == "now":
+                said.append(NOW)
             return _word(token["word"], _SQLITE_WORDS)
-        return f"?{names.setdefault(token['name'], len(names) + 2)}"
+        said.append(token["name"])
+        return "?"
 
     text = _TOKEN.sub(replace, sql)
+    names = tuple(dict.fromkeys(name for name in said if name != NOW))
     return SqliteStatement(
         text=text,
-        names=tuple(names),
-        values=_in_order(tuple(names), asks_clock="now" in words),
+        names=names,
+        values=_values_of(names, said),
         tells_at=_RETURNING_AT in words,
         is_blind=_GIVES_ROWS.search(text) is None,
     )
 
 
-def _in_order(
-    names: tuple[str, ...], *, asks_clock: bool
+def _values_of(
+    names: Sequence[str], said: Sequence[str]
 ) -> Callable[[Mapping[str, Any], int], tuple[Any, ...]]:
-    match names:
+    """`said` has names as often as the statement says them, and `NOW`."""
+    once = _getter(names)
+    places = [*names, NOW]
+    as_said = _getter([places.index(name) for name in said])
+    return lambda params, now: as_said((*once(params), now))
+
+
+def _getter(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """`itemgetter`, which gives no tuple where there is one key, and nothing where there is none."""
+    match keys:
         case ():
-            return lambda _, now: (now,) if asks_clock else ()
-        case (name,):
-            return lambda params, now: (now, params[name])
+            return lambda _: ()
+        case (key,):
+            return lambda held: (held[key],)
         case _:
-            pick = itemgetter(*names)
-            return lambda params, now: (now, *pick(params))
+            return itemgetter(*keys)
 
 
 @lru_cache(maxsize=1024)
