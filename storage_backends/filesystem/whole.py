@@ -8,7 +8,7 @@ All of it blocks.
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from storage_backends.base import (
     Block,
@@ -133,11 +133,17 @@ class WholeFiles:
         self.sync_names(ref, set())
 
     def sync_names(self, ref: str, synced: set[tuple[str, ...]]) -> None:
-        """Sync the folders on the way to `ref`, except those in `synced`, which grows. Raises OSError."""
+        """Sync the folders on the way to `ref`, except those in `synced`, which grows.
+
+        Raises OSError where a sync failed, and StorageError where a folder could not be opened: then nothing
+        was told to the kernel, and it may be tried again.
+        """
         parts = components(ref)
         for depth in range(len(parts)):
             if parts[:depth] not in synced:
-                with self._folders.reached(parts[:depth]) as folder:
+                with ExitStack() as opened:
+                    with told_as_storage_error(ref):
+                        folder = opened.enter_context(self._folders.reached(parts[:depth]))
                     os.fsync(folder)
                 synced.add(parts[:depth])
 

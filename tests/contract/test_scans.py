@@ -194,7 +194,7 @@ async def test_a_release_is_for_one_finding(database: Database) -> None:
     [finding(Verdict.INFECTED, "Other"), finding(Verdict.UNSCANNABLE, "Virus"), finding(Verdict.INFECTED)],
     ids=["another name", "another verdict", "no name"],
 )
-async def test_a_release_lets_out_nothing_but_what_was_decided_about(
+async def test_nothing_is_released_or_deleted_but_what_was_decided_about(
     database: Database, since: Finding
 ) -> None:
     upload = await infect(database)
@@ -202,6 +202,7 @@ async def test_a_release_lets_out_nothing_but_what_was_decided_about(
     await scans.ask(seen)
     await scans.settle(await claim(database), seen, since, Outcome.QUARANTINE)
     assert not await scans.release(seen, actor="bob")
+    assert not await scans.delete(seen, actor="bob")
     now = await version_of(database, upload)
     assert now.released_by is None
     assert await scans.release(now, actor="bob")

@@ -21,6 +21,7 @@ from tusd_py.uploads.create import create
 from tusd_py.work.syncer import ORPHANED, adopt_unsynced, lose_unsynced, sync_written
 
 from .house import DAY, Clock, Worker, context_of, housekeeping_of, row, working
+from .test_concatenation import final, partial
 from .test_uploads import Home, Script, appending, creating
 
 BOOT = "this boot"
@@ -131,6 +132,45 @@ async def test_what_could_not_be_synced_is_adopted_by_nobody_and_lost_by_the_nex
         assert (seen.offset, seen.synced_offset, seen.dirty_boot) == (1500, 0, f"!{BOOT}")
         assert await lose_unsynced(house.context, housekeeping_of(house.worker), BOOT) == 0
         assert await lose_unsynced(house.context, housekeeping_of(house.worker), "another boot") == 1
+
+
+async def test_what_could_not_be_synced_is_not_called_synced_by_being_assembled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the kernel failed to write it may forget, and give back what was there before."""
+    async with forgetful_home(tmp_path) as house:
+        upload = await begun(house, length=2000)
+        with monkeypatch.context() as failing:
+            failing.setattr(os, "fdatasync", _fail)
+            with pytest.raises(StorageBroken):
+                await sync_written(house.backend, housekeeping_of(house.worker), BOOT)
+        seized = await house.worker.rows.seize(await row(house.worker, upload.id))
+        assert seized is not None
+        await house.worker.rows.release(seized)
+        done = await append(house.context, ANONYMOUS, upload.id, appending(1000), Script(b"y" * 1000))
+        assert (done.upload.state, done.upload.dirty_boot) == (Transfer.STORED, f"!{BOOT}")
+        assert await lose_unsynced(house.context, housekeeping_of(house.worker), "another boot") == 1
+        version = await house.context.files.of_upload(upload.id)
+        assert version is not None
+        assert version.is_lost
+
+
+async def test_a_final_of_what_could_not_be_synced_is_not_called_synced_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with forgetful_home(tmp_path) as house:
+        good = await partial(house, 1000, b"x" * 1000)
+        await synced(house)
+        bad = await partial(house, 1000, b"y" * 1000)
+        with monkeypatch.context() as failing:
+            failing.setattr(os, "fdatasync", _fail)
+            with pytest.raises(StorageBroken):
+                await sync_written(house.backend, housekeeping_of(house.worker), BOOT)
+        doubtful, whole = await final(house, good, bad), await final(house, good)
+        assert [doubtful.state, whole.state] == [Transfer.STORED] * 2
+        assert [doubtful.dirty_boot, whole.dirty_boot] == [f"!{BOOT}", None]
+        assert await lose_unsynced(house.context, housekeeping_of(house.worker), "another boot") == 2
+        assert (await row(house.worker, doubtful.id)).state is Transfer.LOST
 
 
 def _fail(_file: int) -> None:

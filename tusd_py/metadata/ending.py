@@ -15,14 +15,17 @@ from .plans import finals_in_vain, ready_finals, unpin
 from .upload_row import ALIVE_AND_LOCKED, Author, job_done, overtaken, to_upload
 from .usage import charge_of, closed, give_back, take_over
 
-# What was assembled under a new name was synced with it; what was sealed in place may still be dirty.
+# What was assembled under a new name was synced with it; what was sealed in place may still be dirty. What
+# could not be synced (housekeeping.py) may have been read back otherwise than it was written.
 _STORE = (
     """
     UPDATE uploads
     SET state = 'stored', ref = :ref, ref_offset = 0, updated_at = {now},
         sniffed_type = coalesce(sniffed_type, CAST(:sniffed AS TEXT)),
-        synced_offset = CASE WHEN ref = :ref THEN synced_offset ELSE "offset" END,
-        dirty_boot = CASE WHEN ref = :ref THEN dirty_boot ELSE NULL END
+        synced_offset = CASE WHEN ref = :ref OR dirty_boot LIKE '!%' THEN synced_offset ELSE "offset" END,
+        dirty_boot = CASE WHEN ref = :ref OR dirty_boot LIKE '!%' THEN dirty_boot
+                          ELSE (SELECT min(p.dirty_boot) FROM concat c JOIN uploads p ON p.id = c.partial_id
+                                WHERE c.final_id = :id AND p.dirty_boot LIKE '!%') END
     WHERE id = :id AND state = 'completing'
       AND """
     + ALIVE_AND_LOCKED

@@ -186,9 +186,17 @@ class Housekeeping:
 
     async def mark_unsyncable(self, upload_ids: Sequence[str], boot_id: str) -> None:
         """They have bytes whose sync failed in this boot: nobody adopts them, and the next boot ends them."""
-        params = {"boot": boot_id, "unsyncable": UNSYNCABLE + boot_id}
-        for upload_id in upload_ids:
-            await self._database.execute(Query(_MARK_UNSYNCABLE, {**params, "id": upload_id}))
+        for start in range(0, len(upload_ids), RAISED_AT_ONCE):
+            await self._mark_some(upload_ids[start : start + RAISED_AT_ONCE], boot_id)
+
+    async def _mark_some(self, upload_ids: Sequence[str], boot_id: str) -> None:
+        def script() -> Script[None]:
+            for upload_id in upload_ids:
+                yield Query(
+                    _MARK_UNSYNCABLE, {"id": upload_id, "boot": boot_id, "unsyncable": UNSYNCABLE + boot_id}
+                )
+
+        await self._database.transact(script)
 
     async def raise_synced(self, synced: Sequence[Synced]) -> None:
         """Record what reached the medium in the background; see `Synced` for when it counts."""

@@ -61,7 +61,9 @@ _UNSCANNED = """
 """
 _IN_QUARANTINE = """
     SELECT 1 AS found FROM versions
-    WHERE upload_id = :id AND verdict IN ('infected', 'unscannable') {for_update}
+    WHERE upload_id = :id AND verdict IN ('infected', 'unscannable')
+      AND verdict = :verdict AND coalesce(finding, '') = coalesce(CAST(:finding AS TEXT), '')
+    {for_update}
 """
 
 
@@ -276,10 +278,9 @@ class ScanRows:
 
     async def release(self, version: Version, *, actor: str) -> bool:
         """Serve it in spite of its verdict. False when it is not in quarantine for that (any more)."""
-        seen = {"verdict": version.verdict, "finding": version.finding}
 
         def script() -> Script[bool]:
-            rows = yield Query(_RELEASE, {"id": version.upload_id, "actor": actor, **seen})
+            rows = yield Query(_RELEASE, {**_seen(version), "actor": actor})
             if rows:
                 facts = _facts(version, version.verdict, version.finding)
                 yield record(EventKind.RELEASED, version.upload_id, actor, version, **facts)
@@ -288,13 +289,13 @@ class ScanRows:
         return await self._database.transact(script)
 
     async def delete(self, version: Version, *, actor: str) -> bool:
-        """Remove it for good. False when it is not in quarantine (any more).
+        """Remove it for good. False when it is not in quarantine for its finding (any more).
 
         Nothing names its bytes afterwards: delete them, or leave them to the sweep.
         """
 
         def script() -> Script[bool]:
-            if not (yield Query(_IN_QUARANTINE, {"id": version.upload_id})):
+            if not (yield Query(_IN_QUARANTINE, _seen(version))):
                 return False
             yield from self._deleted(version, actor, version.verdict, version.finding)
             return True
@@ -311,6 +312,11 @@ class ScanRows:
             yield from remove_version(version.upload_id)
         facts = _facts(version, verdict, finding)
         yield record(EventKind.DELETED, version.upload_id, actor, version, **facts)
+
+
+def _seen(version: Version) -> dict[str, str | None]:
+    """What was decided about."""
+    return {"id": version.upload_id, "verdict": version.verdict, "finding": version.finding}
 
 
 def _facts(version: Version, verdict: Verdict, finding: str | None) -> dict[str, str | int | None]:

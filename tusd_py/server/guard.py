@@ -23,7 +23,7 @@ REQUEST_ID = web.RequestKey("request_id", str)
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _DEFAULT_PORT = {"http": "80", "https": "443"}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_FOR_ANY_HOST = frozenset({"/healthz", "/readyz"})
+_FOR_ANY_HOST = frozenset({"/healthz", "/health", "/readyz"})
 """Health checks of balancers ask by address, or name no host at all."""
 
 

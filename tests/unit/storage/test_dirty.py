@@ -137,6 +137,25 @@ async def test_what_cannot_be_opened_now_is_tried_again(
     assert [one.ref for one in await backend.sync_dirty()] == ["a"]
 
 
+async def test_a_folder_that_cannot_be_opened_now_is_tried_again(
+    backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file is on the medium, and no sync failed: nothing is lost, not even at the next boot."""
+    await receive(backend, Segment(ref="a", offset=0, length=0), b"abc", 3)
+    with monkeypatch.context() as busy:
+        real = os.fdatasync
+
+        def sync_and_leave_no_descriptors(descriptor: int) -> None:
+            real(descriptor)
+            busy.setattr(os, "open", _too_many_files)
+
+        busy.setattr(os, "fdatasync", sync_and_leave_no_descriptors)
+        with pytest.raises(StorageBroken):
+            await backend.sync_dirty()
+    assert backend.unsyncable() == []
+    assert [one.ref for one in await backend.sync_dirty()] == ["a"]
+
+
 async def test_what_is_assembled_survives_a_power_cut_at_once(
     backend: FilesystemBackend, tmp_path: Path, synced_paths: list[str]
 ) -> None:
