@@ -147,6 +147,22 @@ def _bucket_for_s3(settings: Settings, _origins: Origins) -> Blame | None:
     return Blame(key="s3.s3_bucket", complaint=complaint)
 
 
+def _s3_for_a_bucket(settings: Settings, origins: Origins) -> Blame | None:
+    """To tusd a bucket is the choice of S3. A higher layer may say otherwise: it knows of the bucket."""
+    backend = settings.storage.backend
+    if not settings.s3.s3_bucket or backend == "s3":
+        return None
+    if origins["storage.backend"].layer > origins["s3.s3_bucket"].layer:
+        return None
+    complaint = Complaint(
+        what="is not used",
+        found=f'a bucket with storage.backend = "{backend}"',
+        wanted='storage.backend = "s3", or no bucket',
+        hint='write backend = "s3" under [storage], or pass --backend s3, or set TUSD_PY_STORAGE__BACKEND=s3',
+    )
+    return Blame(key="s3.s3_bucket", complaint=complaint)
+
+
 def _whole_key_pair(settings: Settings, _origins: Origins) -> Blame | None:
     s3 = settings.s3
     if bool(s3.s3_access_key_id) == bool(s3.s3_secret_access_key):
@@ -304,6 +320,7 @@ COMBINATIONS: Sequence[tuple[tuple[str, ...], Check]] = (
     (("storage.shared", "storage.backend"), _shared_files_only),
     (("storage.shared", "storage.durability"), _shared_survives_power),
     (("storage.backend", "s3.s3_bucket"), _bucket_for_s3),
+    (("storage.backend", "s3.s3_bucket"), _s3_for_a_bucket),
     (("s3.s3_access_key_id", "s3.s3_secret_access_key"), _whole_key_pair),
     (("s3.s3_min_part_size", "s3.s3_part_size"), _parts_above_their_least),
     (("metrics.port", "server.port", "server.unix_sock", "metrics.expose_metrics"), _metrics_of_their_own),

@@ -233,6 +233,19 @@ def test_a_socket_in_a_higher_layer_wins_over_a_host_with_a_warning() -> None:
     assert "is not used" in outcome.warnings[0]
 
 
+def test_a_bucket_may_be_named_below_a_layer_that_wants_another_backend() -> None:
+    toml = '[storage]\nbackend = "s3"\n[s3]\ns3_bucket = "uploads"'
+    flags = {"storage.backend": given_on("--backend", "filesystem")}
+    assert loaded(toml, flags=flags).settings.storage.backend == "filesystem"
+
+
+def test_a_bucket_named_above_a_file_that_has_another_backend_is_not_passed_by() -> None:
+    flags = {"s3.s3_bucket": given_on("--s3-bucket", "uploads")}
+    (problem,) = problems('[storage]\nbackend = "filesystem"', flags=flags)
+    assert (problem.what, problem.name) == ("s3.s3_bucket is not used", "flag --s3-bucket")
+    assert "--backend s3" in problem.hint
+
+
 def test_settings_made_by_a_program_are_held_to_the_same_rules() -> None:
     validate(Settings())
     validate(Settings(server=Server(host="0.0.0.0"), access=Access(auth=("none",))))
