@@ -22,6 +22,8 @@ _IN_TEXT = (
         re.compile(r"(\b[a-z][a-z0-9+.-]{0,20}://[^\s/?#:@\"']{0,200}:)[^\s\"']{0,500}(?=@)", re.IGNORECASE),
         rf"\1{MASK}",
     ),
+    # A token that stands where others have a user.
+    (re.compile(r"(\bnats://)[^\s/?#:@\"']{1,500}(?=@)", re.IGNORECASE), rf"\1{MASK}"),
     # A link's signature, ours or a presigned one of S3, GCS or Azure.
     (
         re.compile(
@@ -48,7 +50,8 @@ _IN_TEXT = (
     # key=value of libpq and of configuration dumps.
     (
         re.compile(
-            r"((?<![a-z0-9])(?:password|passwd|secret|api_?key|token)[\"']?\s*[=:]\s*)"
+            r"((?<![a-z0-9])(?:password|passwd|secret|(?:api|private|signing|secret|secret[-_]access)[-_]?key|token)"
+            r"[\"']?\s*[=:]\s*)"
             r"(?:b?\"[^\"]*\"|b?'[^']*'|[^\s,;&\"']+)",
             re.IGNORECASE,
         ),

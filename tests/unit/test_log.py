@@ -36,6 +36,8 @@ SECRETS = {
     "a database with an odd password": {"text": "postgresql://user:gehe@im/geheim@host/db"},
     "a libpq string": {"text": "host=h password=geheim user=u"},
     "a quoted password": {"text": "password='geheim geheim' user=u"},
+    "a key of a store": {"text": '[s3] s3_secret_access_key = "geheim", private-key: geheim'},
+    "a token for a user": {"text": "cannot connect to nats://geheim@host:4222"},
     "a JWT": {"text": "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJnZWhlaW0ifQ.c2ln here"},
     "a bearer in a sentence": {"text": "refused Bearer geheim-geheim of bob"},
     "a secret in the event": {"event_text": "/?token=geheim"},
@@ -158,6 +160,7 @@ def test_what_is_no_secret_stays_readable() -> None:
         "PATCH /files/abc: 204",
     ]:
         assert mask_text(text) == text
+    assert mask_text("postgresql://u@h/db") == "postgresql://u@h/db"
     assert mask_text("postgresql://u:p@h/db?x=1") == "postgresql://u:***@h/db?x=1"
     assert mask_text("/file/1?expires=5&sig=abc&x=1") == "/file/1?expires=5&sig=***&x=1"
 
@@ -176,6 +179,7 @@ def test_what_is_no_secret_stays_readable() -> None:
         'secret="',
         "token '",
         "a:@",
+        "nats://",
     ],
 )
 def test_hostile_text_costs_no_more_than_its_length(piece: str) -> None:

@@ -57,6 +57,13 @@ def _text(raw: object) -> str:
     raise Unreadable(f'write it in quotes: "{raw}"' if isinstance(raw, int | float) else "")
 
 
+def _secret(raw: object) -> str:
+    try:
+        return _text(raw)
+    except Unreadable as unreadable:
+        raise Unreadable("write it in quotes" if unreadable.hint else "") from None
+
+
 def _toml_integer(raw: object) -> int:
     if isinstance(raw, int) and not isinstance(raw, bool):
         return raw
@@ -125,7 +132,7 @@ def _quoted(text: str) -> str:
 
 
 _TEXT = Kind(wanted="a text", from_toml=_text, from_text=str, to_toml=_quoted)
-_SECRET = Kind(wanted="a text", from_toml=_text, from_text=str, to_toml=_quoted, is_secret=True)
+_SECRET = Kind(wanted="a text", from_toml=_secret, from_text=str, to_toml=_quoted, is_secret=True)
 _INTEGERS = Kind(wanted="a whole number", from_toml=_toml_integer, from_text=_text_integer, to_toml=str)
 _BOOLEAN = Kind(
     wanted="true or false",

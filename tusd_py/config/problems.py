@@ -65,7 +65,7 @@ class Problem:
 
     def render(self) -> str:
         """Several lines, without a newline at the end and without anything that a terminal would obey."""
-        lines = [f"error: {self.what}", *self._place()]
+        lines = [f"error: {mask_text(self.what)}", *self._place()]
         found = MASK if self.is_secret and self.found else self.found
         for label, text in (("found", found), ("wanted", self.wanted), ("hint", self.hint)):
             if text:

@@ -7,8 +7,11 @@ import re
 import tomllib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from tusd_py.masking import MASK, SECRET_NAME
 
 from .entries import Entry, Heard
 from .keys import FILE_SUFFIX, Key, keys, names_in, sections
@@ -18,6 +21,7 @@ from .problems import Layer, Mark, Origin, Problem, did_you_mean, listed
 
 _AT = re.compile(r" \(at (?:line (?P<line>[0-9]+), column (?P<column>[0-9]+)|end of document)\)$", re.ASCII)
 _DSN = re.compile(r"(postgres(?:ql)?://).*", re.IGNORECASE)
+_SAYS = re.compile(r"(?P<key>[A-Za-z0-9_-]{1,100})[\"']?[ \t]*[=:][ \t]*(?=\S)", re.ASCII)
 _OPENS_STRING = re.compile(r"[=\[,{]\s*(?P<quote>[\"'])(?:(?!(?P=quote)).)*$")
 
 
@@ -55,7 +59,9 @@ def _syntax_error(name: str, document: str, message: str) -> Problem:
     else:
         line = max((number for number, text in enumerate(lines, start=1) if text.strip()), default=1)
         column = len(lines[line - 1].rstrip()) + 1
-    source = _DSN.sub(r"\1***", lines[line - 1])  # a password need not be whole to be one
+    source = _without_secret(
+        _DSN.sub(rf"\1{MASK}", lines[line - 1])
+    )  # a password need not be whole to be one
     return Problem(
         what="the configuration file is not TOML",
         name=name,
@@ -74,6 +80,24 @@ def _syntax_hint(source: str) -> str:
     if re.fullmatch(r"\s*[\w.-]+\s*:.*", source):
         return "write `key = value`, not `key: value`"
     return ""
+
+
+def _without_secret(source: str) -> str:
+    """The line up to what may be a secret, for lines of which nobody knows what they say."""
+    for said in _SAYS.finditer(source):
+        if _may_be_secret(said["key"]):
+            return source[: said.end()] + MASK
+    return source
+
+
+def _may_be_secret(name: str) -> bool:
+    """By its name, or by the setting that was probably meant."""
+    if name.endswith(FILE_SUFFIX):
+        return False
+    meant = did_you_mean(name, {key.name for key in keys().values()})
+    return bool(SECRET_NAME.search(name)) or any(
+        key.kind.is_secret for key in keys().values() if key.name == meant
+    )
 
 
 class _Reader:
@@ -146,7 +170,10 @@ class _Reader:
     def _key_mark(self, path: TomlPath) -> Mark | None:
         """Of the key, or of the first thing that implies it (`[a.b]` implies `a`)."""
         places = [found.key for where, found in self._found.items() if where[: len(path)] == path]
-        return self._mark(min(places, key=lambda span: span.start)) if places else None
+        if not places:
+            return None
+        mark = self._mark(min(places, key=lambda span: span.start))
+        return replace(mark, source=_without_secret(mark.source))
 
     def _unknown_section(self, section: str, table: object) -> Problem:
         what = (

@@ -142,6 +142,39 @@ def test_a_secret_shows_up_in_no_syntax_error(line: str) -> None:
     assert "geheim" not in wrong.value.render()
 
 
+@pytest.mark.parametrize(
+    "toml",
+    [
+        '[storage]\ns3_secret_access_key = "geheim"',
+        '[storage]\nurl = "geheim"',
+        '[s3]\ns3_secret_acces_key = "geheim"',
+        '[kafka]\npasswort = "geheim"',
+        '[sss]\ns3_secret_access_key = "geheim"',
+        'sss.s3_secret_access_key = "geheim"',
+        's3 = { s3_secret_access_key = "geheim", prot = 1 }',
+        's3 = { prot = 1, s3_secret_access_key = "geheim" }',
+        's3_secret_access_key = "geheim"',
+        '[database]\nurl = "geheim"\nurl_file = "x"',
+        "[s3]\ns3_secret_access_key = geheim",
+        '[s3]\ns3_secret_access_key = "geheim',
+        "[s3]\ns3_secret_access_key = 'geheim\"",
+        "[s3]\ns3_secret_access_key: geheim",
+        "[database]\nurl = geheim",
+        's3 = { s3_secret_access_key = "geheim }',
+    ],
+)
+def test_what_may_be_a_secret_is_not_shown_where_its_key_or_the_file_is_wrong(toml: str) -> None:
+    with pytest.raises(ConfigErrors) as wrong:
+        loaded(toml)
+    assert "geheim" not in wrong.value.render()
+
+
+def test_a_secret_that_lacks_its_quotes_is_not_shown_with_them() -> None:
+    (problem,) = problems("[s3]\ns3_secret_access_key = 4711")
+    assert problem.hint == "write it in quotes"
+    assert "4711" not in problem.render()
+
+
 def test_an_unknown_variable_is_a_warning_with_a_hint() -> None:
     warnings = loaded(environ={"TUSD_PY_SERVER__PROT": "1", "TUSD_PY_DB_URI": "x", "TUSDPY": "x"}).warnings
     assert warnings == [

@@ -63,6 +63,11 @@ def test_a_password_in_a_line_is_not_shown() -> None:
     assert "abc" not in rendered
 
 
+def test_a_password_in_a_headline_is_not_shown() -> None:
+    for said in ("htps://ann:geheim@example.org/", "database.url:postgresql://u:geheim@h/db"):
+        assert "geheim" not in Problem(what=f"{said!r} is no URL", name="").render()
+
+
 def test_near_misses_are_recognised_across_dashes() -> None:
     assert did_you_mean("base-pth", ["base_path", "port"]) == "base_path"
     assert did_you_mean("zzz", ["base_path", "port"]) == ""
