@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,49 @@ async def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatc
             GaveUp, match=r"cannot connect to the proxy for elsewhere\.example: Connection refused"
         ):
             await client.upload(b"x")
+
+
+@asynccontextmanager
+async def proxy_that_says(status: int) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """To every CONNECT; its URL with a password, and what it heard."""
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 %d So\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://ann:geheim@127.0.0.1:{server.sockets[0].getsockname()[1]}", heard
+
+
+@pytest.mark.parametrize("status", [502, 503, 504, 429])
+async def test_a_proxy_that_cannot_get_through_now_is_asked_again(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with proxy_that_says(status) as (proxy, heard):
+        monkeypatch.setenv("https_proxy", proxy)
+        async with TusClient("https://elsewhere.example/files/", options=QUICKLY) as client:
+            with pytest.raises(GaveUp) as caught:
+                await client.upload(b"x")
+    assert len(heard) == 4
+    assert f"the proxy for elsewhere.example answered CONNECT with {status}; gave up" in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [403, 407, 501])
+async def test_a_proxy_that_refuses_for_good_is_asked_once(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with proxy_that_says(status) as (proxy, heard):
+        monkeypatch.setenv("https_proxy", proxy)
+        async with TusClient("https://elsewhere.example/files/", options=QUICKLY) as client:
+            with pytest.raises(Rejected, match="the proxy for elsewhere") as caught:
+                await client.upload(b"x")
+    assert caught.value.status == status
+    assert len(heard) == 1
+    assert "geheim" not in str(caught.value)
 
 
 async def test_user_and_password_in_the_url_become_a_header() -> None:

@@ -31,6 +31,7 @@ from tusd_py.client import (
     WrongAnswer,
 )
 from tusd_py.config.problems import ConfigErrors, Problem
+from tusd_py.masking import mask_text
 
 from .kept import KeptUntilAllDone
 from .pieces import is_stream, pieces_of
@@ -179,7 +180,7 @@ def _tell_failure(order: Order, name: str, failed: UploadError) -> None:
         "the same command goes on where this stopped" if goes_on else "",
     )
     if order.as_json:
-        told = {"file": name, "error": str(failed), "resumable": goes_on}
+        told = {"file": name, "error": mask_text(str(failed)), "resumable": goes_on}
         print(json.dumps(told), flush=True)  # noqa: T201  # the command's answer
 
 

@@ -7,17 +7,12 @@ Not here: what is sent (server.py).
 import time
 from email.utils import parsedate_to_datetime
 
-from protocol.errors import ChecksumMismatch, RepeatedHeader
+from protocol.errors import RepeatedHeader
 from protocol.integers import LARGEST, number_in, shown
 
 from .errors import NotTus, Rejected, Trouble, UploadError, UploadGone, WrongAnswer
+from .statuses import may_pass
 from .wire import Reply
-
-# 408, 425 and 429 are said by proxies; 409 and 423 pass when the other request for the upload ends.
-_MAY_PASS = frozenset({408, 409, 423, 425, 429, ChecksumMismatch.status})
-
-# Not implemented, HTTP version not supported: no server changes that while we wait.
-_WILL_NOT_PASS = frozenset({501, 505})
 
 _OF_PROXIES = frozenset({401, 403, 407, 413, 431})
 """Refusals that somebody in front of a tus server may utter, who knows no Tus-Resumable."""
@@ -42,7 +37,7 @@ def check_upload(reply: Reply, *wanted: int) -> None:
 
 def refusal(reply: Reply) -> Trouble | UploadError:
     """What an unwanted status says."""
-    if _may_pass(reply.status):
+    if may_pass(reply.status):
         return Trouble(str(reply), retry_after=_retry_after(reply))
     if 300 <= reply.status < 400:  # noqa: PLR2004  # redirections
         there = shown(one(reply, "Location") or "")
@@ -85,10 +80,6 @@ def number(reply: Reply, name: str) -> int | None:
 def words(reply: Reply, name: str) -> tuple[str, ...]:
     """A header that is a list of names, separated by commas."""
     return tuple(word.strip() for word in (one(reply, name) or "").split(",") if word.strip())
-
-
-def _may_pass(status: int) -> bool:
-    return status in _MAY_PASS or (status >= 500 and status not in _WILL_NOT_PASS)  # noqa: PLR2004  # 5xx
 
 
 def _retry_after(reply: Reply) -> float | None:

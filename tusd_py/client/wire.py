@@ -17,8 +17,9 @@ from protocol.headers import Headers
 from protocol.tus.version import VERSION
 
 from .body import Body
-from .errors import NotTus, Trouble
+from .errors import NotTus, Rejected, Trouble, UploadError
 from .origins import Endpoint
+from .statuses import may_pass
 
 _MOST_TEXT = 2000
 """Bytes of an answer's body that are read, for what it says about a failure."""
@@ -65,7 +66,9 @@ class Wire:
         body: Body | None = None,
         idle: float | None = None,
     ) -> Reply:
-        """Raises Trouble where another attempt may work, NotTus, and what reading the body raises."""
+        """Raises Trouble where another attempt may work, NotTus, Rejected where a proxy refused for good, and
+        what reading the body raises.
+        """
         seconds = idle or self.idle
         every = {**self.endpoint.headers_for(url), "Tus-Resumable": VERSION, **headers}
         try:
@@ -107,7 +110,9 @@ class Wire:
             )
 
 
-def _in_our_words(failed: aiohttp.ClientError | ConnectionError, method: str, url: URL) -> Trouble | NotTus:
+def _in_our_words(
+    failed: aiohttp.ClientError | ConnectionError, method: str, url: URL
+) -> Trouble | UploadError:
     what = f"{method} {url}"
     if isinstance(failed, aiohttp.ClientConnectorCertificateError):
         return NotTus(f"{what}: no secure connection: {_tls_reason(failed.certificate_error)}")
@@ -115,11 +120,19 @@ def _in_our_words(failed: aiohttp.ClientError | ConnectionError, method: str, ur
         return NotTus(f"{what}: no secure connection: {_tls_reason(failed.os_error)}")
     if isinstance(failed, aiohttp.ClientProxyConnectionError):
         return Trouble(f"cannot connect to the proxy for {url.host}: {_os_reason(failed.os_error)}")
+    if isinstance(failed, aiohttp.ClientHttpProxyError):
+        return _refused_by_proxy(failed.status, url)
     if isinstance(failed, aiohttp.ClientConnectorError):
         return Trouble(f"cannot connect to {url.host}:{url.port}: {_os_reason(failed.os_error)}")
     if isinstance(failed, _NO_HTTP):
         return NotTus(f"{what}: this is not a tus endpoint: the answer is no HTTP ({failed})")
     return Trouble(f"{what}: the connection broke ({str(failed) or type(failed).__name__})")
+
+
+def _refused_by_proxy(status: int, url: URL) -> Trouble | Rejected:
+    """Of CONNECT. The library's own words hold the proxy's URL, and so its password."""
+    what = f"the proxy for {url.host} answered CONNECT with {status}"
+    return Trouble(what) if may_pass(status) else Rejected(what, status=status)
 
 
 def _os_reason(failed: OSError) -> str:
