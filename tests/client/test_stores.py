@@ -42,6 +42,14 @@ def test_what_is_kept_is_found_and_what_is_forgotten_is_not(make: Callable[[], S
     assert make().find("b") is not None
 
 
+def test_several_are_forgotten_at_once(make: Callable[[], Store]) -> None:
+    for key in "abc":
+        make().keep(key, ENTRY)
+    make().forget("a", "c", "never")
+    make().forget()
+    assert [key for key in "abc" if make().find(key)] == ["b"]
+
+
 def test_what_is_kept_last_counts(make: Callable[[], Store]) -> None:
     make().keep("a", Remembered(path="/old"))
     make().keep("a", ENTRY)
@@ -123,13 +131,26 @@ def test_a_place_that_cannot_be_written_is_told_as_that(tmp_path: Path) -> None:
 
 
 def test_old_entries_go_and_so_do_too_many(path: Path) -> None:
-    now = 1000.0
-    store = FileStore(path, longest=100, most=3, clock=lambda: now)
+    now, day = 1000.0, 86400.0
+    store = FileStore(path, longest=10 * day, most=3, clock=lambda: now)
     store.keep("old", ENTRY)
     for key in ("a", "b", "c", "d"):
-        now += 40
+        now += 4 * day
         store.keep(key, ENTRY)
     assert [key for key in ("old", "a", "b", "c", "d") if store.find(key)] == ["b", "c", "d"]
+    now += 1
+    for key in ("e", "f", "g"):
+        store.keep(key, ENTRY)
+    assert [key for key in ("b", "c", "d", "e", "f", "g") if store.find(key)] == ["d", "e", "f", "g"]
+
+
+def test_what_was_kept_within_a_day_stays_however_much_it_is(path: Path) -> None:
+    now = 1000.0
+    store = FileStore(path, most=3, clock=lambda: now)
+    for key in "abcdefg":
+        now += 60
+        store.keep(key, ENTRY)
+    assert all(store.find(key) for key in "abcdefg")
 
 
 def test_threads_do_not_lose_each_others_entries(path: Path) -> None:

@@ -22,13 +22,12 @@ class KeptUntilAllDone:
     def keep(self, key: str, remembered: Remembered) -> None:
         self._store.keep(key, remembered)
 
-    def forget(self, key: str) -> None:
-        self._finished.append(key)
+    def forget(self, *keys: str) -> None:
+        self._finished.extend(keys)
 
     def claimed(self, key: str) -> AbstractContextManager[None]:
         return self._store.claimed(key)
 
     def forget_finished(self) -> None:
         """Every file of the command is done. Raises StoreFailed."""
-        for key in self._finished:
-            self._store.forget(key)
+        self._store.forget(*self._finished)

@@ -36,7 +36,11 @@ class FileStore:
         most: int = 1000,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Drops what was kept more than `longest` seconds ago, and the oldest of more than `most` uploads."""
+        """Drops what was kept more than `longest` seconds ago, and the oldest of more than `most` uploads.
+
+        What was kept within a day stays, however much it is: a command of many files goes through them in the
+        same order each time, and would drop each just before it comes to it.
+        """
         self._path = path
         self._notice = on_notice
         self._longest = longest
@@ -66,11 +70,13 @@ class FileStore:
         with self._locked():
             self._write(self._bounded({**self._read(), key: entry}))
 
-    def forget(self, key: str) -> None:
+    def forget(self, *keys: str) -> None:
+        gone = frozenset(keys)
         with self._locked():
             entries = self._read()
-            if entries.pop(key, None) is not None:
-                self._write(self._bounded(entries))
+            others = {key: entry for key, entry in entries.items() if key not in gone}
+            if len(others) < len(entries):
+                self._write(self._bounded(others))
 
     @contextmanager
     def claimed(self, key: str) -> Iterator[None]:
@@ -147,16 +153,18 @@ class FileStore:
             )
 
     def _bounded(self, entries: Mapping[str, Any]) -> dict[str, Any]:
-        """The young ones, and of them the youngest."""
-        oldest = self._clock() - self._longest
-        young = [(key, entry) for key, entry in entries.items() if _kept_at(entry) >= oldest]
+        """The young ones: of them the youngest, and all of the last day."""
+        now = self._clock()
+        young = [(key, entry) for key, entry in entries.items() if _kept_at(entry) >= now - self._longest]
         young.sort(key=lambda pair: _kept_at(pair[1]))
-        return dict(young[-self._most :])
+        too_many, others = young[: -self._most], young[-self._most :]
+        return dict([pair for pair in too_many if _kept_at(pair[1]) > now - _DAY] + others)
 
     def _write(self, entries: Mapping[str, Any]) -> None:
         """Replace the file: whoever reads meanwhile, and whoever dies, finds the old one or the new one."""
         new = self._path.with_name(f"{self._path.name}.new")
-        text = json.dumps({"version": _VERSION, "uploads": entries}, indent=1)
+        # Without indent, which would take five times as long: there may be thousands.
+        text = json.dumps({"version": _VERSION, "uploads": entries})
         new.unlink(missing_ok=True)
         with os.fdopen(_opened(new), "w", encoding="utf-8") as file:
             file.write(text)

@@ -38,7 +38,7 @@ class Store(Protocol):
     def keep(self, key: str, remembered: Remembered) -> None:
         """Durable when it returns, where the store is."""
 
-    def forget(self, key: str) -> None:
+    def forget(self, *keys: str) -> None:
         """Does nothing for a key that is not there."""
 
     def claimed(self, key: str) -> AbstractContextManager[None]:
@@ -58,8 +58,9 @@ class MemoryStore:
     def keep(self, key: str, remembered: Remembered) -> None:
         self._kept[key] = remembered
 
-    def forget(self, key: str) -> None:
-        self._kept.pop(key, None)
+    def forget(self, *keys: str) -> None:
+        for key in keys:
+            self._kept.pop(key, None)
 
     @contextmanager
     def claimed(self, key: str) -> Iterator[None]:
