@@ -151,7 +151,7 @@ async def test_what_was_put_together_is_not_put_together_again(
     class Forgetless(FileStore):
         """As if the process died right after the end."""
 
-        def forget(self, key: str) -> None: ...
+        def forget(self, *keys: str) -> None: ...
 
     async with TusClient(
         shared_server.files_url, options=Options(parallel=3), store=Forgetless(tmp_path / "uploads.json")

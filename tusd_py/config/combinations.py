@@ -310,6 +310,20 @@ def _cookie_of_named_pages(settings: Settings, _origins: Origins) -> Blame | Non
     return Blame(key="access.cookie", complaint=complaint)
 
 
+def _events_for_hooks(settings: Settings, _origins: Origins) -> Blame | None:
+    """To tusd an empty list is the default; to call none, and say nothing of it, would let everything in."""
+    hooks = settings.hooks
+    if hooks.enabled_events or not (hooks.http or hooks.dir):
+        return None
+    complaint = Complaint(
+        what="is empty",
+        found=f"hooks.{'http' if hooks.http else 'dir'}, of which no hook is called",
+        wanted="the hooks that are to be called",
+        hint="leave it out for those that tusd calls by default",
+    )
+    return Blame(key="hooks.enabled_events", complaint=complaint)
+
+
 COMBINATIONS: Sequence[tuple[tuple[str, ...], Check]] = (
     (("server.host", "server.unix_sock", "access.auth"), _auth_beyond_loopback),
     (("server.tls_certificate", "server.tls_key"), _whole_tls_pair),
@@ -325,6 +339,7 @@ COMBINATIONS: Sequence[tuple[tuple[str, ...], Check]] = (
     (("s3.s3_min_part_size", "s3.s3_part_size"), _parts_above_their_least),
     (("metrics.port", "server.port", "server.unix_sock", "metrics.expose_metrics"), _metrics_of_their_own),
     (("uploads.max_metadata", "limits.header_field"), _metadata_fits_a_header),
+    (("hooks.http", "hooks.dir", "hooks.enabled_events"), _events_for_hooks),
     (("scan.clamd_socket", "scan.clamd_host"), _one_clamd),
     (("access.auth",), _none_alone),
     (("access.auth", "access.jwt_issuer", "access.jwt_audience"), _whole_jwt),
