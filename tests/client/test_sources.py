@@ -133,3 +133,9 @@ def test_spans_cover_everything_once(length: int, parts: int) -> None:
 )
 def test_small_files_are_not_cut_into_crumbs(length: int | None, parts: int) -> None:
     assert parts_of(length, Options(parallel=4)) == parts
+
+
+async def test_a_file_that_only_seems_empty_is_not_sent_as_an_empty_one() -> None:
+    with pytest.raises(SourceUnreadable, match=r"is not empty; send it as a stream"):
+        async with opened("/proc/self/status", held=1):
+            pass

@@ -161,16 +161,27 @@ def _open(path: Path) -> FileSource:
         reason = failed.strerror if isinstance(failed, OSError) else failed
         raise SourceUnreadable(f"cannot read {path}: {reason}") from failed
     try:
-        _check_regular(descriptor, path)
+        _check(descriptor, path)
         return FileSource(descriptor=descriptor, identity=_identity_of(descriptor, str(path.resolve())))
     except BaseException:
         os.close(descriptor)
         raise
 
 
-def _check_regular(descriptor: int, path: Path) -> None:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+def _check(descriptor: int, path: Path) -> None:
+    seen = os.fstat(descriptor)
+    if not stat.S_ISREG(seen.st_mode):
         raise SourceUnreadable(f"cannot send {path}: it is no regular file")
+    try:
+        has_more = seen.st_size == 0 and os.pread(descriptor, 1, 0)
+    except OSError as failed:
+        raise SourceUnreadable(f"cannot read {path}: {failed.strerror}") from failed
+    if has_more:
+        # As files below /proc do, which are made while they are read.
+        raise SourceUnreadable(
+            f"cannot send {path}: its size is said to be 0, and it is not empty; send it as a stream "
+            f"(cat {path} | tusd-py upload URL -)"
+        )
 
 
 def _identity_of(descriptor: int, path: str) -> Identity:
