@@ -273,6 +273,15 @@ async def test_a_memory_that_cannot_be_written_stops_nothing(
     assert await arrived(shared_server, ended.out, content)
 
 
+async def test_a_user_without_a_home_is_warned_and_remembers_nothing(upload: Command) -> None:
+    (upload.folder / "small").write_bytes(b"x")
+    # As much of a home as that of a user whom /etc/passwd does not have.
+    upload.environ |= {"HOME": "~", "XDG_STATE_HOME": ""}
+    ended = await upload(f"http://127.0.0.1:{free_port()}/files/", "small", "--retries", "0")
+    assert ended.code == 69
+    assert "warning: cannot remember uploads: neither HOME nor XDG_STATE_HOME" in ended.err
+
+
 async def test_what_is_too_large_is_65(upload: Command, tmp_path: Path, content: Content) -> None:
     async with Server(folder=tmp_path, settings={"uploads.max_size": "10MiB"}) as server:
         ended = await upload(server.files_url, "big.bin", "--json")

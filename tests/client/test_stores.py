@@ -67,6 +67,17 @@ def test_a_claim_excludes_others_until_it_is_given_back(make: Callable[[], Store
         pass
 
 
+def test_a_claim_ends_well_where_its_file_cannot_be_removed(path: Path) -> None:
+    store = FileStore(path)
+    with store.claimed("a"):
+        lock = path.with_name("uploads.json.a.lock")
+        lock.unlink()
+        lock.mkdir()
+    lock.rmdir()
+    with store.claimed("a"):
+        pass
+
+
 def test_nobody_else_may_read_the_file(path: Path) -> None:
     old = os.umask(0)
     try:
@@ -223,3 +234,10 @@ def test_the_file_is_where_programs_keep_their_state(
     monkeypatch.setenv("XDG_STATE_HOME", state.format(home=tmp_path))
     FileStore.of_user().keep("a", ENTRY)
     assert (Path(wanted.format(home=tmp_path)) / "tusd-py" / "uploads.json").is_file()
+
+
+def test_a_user_without_a_home_has_no_such_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "~")  # as much of a home as that of a user whom /etc/passwd does not have
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    with pytest.raises(StoreFailed, match="neither HOME nor XDG_STATE_HOME is set"):
+        FileStore.of_user()

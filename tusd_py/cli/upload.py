@@ -92,17 +92,26 @@ def _order(given: argparse.Namespace) -> Order:
         timeout=given.timeout,
         retries=Retries(times=times, within=given.retry_for),
     )
-    store = MemoryStore() if given.no_resume else FileStore.of_user(on_notice=warn)
+    store = None if given.no_resume else _memory()
     return Order(
         url=given.url,
         files=tuple(given.files),
         metadata=metadata_of(given.metadata),
         headers=headers_of(given.header),
         options=options,
-        store=KeptUntilAllDone(store),
-        remembers=not given.no_resume,
+        store=KeptUntilAllDone(store or MemoryStore()),
+        remembers=store is not None,
         as_json=given.json,
     )
+
+
+def _memory() -> FileStore | None:
+    """None where there is no place for it, which stops nothing."""
+    try:
+        return FileStore.of_user(on_notice=warn)
+    except StoreFailed as failed:
+        warn(f"{failed}; if an upload stops, it will begin again")
+        return None
 
 
 async def _send_all(order: Order, watch: Watch) -> Exit:

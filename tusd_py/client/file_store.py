@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,11 +49,20 @@ class FileStore:
 
     @classmethod
     def of_user(cls, *, on_notice: Notice | None = None) -> Self:
-        """`tusd-py/uploads.json` where the user's programs keep their state (XDG Base Directory 0.8)."""
+        """`tusd-py/uploads.json` where the user's programs keep their state (XDG Base Directory 0.8).
+
+        Raises StoreFailed for a user without a home.
+        """
         state = Path(os.environ.get("XDG_STATE_HOME", ""))
         # "All paths set in these environment variables must be absolute", else they count for nothing.
-        home = state if state.is_absolute() else Path.home() / ".local" / "state"
-        return cls(home / "tusd-py" / "uploads.json", on_notice=on_notice)
+        if not state.is_absolute():
+            try:
+                state = Path.home() / ".local" / "state"
+            except RuntimeError as failed:
+                raise StoreFailed(
+                    "cannot remember uploads: neither HOME nor XDG_STATE_HOME is set"
+                ) from failed
+        return cls(state / "tusd-py" / "uploads.json", on_notice=on_notice)
 
     def find(self, key: str) -> Remembered | None:
         with self._locked():
@@ -87,8 +96,10 @@ class FileStore:
         try:
             yield
         finally:
-            # While it is still locked, so that nobody locks a name that is about to go.
-            path.unlink(missing_ok=True)
+            # While it is still locked, so that nobody locks a name that is about to go. One that stays, on a
+            # disk that became read-only, does no harm.
+            with suppress(OSError):
+                path.unlink()
             os.close(descriptor)
 
     def _claim(self, path: Path) -> int:
