@@ -15,6 +15,9 @@ from .units import Unreadable
 MOST_SECRET_BYTES = 64 * 1024
 """A file that is longer is not a password."""
 
+MOST_BITS = 63
+"""Of a whole number in TOML and in databases, without its sign."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -53,6 +56,8 @@ class Faulty(Exception):  # carries a Problem, which is what is raised in spirit
 def read_entry(entry: Entry) -> Value:
     """The value, of the type that its field has. Raises Faulty."""
     kind = entry.key.kind
+    if isinstance(entry.raw, int) and entry.raw.bit_length() > MOST_BITS:
+        raise Faulty(_too_large(entry, entry.raw))
     try:
         if entry.via_file:
             return kind.from_text(_file_text(entry))
@@ -61,6 +66,18 @@ def read_entry(entry: Entry) -> Value:
         return kind.from_toml(entry.raw)
     except Unreadable as unreadable:
         raise Faulty(_misread(entry, unreadable)) from None
+
+
+def _too_large(entry: Entry, number: int) -> Problem:
+    """Without the number: Python writes none of thousands of digits."""
+    return Problem(
+        what=f"{entry.written} is a number that is too large",
+        name=entry.origin.name,
+        mark=entry.origin.value,
+        found=f"a number of {number.bit_length()} bits",
+        wanted=entry.key.kind.wanted,
+        is_secret=entry.key.kind.is_secret,
+    )
 
 
 def _misread(entry: Entry, unreadable: Unreadable) -> Problem:

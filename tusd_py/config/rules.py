@@ -4,6 +4,7 @@ Belongs here: one rule per setting, as a table. Not here: rules over several set
 """
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Mapping
 
@@ -123,7 +124,7 @@ def is_address(text: str) -> bool:
 
 
 def _unix_sock(path: str) -> Complaint | None:
-    length = len(path.encode())
+    length = len(os.fsencode(path))
     if length <= MOST_SOCKET_PATH:
         return None
     return Complaint(
@@ -419,7 +420,10 @@ def _header_name(name: str) -> Complaint | None:
 
 def _secret_key(secret: str) -> Complaint | None:
     """RFC 7518, 3.2: as long as the digest."""
-    length = len(secret.encode())
+    try:
+        length = len(secret.encode())
+    except UnicodeEncodeError:
+        return Complaint(what="is no text", found="bytes that are no UTF-8", wanted="printable characters")
     if not secret or length >= SHORTEST_SECRET:
         return None
     return Complaint(

@@ -21,6 +21,7 @@ from .problems import Layer, Mark, Origin, Problem, did_you_mean, listed
 
 _AT = re.compile(r" \(at (?:line (?P<line>[0-9]+), column (?P<column>[0-9]+)|end of document)\)$", re.ASCII)
 _DSN = re.compile(r"(postgres(?:ql)?://).*", re.IGNORECASE)
+_TOML = 'lines such as `port = 8080` under a `[section]`, texts in "quotes"'
 _SAYS = re.compile(r"(?P<key>[A-Za-z0-9_-]{1,100})[\"']?[ \t]*[=:][ \t]*(?=\S)", re.ASCII)
 _OPENS_STRING = re.compile(r"[=\[,{]\s*(?P<quote>[\"'])(?:(?!(?P=quote)).)*$")
 
@@ -36,9 +37,14 @@ def read_file(path: Path) -> Heard:
         return _unreadable(name, f"byte {problem.start} is not UTF-8")
     try:
         tables = tomllib.loads(document)
+        reader = _Reader(name, document, tables)
     except tomllib.TOMLDecodeError as problem:
         return Heard(problems=[_syntax_error(name, document, str(problem))], complete=False)
-    return _Reader(name, document, tables).read()
+    except ValueError:
+        return _unparsed(name, "a number of thousands of digits")  # which Python makes no int of
+    except RecursionError:
+        return _unparsed(name, "brackets in brackets in brackets, too deep to be read")
+    return reader.read()
 
 
 def _unreadable(name: str, why: str) -> Heard:
@@ -48,6 +54,11 @@ def _unreadable(name: str, why: str) -> Heard:
         found=why,
         wanted="a readable TOML file in UTF-8",
     )
+    return Heard(problems=[problem], complete=False)
+
+
+def _unparsed(name: str, why: str) -> Heard:
+    problem = Problem(what="the configuration file is not TOML", name=name, found=why, wanted=_TOML)
     return Heard(problems=[problem], complete=False)
 
 
@@ -67,7 +78,7 @@ def _syntax_error(name: str, document: str, message: str) -> Problem:
         name=name,
         mark=Mark(line=line, column=column, width=1, source=source),
         found=_AT.sub("", message),
-        wanted='lines such as `port = 8080` under a `[section]`, texts in "quotes"',
+        wanted=_TOML,
         hint=_syntax_hint(lines[line - 1]),
     )
 
@@ -143,8 +154,8 @@ class _Reader:
         return (key, True) if is_file else (None, False)
 
     def _origin(self, path: TomlPath) -> Origin:
-        # A list of tables has no place of its own, only its tables have.
-        found = self._found.get(path) or self._found[(*path, 0)]
+        # A table need not have a place of its own: what is first in it has, or the first of a list of them.
+        found = self._found.get(path) or self._first_in(path)
         return Origin(
             layer=Layer.FILE,
             name=self._name,
@@ -167,13 +178,14 @@ class _Reader:
         width = min(span.end, start + len(source)) - span.start
         return Mark(line=line, column=span.start - start + 1, width=max(width, 1), source=source)
 
-    def _key_mark(self, path: TomlPath) -> Mark | None:
+    def _key_mark(self, path: TomlPath) -> Mark:
         """Of the key, or of the first thing that implies it (`[a.b]` implies `a`)."""
-        places = [found.key for where, found in self._found.items() if where[: len(path)] == path]
-        if not places:
-            return None
-        mark = self._mark(min(places, key=lambda span: span.start))
+        mark = self._mark(self._first_in(path).key)
         return replace(mark, source=_without_secret(mark.source))
+
+    def _first_in(self, path: TomlPath) -> Found:
+        inside = (found for where, found in self._found.items() if where[: len(path)] == path)
+        return min(inside, key=lambda found: found.key.start)
 
     def _unknown_section(self, section: str, table: object) -> Problem:
         what = (

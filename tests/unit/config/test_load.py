@@ -1,5 +1,6 @@
 """Layers, their order, and where a value came from."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -234,6 +235,72 @@ def test_all_faults_of_all_layers_come_at_once() -> None:
         "log.level has a value that cannot be read",
         "server.tls_key needs server.tls_certificate",
     ]
+
+
+@pytest.mark.parametrize(
+    ("toml", "line", "what"),
+    [
+        ('[hooks]\nhttp.url = "x"', 2, "hooks.http has a value that cannot be read"),
+        ("[server]\nhost = 'h'\nport.http = 1", 3, "server.port has a value that cannot be read"),
+        ("[server]\n[server.tls_mode.x]", 2, "server.tls_mode has a value that cannot be read"),
+        ("[server.tls_mode.x]\ny = 1", 1, "server.tls_mode has a value that cannot be read"),
+        ("[[server.tls_mode]]\ny = 1", 1, "server.tls_mode has a value that cannot be read"),
+    ],
+)
+def test_a_key_that_is_used_as_a_table_is_pointed_at(toml: str, line: int, what: str) -> None:
+    problem = problems(toml)[0]
+    assert problem.what == what
+    assert problem.mark is not None
+    assert problem.mark.line == line
+
+
+@pytest.mark.parametrize("number", ["9" * 20, "9" * 400, f"-{'9' * 20}", f"0x{'f' * 5000}"])
+@pytest.mark.parametrize("setting", ["quota.bytes", "server.port", "timeouts.network", "storage.dir_perms"])
+def test_a_number_beyond_those_of_toml_is_refused(setting: str, number: str) -> None:
+    section, _, name = setting.partition(".")
+    (problem,) = problems(f"[{section}]\n{name} = {number}")
+    assert problem.what == f"{setting} is a number that is too large"
+    assert "bits" in problem.found
+
+
+@pytest.mark.parametrize(
+    "setting", ["server.host", "server.event_loop", "cors.disable", "hooks.enabled_events"]
+)
+def test_a_number_beyond_those_of_toml_is_refused_where_none_belongs(setting: str) -> None:
+    section, _, name = setting.partition(".")
+    (problem,) = problems(f"[{section}]\n{name} = 0x{'f' * 5000}")
+    assert "bits" in problem.found
+
+
+@pytest.mark.parametrize(
+    ("toml", "found"),
+    [
+        (f"[server]\nport = {'9' * 5000}", "a number of thousands of digits"),
+        (
+            f"[server]\nport = {'[' * 5000}{']' * 5000}",
+            "brackets in brackets in brackets, too deep to be read",
+        ),
+        (f"server = {'{a = ' * 2000}1{'}' * 2000}", "brackets in brackets in brackets, too deep to be read"),
+    ],
+    ids=["digits", "arrays", "tables"],
+)
+def test_a_file_that_cannot_be_parsed_is_no_crash(toml: str, found: str) -> None:
+    (problem,) = problems(toml)
+    assert (problem.what, problem.found) == ("the configuration file is not TOML", found)
+
+
+def test_no_depth_of_brackets_is_a_crash() -> None:
+    for depth in range(100, 1000, 10):
+        assert len(problems(f"[server]\nport = {'[' * depth}{']' * depth}")) == 1
+
+
+def test_bytes_that_are_no_utf_8_are_counted_in_a_path_and_refused_in_a_secret() -> None:
+    path = os.fsdecode(b"/run/\xff.sock")
+    assert loaded(environ={"TUSD_PY_SERVER__UNIX_SOCK": path}).settings.server.unix_sock == path
+    (problem,) = problems(environ={"TUSD_PY_SERVER__UNIX_SOCK": "/" + os.fsdecode(b"\xff" * 107)})
+    assert problem.found == "108 bytes"
+    (problem,) = problems(environ={"TUSD_PY_ACCESS__JWT_SECRET": os.fsdecode(b"\xff" * 40)})
+    assert problem.what == "access.jwt_secret is no text"
 
 
 def test_a_fault_that_is_overridden_is_still_a_fault() -> None:
