@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tusd_py.doctor.site import Site
+from tusd_py.doctor.site import Site, Unreachable, site_of
 
 
 @pytest.fixture
@@ -67,3 +67,22 @@ async def test_an_answer_before_the_end_of_the_body_is_heard_over_tls(certificat
         answer = await site.send_and_cut(f"{url}1", announced=1 << 20, sent=1 << 16, wait=5.0)
     assert answer is not None
     assert answer.status == 413
+
+
+async def test_user_and_password_of_the_url_become_a_header_and_are_not_shown() -> None:
+    answer = b"HTTP/1.1 204 So\r\n\r\n"
+    async with silent(None, answer) as port:
+        site = site_of(f"http://ann:p%40ss@localhost:{port}/files/", {"X-One": "1"})
+        assert (await site.ask("OPTIONS", site.url, {})).status == 204
+    assert site.url == f"http://localhost:{port}/files/"
+    assert site.headers == {"Authorization": "Basic YW5uOnBAc3M=", "X-One": "1"}
+    assert site_of("http://ann@h/", {"authorization": "Bearer x"}).headers == {"authorization": "Bearer x"}
+
+
+@pytest.mark.parametrize("host", ["[::1]", "a..b", "x" * 64])
+async def test_a_host_that_nobody_reaches_is_that(host: str) -> None:
+    site = Site(url=f"http://{host}:1/files/", headers={}, timeout=5.0)
+    with pytest.raises(Unreachable, match="OPTIONS http://"):
+        await site.ask("OPTIONS", site.url, {})
+    with pytest.raises(Unreachable, match="PATCH http://"):
+        await site.send_and_cut(site.url, announced=1, sent=1, wait=0.1)

@@ -83,10 +83,15 @@ def _of_folders(settings: Settings) -> Sequence[Finding]:
 
 
 async def _of_database(settings: Settings) -> AsyncIterator[Finding]:
-    from tusd_py.doctor.database import look_at_database, nothing_yet  # noqa: PLC0415 - heavy
+    from tusd_py.doctor.database import closed, look_at_database, nothing_yet  # noqa: PLC0415 - heavy
 
     path = sqlite_path(settings)
-    if path is not None and not path.exists():
+    try:
+        is_there = path is None or path.exists()
+    except OSError as failed:
+        yield closed(failed)
+        return
+    if path is not None and not is_there:
         yield nothing_yet(path)
         return
     try:
@@ -160,9 +165,9 @@ async def _of_url(url: str, headers: Mapping[str, str]) -> AsyncIterator[Finding
     from tusd_py.doctor.buffering import LENGTH, look_for_buffering  # noqa: PLC0415 - likewise
     from tusd_py.doctor.location import look_at_location  # noqa: PLC0415 - likewise
     from tusd_py.doctor.reach import reach  # noqa: PLC0415 - likewise
-    from tusd_py.doctor.site import Site, Unreachable  # noqa: PLC0415 - likewise
+    from tusd_py.doctor.site import Unreachable, site_of  # noqa: PLC0415 - likewise
 
-    site = Site(url=url, headers=headers)
+    site = site_of(url, headers)
     reached = await reach(site)
     yield reached.finding
     if not reached.is_tus:

@@ -3,6 +3,7 @@
 Belongs here: asking an opened or unopened database. Not here: making one (assemble/parts.py).
 """
 
+import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -40,6 +41,14 @@ async def look_at_database(database: Database, *, migrates: bool, connections: i
 def nothing_yet(path: Path) -> Finding:
     """An installation that was never started."""
     return skipped(CHECK, f"{path} is not there yet; the first start makes it")
+
+
+def closed(failed: OSError) -> Finding:
+    """Its file may be there or not."""
+    what = f"{failed.filename} cannot be looked at by user id {os.geteuid()}: {failed.strerror}"
+    return wrong(
+        CHECK, what, "let that user enter the folders above it, or let database.url name another file"
+    )
 
 
 def _refused(refused: Refused, *, migrates: bool) -> Finding:

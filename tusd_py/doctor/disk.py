@@ -21,7 +21,15 @@ def look_at_folder(
     folder: Path, setting: str, *, survives_power: bool, may_be_shared: bool, floor: int
 ) -> Iterator[Finding]:
     """`floor` is storage.free_space_floor, 0 where any number will do. It need not be there yet."""
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    except OSError as failed:
+        yield wrong(
+            CHECK,
+            f"{folder} cannot be looked at by user id {os.geteuid()}: {failed.strerror}",
+            f"let that user enter the folders above it, or let {setting} name another folder",
+        )
+        return
     if not existing.is_dir():
         yield wrong(CHECK, f"{existing} is no folder", f"let {setting} name a folder")
         return

@@ -7,12 +7,13 @@ import asyncio
 import socket
 import ssl
 import struct
+from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 _PIECE = 64 << 10
 _RESET = struct.pack("ii", 1, 0)
@@ -77,7 +78,7 @@ class Site:
         try:
             connection.request(method, _target(url), headers={**self.headers, **headers})
             return _answer(connection)
-        except (OSError, HTTPException) as failed:
+        except (OSError, HTTPException, UnicodeError) as failed:
             raise Unreachable(f"{method} {url}: {failed or type(failed).__name__}") from failed
         finally:
             connection.close()
@@ -101,7 +102,7 @@ class Site:
                 for _ in range(0, sent, _PIECE):
                     connection.send(bytes(min(_PIECE, sent)))
             return _answer_within(connection, wait)
-        except (OSError, HTTPException) as failed:
+        except (OSError, HTTPException, UnicodeError) as failed:
             raise Unreachable(f"PATCH {url}: {failed or type(failed).__name__}") from failed
         finally:
             if connection.sock is not None:
@@ -112,10 +113,24 @@ class Site:
 
     def _connection(self, url: str) -> HTTPConnection:
         parts = urlsplit(url)
+        host = parts.hostname or ""
+        # The port is always said: of an IPv6 address without one, the library would take the last number.
         if parts.scheme == "https":
             context = ssl.create_default_context()
-            return HTTPSConnection(parts.netloc, timeout=self.timeout, context=context)
-        return HTTPConnection(parts.netloc, timeout=self.timeout)
+            return HTTPSConnection(host, parts.port or 443, timeout=self.timeout, context=context)
+        return HTTPConnection(host, parts.port or 80, timeout=self.timeout)
+
+
+def site_of(url: str, headers: Mapping[str, str]) -> Site:
+    """User name and password of the URL become a header (RFC 7617), and are shown nowhere."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return Site(url=url, headers=headers)
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    basic = {"Authorization": f"Basic {b64encode(pair).decode('ascii')}"}
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    given = any(name.lower() == "authorization" for name in headers)
+    return Site(url=bare, headers=headers if given else {**basic, **headers})
 
 
 def _answer_within(connection: HTTPConnection, wait: float) -> Answer | None:

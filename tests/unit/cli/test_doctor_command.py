@@ -24,3 +24,11 @@ def test_the_command_refuses_what_is_no_url(run: Run, url: str) -> None:
     outcome = run("doctor", "--url", url)
     assert outcome.returncode == 2
     assert url in outcome.stderr
+
+
+def test_a_folder_that_may_not_be_looked_at_is_found(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    outcome = run("doctor", "--upload-dir", str(tmp_path / "closed" / "data"))
+    assert (outcome.returncode, outcome.stderr) == (1, "")
+    assert outcome.stdout.count("Permission denied") == 2, "for files and for the database"
+    assert "let that user enter the folders above it, or let storage.upload_dir" in outcome.stdout
