@@ -1,9 +1,10 @@
 """Addresses, and who hears the caller's headers."""
 
 import pytest
+from yarl import URL
 
 from tusd_py.client.errors import BadOptions, WrongAnswer
-from tusd_py.client.origins import endpoint_of
+from tusd_py.client.origins import endpoint_of, proxy_for
 
 SECRETS = {"Authorization": "Bearer secret"}
 
@@ -22,6 +23,33 @@ SECRETS = {"Authorization": "Bearer secret"}
 )
 def test_a_location_is_resolved(endpoint: str, location: str, url: str) -> None:
     assert str(endpoint_of(endpoint, {}).locate(location)) == url
+
+
+@pytest.mark.parametrize("name", ["a..b", "x" * 64 + ".example"])
+def test_a_location_whose_host_is_no_name_is_refused(name: str) -> None:
+    with pytest.raises(WrongAnswer, match="no place for an upload"):
+        endpoint_of("http://h/files/", {}).locate(f"http://{name}/1")
+
+
+@pytest.mark.parametrize("host", ["localhost", "h.example.", "[::1]:8080", "192.0.2.1", "\u00fc.example"])
+def test_hosts_of_every_kind_are_hosts(host: str) -> None:
+    assert endpoint_of(f"http://{host}/files/", {}).url.path == "/files/"
+
+
+@pytest.mark.parametrize(
+    ("named", "proxy"),
+    [
+        ("http://p:3128", "http://p:3128"),
+        ("p.example:3128", "http://p.example:3128"),
+        ("u:pw@p:3128", "http://u:pw@p:3128"),
+        ("", None),
+    ],
+)
+def test_a_proxy_without_a_scheme_speaks_http(
+    named: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", named)
+    assert proxy_for(URL("https://h/files/")) == proxy
 
 
 def test_what_began_encrypted_stays_encrypted() -> None:
@@ -47,7 +75,8 @@ def test_headers_are_for_one_host(endpoint: str, url: str, told: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "x", "/files/", "ftp://h/", "http://", "http://[::1", "file:///etc/passwd"]
+    "url",
+    ["", "x", "/files/", "ftp://h/", "http://", "http://[::1", "file:///etc/passwd", "http://a..b/files/"],
 )
 def test_what_is_no_address_of_a_web_server_is_refused(url: str) -> None:
     with pytest.raises(BadOptions, match="no URL of uploads"):

@@ -56,6 +56,11 @@ async def test_what_may_pass_is_tried_again(status: int) -> None:
     assert strange.count("HEAD") == 2, "the offset is asked for after each failure"
 
 
+@pytest.mark.parametrize("date", ["soon", "Fri, 31 Dec 99999999999 23:59:59 GMT", "Fri, 31 Dec 1999"])
+async def test_a_date_to_come_back_at_that_is_none_is_passed_over(date: str) -> None:
+    await send(Strange(instead=times(1, lambda: said(503, {"Retry-After": date}), "POST")), b"x")
+
+
 @pytest.mark.parametrize("method", ["OPTIONS", "POST", "HEAD"])
 async def test_every_verb_is_tried_again(method: str) -> None:
     fails = times(1, lambda: web.Response(status=503), method)

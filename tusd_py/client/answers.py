@@ -92,5 +92,5 @@ def _retry_after(reply: Reply) -> float | None:
         return float(seconds)
     try:
         return max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

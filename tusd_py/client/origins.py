@@ -36,7 +36,7 @@ class Endpoint:
         Raises WrongAnswer.
         """
         try:
-            url = self.url.join(URL(location))
+            url = _resolvable(self.url.join(URL(location)))
         except ValueError:
             url = URL()
         if url.scheme not in ("http", "https") or not url.host or url == self.url:
@@ -60,7 +60,7 @@ class Endpoint:
 def endpoint_of(url: str, headers: Mapping[str, str]) -> Endpoint:
     """Raises BadOptions for what is no URL of a web server, and for headers that cannot be sent."""
     try:
-        parsed = URL(url)
+        parsed = _resolvable(URL(url))
     except ValueError:
         parsed = URL()
     if parsed.scheme not in ("http", "https") or not parsed.host:
@@ -78,7 +78,14 @@ def proxy_for(url: URL) -> str | None:
     """
     if url.host is None or proxy_bypass(url.host):
         return None
-    return getproxies().get(url.scheme)
+    proxy = getproxies().get(url.scheme)
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def _resolvable(url: URL) -> URL:
+    """Raises ValueError for a host that is no name: resolvers raise it where nobody expects it."""
+    (url.raw_host or "").encode("idna")
+    return url
 
 
 def _basic(url: URL) -> dict[str, str]:
