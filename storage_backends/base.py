@@ -483,6 +483,10 @@ class ObjectStore(Protocol):
         """
         ...
 
+    async def owner(self) -> str | None:
+        """Whose it is, which `claim` said once; None where nobody did. Raises StorageError."""
+        ...
+
     async def answers(self) -> None:
         """Raises StorageError when it does not; for health checks."""
         ...

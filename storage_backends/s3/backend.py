@@ -149,10 +149,20 @@ class S3Backend:
         except StorageAway:
             raise
         except StorageError:
-            key = store.key(_IDENTITY)
-            owner = await store.retries.run("GetObject", lambda: store.control.read(key))
-            return owner.decode(errors="replace")
+            return await self._owner()
         return identity
+
+    async def owner(self) -> str | None:
+        try:
+            return await self._owner()
+        except StorageMissing:
+            return None
+
+    async def _owner(self) -> str:
+        store = self._store
+        key = store.key(_IDENTITY)
+        owner = await store.retries.run("GetObject", lambda: store.control.read(key))
+        return owner.decode(errors="replace")
 
     async def doubts(self, longest: float | None) -> Sequence[Doubt]:
         control = self._store.control

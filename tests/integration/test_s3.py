@@ -362,8 +362,11 @@ async def test_two_installations_cannot_share_a_prefix(tmp_path: Path, bucket: B
     async with serving(tmp_path / "one", bucket):
         other = Server(folder=tmp_path / "other", settings=bucket.settings())
         asked = await ran(other, "serve")
+        checked = await ran(other, "fsck", "--repair")
     assert asked.returncode != 0
     assert "the store belongs to the installation" in asked.stderr
+    assert checked.returncode != 0
+    assert "the bytes to" in checked.stderr
 
 
 async def test_a_download_can_be_sent_to_the_store(tmp_path: Path, bucket: Bucket, seed: int) -> None:

@@ -30,6 +30,15 @@ def identity_of_data(folder: Path) -> str:
         return _read_or_make(folder / _IDENTITY)
 
 
+def known_identity_of_data(folder: Path) -> str | None:
+    """The same for those who only look: None where nothing is said. Raises Refused."""
+    with _clearly("data folder", "storage.upload_dir"):
+        try:
+            return _read(folder / _IDENTITY)
+        except FileNotFoundError:
+            return None
+
+
 @contextmanager
 def _clearly(what: str, setting: str) -> Iterator[None]:
     try:
@@ -61,4 +70,8 @@ def _read_or_make(path: Path) -> str:
             os.fsync(directory)
         finally:
             os.close(directory)
+    return _read(path)
+
+
+def _read(path: Path) -> str:
     return path.read_text(encoding="ascii").strip()

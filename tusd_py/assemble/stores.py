@@ -21,7 +21,7 @@ from tusd_py.metadata.database import Database
 from tusd_py.metadata.facts import IDENTITY, FactRows, claim_identity, identity_of
 from tusd_py.randomness import random_hex
 
-from .folder import identity_of_data, open_service_folder
+from .folder import identity_of_data, known_identity_of_data, open_service_folder
 from .parts import data_mark, make_backend, make_database, service_folder
 
 log = get_logger("tusd_py")
@@ -77,6 +77,27 @@ async def open_stores(settings: Settings, owner: str | None, stack: AsyncExitSta
         await _claim_store(backend, installation)
         await _warn_of_rules(backend, settings.uploads.max_age or None)
     return Stores(database, backend, installation)
+
+
+async def refuse_strangers(settings: Settings, database: Database, backend: StorageBackend) -> None:
+    """For commands beside the server: rows and bytes that it would not serve together. Binds nothing.
+
+    Rows that look at a stranger's bytes find all of theirs lost, and all of those rubbish. Raises Refused,
+    StorageError.
+    """
+    await _refuse_forgetful_database(database, backend)
+    rows_of = await FactRows(database).get(IDENTITY)
+    if rows_of is None:
+        return  # new, and without bytes
+    if isinstance(backend, ObjectStore):
+        bytes_of, place = await backend.owner(), "s3.s3_bucket and s3.s3_object_prefix"
+    else:
+        bytes_of, place = known_identity_of_data(data_mark(settings)), "storage.upload_dir"
+    if bytes_of != rows_of:
+        raise Refused(
+            f"the rows belong to the installation {rows_of}, the bytes to {bytes_of or 'none'}",
+            hint=f"are database.url and {place} those of the server, and is the right disk mounted?",
+        )
 
 
 async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:

@@ -30,6 +30,7 @@ from .parts import (
     make_lifetime,
     service_folder,
 )
+from .stores import refuse_strangers
 
 FOUND = 1
 """Exit status of fsck when something is wrong and was not repaired."""
@@ -73,6 +74,7 @@ async def _fsck(settings: Settings, *, repair: bool, as_json: bool) -> int:
     try:
         await database.open()
         await backend.open()
+        await refuse_strangers(settings, database, backend)
         checker = Fsck(
             # No worker: ending an upload needs no lease, it fences whoever writes.
             rows=UploadRows(database, Author(worker="", boot_id="", lifetime=make_lifetime(settings))),
