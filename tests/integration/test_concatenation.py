@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from protocol.errors import (
+    InternalError,
     InvalidConcat,
     MaxSizeExceeded,
     ModifyFinal,
@@ -22,8 +23,9 @@ from protocol.tus.create import Creation, parse_create
 from protocol.tus.head import answer_head
 from protocol.upload import Transfer, Upload, UploadId
 from tusd_py.access.admission import Admission
-from tusd_py.access.identity import ANONYMOUS
+from tusd_py.access.identity import ANONYMOUS, Identity
 from tusd_py.metadata.database import Query
+from tusd_py.metadata.upload_row import NewUpload
 from tusd_py.metadata.writing import Advance
 from tusd_py.uploads.append import append
 from tusd_py.uploads.callbacks import Callbacks
@@ -309,6 +311,51 @@ async def test_a_callback_may_refuse_what_was_assembled(tmp_path: Path) -> None:
         with pytest.raises(UploadRejected):
             await final(house, part)
         assert (await row(house.worker, part.id)).state is Transfer.STORED
+        assert len(files(house)) == 1
+
+
+async def test_a_callback_is_asked_about_a_final_that_is_put_together(tmp_path: Path) -> None:
+    seen: list[tuple[int | None, int, bytes]] = []
+
+    async def look(upload: Upload) -> None:
+        seen.append((upload.length, upload.offset, (tmp_path / "data" / upload.ref).read_bytes()))
+
+    async with home(tmp_path, callbacks=Callbacks(pre_finish=look)) as house:
+        await final(house, await partial(house, 3, b"abc"), await partial(house, 2, b"de"))
+        assert seen == [(5, 5, b"abcde")]
+
+
+async def test_a_final_whose_callback_fails_is_made_and_finished_later(tmp_path: Path) -> None:
+    failures: list[Exception] = [ConnectionError("the other system is down"), InternalError()]
+
+    async def fail(_upload: Upload) -> None:
+        if failures:
+            raise failures.pop()
+
+    async with home(tmp_path, callbacks=Callbacks(pre_finish=fail)) as house:
+        part = await partial(house, 3, b"abc")
+        finals = [await final(house, part) for _ in range(2)]
+        assert failures == []
+        assert len(files(house)) == 1
+        for whole in finals:
+            assert whole.state is Transfer.COMPLETING
+            assert (await stored(house, whole)).state is Transfer.STORED
+
+
+async def test_whoever_agrees_to_a_final_hears_how_long_it_will_be(tmp_path: Path) -> None:
+    heard: list[int | None] = []
+
+    async def listen(_identity: Identity, new: NewUpload) -> NewUpload:
+        heard.append(new.length)
+        return new.with_metadata({"filename": "b.txt"})
+
+    async with home(tmp_path) as house:
+        part, unknown = await partial(house, 3, b"abc"), await partial(house, None)
+        listening = replace(house, context=replace(house.context, callbacks=Callbacks(pre_create=listen)))
+        whole = await final(listening, part, part)
+        await final(listening, part, unknown)
+        assert heard == [6, None]
+        assert (whole.length, whole.filename) == (6, "b.txt")
 
 
 HOSTS = frozenset({"files.example.org", "127.0.0.1"})

@@ -147,6 +147,8 @@ async def test_hooks_are_told_what_tusd_tells(
     assert asked["RemoteAddr"].startswith("127.0.0.1:")
     assert asked["Header"]["Upload-Length"] == ["10"]
     assert asked["Header"]["Host"] == [f"127.0.0.1:{hooked.address.port}"]
+    finishing = next(one for one in receiver.seen if one["Type"] == "pre-finish")["Event"]["Upload"]
+    assert (finishing["Size"], finishing["SizeIsDeferred"], finishing["Offset"]) == (10, False, 10)
     finished = next(one for one in receiver.seen if one["Type"] == "post-finish")["Event"]
     assert (finished["Upload"]["ID"], finished["Upload"]["Offset"]) == (url.rpartition("/")[2], 10)
     assert finished["HTTPRequest"]["Method"] == "PATCH"

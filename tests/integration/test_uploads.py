@@ -438,6 +438,58 @@ async def test_a_callback_may_refuse_what_is_complete(tmp_path: Path) -> None:
             with pytest.raises(UploadRejected):
                 await append(house.context, ANONYMOUS, upload.id, request, Script(b"0123456789"))
             assert (await row(house.worker, upload.id)).state is Transfer.REFUSED
+            await purge(house.backend, housekeeping_of(house.worker), upload.id)
+            assert files(house) == []
+
+
+async def test_a_callback_is_asked_about_bytes_that_are_there(tmp_path: Path) -> None:
+    seen: list[tuple[int | None, int, bytes]] = []
+
+    async def look(upload: Upload) -> None:
+        seen.append((upload.length, upload.offset, (tmp_path / "data" / upload.ref).read_bytes()))
+
+    async with home(tmp_path, callbacks=Callbacks(pre_finish=look)) as house:
+        content = b"0123456789"
+        await create(house.context, ANONYMOUS, creating(10, body=10), Script(content))
+        for length, request in (
+            (10, appending(0, body=10)),
+            (10, appending(0)),
+            (None, appending(0, length=10, body=10)),
+            (None, appending(0, length=10)),
+        ):
+            upload = await made(house, length)
+            await append(house.context, ANONYMOUS, upload.id, request, Script(content))
+        assert seen == [(10, 10, content)] * 5
+
+
+async def test_bytes_that_no_callback_agreed_to_do_not_stay(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    async def hang_up(_upload: Upload) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async def fail(_upload: Upload) -> None:
+        raise ConnectionError("the other system is down")
+
+    async with home(tmp_path) as house:
+        upload = await made(house, 10)
+        for pre_finish, failure in ((hang_up, asyncio.CancelledError), (fail, ConnectionError)):
+            context = replace(house.context, callbacks=Callbacks(pre_finish=pre_finish))
+            creation, request = creating(10, body=10), appending(0, body=10)
+            for whole in (
+                create(context, ANONYMOUS, creation, Script(b"0123456789")),
+                append(context, ANONYMOUS, upload.id, request, Script(b"0123456789")),
+            ):
+                asked.clear()
+                sending = asyncio.ensure_future(whole)
+                if pre_finish is hang_up:
+                    await asked.wait()
+                    sending.cancel()
+                with pytest.raises(failure):
+                    await sending
+                assert files(house) == []
+        assert (await sent(house, upload, 0, b"0123456789")).upload.state is Transfer.STORED
 
 
 async def test_strangers_find_nothing(tmp_path: Path) -> None:

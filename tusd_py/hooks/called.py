@@ -78,7 +78,7 @@ class CalledHooks:
 
     async def _pre_finish(self, upload: Upload) -> None:
         for hook in self._of(HookKind.PRE_FINISH):
-            answer = await self._ask(hook, HookKind.PRE_FINISH, upload, offset=upload.length or 0)
+            answer = await self._ask(hook, HookKind.PRE_FINISH, upload, offset=upload.offset)
             if answer.rejects_upload:
                 raise _rejected(answer.http)
             _remember(answer.http)

@@ -7,11 +7,18 @@ Not here: headers (protocol/tus/patch.py), sockets (server/intake.py), answers (
 import asyncio
 from dataclasses import dataclass, replace
 
-from protocol.errors import ChecksumMismatch, ModifyFinal, OffsetConflict, QuotaExceeded, UploadRejected
+from protocol.errors import (
+    ChecksumMismatch,
+    ModifyFinal,
+    OffsetConflict,
+    ProtocolError,
+    QuotaExceeded,
+    UploadRejected,
+)
 from protocol.tus.answers import refusals_tell_expiry
 from protocol.tus.patch import Append, check_append
 from protocol.upload import OPEN, Kind, Step, Transfer, Upload, UploadId
-from storage_backends.base import StorageError
+from storage_backends.base import StorageError, Stored
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 from tusd_py.leases import NotOpen
@@ -22,13 +29,13 @@ from .admit import admit_length, room_of
 from .body import write_body
 from .callbacks import ask_to_finish
 from .context import Context
-from .finish import SYSTEM, announce_finished, finish
+from .finish import ENDED, SYSTEM, announce_finished, finish
 from .ledger import Overtaken, about
 from .lookup import find_upload
 from .permit import permit
 from .proof import check_whole
 from .receive import Ending, Source, SourceEnded
-from .unnamed import give_back, naming
+from .unnamed import give_back, judging, naming
 
 log = get_logger("tusd_py.uploads")
 
@@ -146,11 +153,10 @@ async def _append_whole(
     try:
         if context.contents is not None and upload.kind is Kind.WHOLE:
             upload = replace(upload, sniffed_type=await context.contents.judge(content))
-        await ask_to_finish(context.callbacks, upload)
+        stored = await put_agreed(context, upload, content)
     except UploadRejected:
         await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
         raise
-    stored = await context.backend.put(about(upload), context.new_attempt(upload.key), [content], sealed=True)
     async with naming(context.backend, stored.ref):
         moved = await context.rows.store_whole(
             upload, stored, synced=context.rules.survives_power, actor=identity.actor
@@ -161,6 +167,15 @@ async def _append_whole(
     context.meter.received(length)
     announce_finished(context, moved)
     return moved
+
+
+async def put_agreed(context: Context, upload: Upload, content: bytes) -> Stored:
+    """All bytes of an upload, durable, under a name that no row has. Raises what `pre_finish` raises."""
+    attempt = context.new_attempt(upload.key)
+    stored = await context.backend.put(about(upload), attempt, [content], sealed=True)
+    async with judging(context.backend, stored.ref):
+        await ask_to_finish(context.callbacks, upload, ref=stored.ref, length=stored.length)
+    return stored
 
 
 async def finish_soon(context: Context, upload: Upload) -> Upload:
@@ -178,4 +193,11 @@ async def finish_soon(context: Context, upload: Upload) -> Upload:
     except (StorageError, DatabaseError, Overtaken) as failed:
         # Overtaken: another worker finishes it.
         log.warning("upload.finish_postponed", upload=upload.id, error=str(failed))
+    except Exception as failed:
+        # Of a final only now is `pre_finish` asked, and the job asks again: to a client that heard of a
+        # failure it would be complete behind its back.
+        if upload.kind is not Kind.FINAL or isinstance(failed, ENDED):
+            raise
+        is_ours = isinstance(failed, ProtocolError)
+        log.warning("upload.finish_postponed", upload=upload.id, error=str(failed), exc_info=not is_ours)
     return upload

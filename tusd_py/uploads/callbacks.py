@@ -42,8 +42,8 @@ class Callbacks:
     """Before anything is made. May return the upload with other metadata (`NewUpload.with_metadata`), or
     raise UploadRejected."""
     pre_finish: PreFinish | None = None
-    """All bytes are durable and the upload is about to be complete; UploadRejected ends it. Not for partial
-    uploads (protocol: they are pieces of a file, never one)."""
+    """All bytes are durable, in `ref`, and the upload is about to be complete; UploadRejected ends it. Not
+    for partial uploads (protocol: they are pieces of a file, never one)."""
     post_finish: PostFinish | None = None
     """The upload is complete and committed. Told once, in the process that finished it, and not at all if
     that process dies at that moment."""
@@ -72,10 +72,10 @@ async def ask_to_create(callbacks: Callbacks, identity: Identity, new: NewUpload
     return wanted
 
 
-async def ask_to_finish(callbacks: Callbacks, upload: Upload) -> None:
-    """Raises what `pre_finish` raises."""
+async def ask_to_finish(callbacks: Callbacks, upload: Upload, *, ref: str, length: int) -> None:
+    """All `length` bytes are durable, in `ref`, which no row says yet. Raises what `pre_finish` raises."""
     if callbacks.pre_finish is not None and upload.kind is not Kind.PARTIAL:
-        await callbacks.pre_finish(upload)
+        await callbacks.pre_finish(replace(upload, ref=ref, offset=length, length=length))
 
 
 class Announcements:

@@ -4,6 +4,7 @@ Belongs here: making it. Not here: the plan's rows (metadata/plans.py), copying 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from protocol.tus.create import Creation
 from protocol.upload import UploadId
@@ -32,8 +33,13 @@ async def concatenate(
         partial: await find_upload(context, identity, Action.CONCATENATE, partial)
         for partial in dict.fromkeys(partials)
     }
-    await context.backend.ensure_room(sum(found[partial].length or 0 for partial in partials))
-    new = await ask_to_create(context.callbacks, identity, new_upload(context, identity, creation))
+    lengths = [found[partial].length for partial in partials]
+    known = sum(length or 0 for length in lengths)
+    await context.backend.ensure_room(known)
+    new = new_upload(context, identity, creation)
+    told = replace(new, length=None if None in lengths else known)
+    # The length that counts is what the transaction adds up.
+    new = replace(await ask_to_create(context.callbacks, identity, told), length=None)
     admit(context, new)
     limit = most_of_final(context, new)
     final = await context.rows.create_final(new, partials, limit=limit, actor=identity.actor)

@@ -12,13 +12,12 @@ from tusd_py.access.identity import Identity
 from tusd_py.metadata.upload_row import NewUpload
 
 from .admit import admit, room_of
-from .append import Appended, finish_soon
+from .append import Appended, finish_soon, put_agreed
 from .body import write_body
-from .callbacks import ask_to_create, ask_to_finish
+from .callbacks import ask_to_create
 from .context import Context
 from .finish import SYSTEM, announce_finished
 from .keys import make_key
-from .ledger import about
 from .permit import permit
 from .proof import check_whole
 from .receive import JUDGEMENTS, Ending, Source
@@ -106,8 +105,7 @@ async def _create_whole(context: Context, identity: Identity, new: NewUpload, co
     """One file, one commit. Nobody can know the id before the answer, so no lease is needed."""
     if context.contents is not None and new.kind is Kind.WHOLE:
         new = replace(new, sniffed_type=await context.contents.judge(content))
-    await ask_to_finish(context.callbacks, new.as_created(at=int(context.clock() * 1e6)))
-    stored = await context.backend.put(about(new), context.new_attempt(new.key), [content], sealed=True)
+    stored = await put_agreed(context, new.as_created(at=int(context.clock() * 1e6)), content)
     async with naming(context.backend, stored.ref):
         upload = await context.rows.create_whole(
             new, stored, synced=context.rules.survives_power, actor=identity.actor

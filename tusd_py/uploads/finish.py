@@ -19,19 +19,22 @@ from .admit import most_of_final
 from .callbacks import ask_to_finish
 from .context import Context
 from .ledger import about
-from .unnamed import give_back, naming
+from .unnamed import give_back, judging, naming
 
 log = get_logger("tusd_py.uploads")
 
 SYSTEM = "system"
 """The actor of what nobody asked for."""
+ENDED = (UploadGone, UploadRejected, MaxSizeExceeded, QuotaExceeded)
+"""What `finish` raises of an upload that will never be stored; after anything else the job tries again."""
 
 
 async def finish(context: Context, upload: Upload) -> Upload:
     """The upload as stored; unchanged when it ended otherwise.
 
     Raises UploadGone when its bytes are not there: then it is lost, and nobody may be told that it is
-    complete. Raises StorageError and DatabaseError, after which the job tries again.
+    complete. Raises StorageError, DatabaseError and what `pre_finish` raises, after which the job tries again
+    unless it is one of ENDED.
     """
     return await context.finishes.join(upload.id, lambda: _finish(context, upload))
 
@@ -99,10 +102,12 @@ async def _of_partials(context: Context, final: Upload) -> _Made | None:
 async def _assembled(context: Context, final: Upload, segments: Sequence[Segment]) -> _Made | None:
     if not segments or sum(segment.length for segment in segments) != final.length:
         return None
-    await ask_to_finish(context.callbacks, final)
     attempt = context.new_attempt(final.key)
     stored = await context.backend.assemble(segments, attempt, about(final))
-    return _Made(stored=stored, sniffed=await _judged(context, stored))
+    async with judging(context.backend, stored.ref):
+        sniffed = await _judged(context, stored)
+        await ask_to_finish(context.callbacks, final, ref=stored.ref, length=stored.length)
+    return _Made(stored=stored, sniffed=sniffed)
 
 
 async def _laid_out(context: Context, partials: Sequence[UploadId], passing: list[str]) -> list[Segment]:
@@ -124,11 +129,7 @@ async def _judged(context: Context, stored: Stored) -> str | None:
     async with aclosing(context.backend.read(stored.ref, 0, min(LONGEST, stored.length))) as blocks:
         async for block in blocks:
             head += block
-    try:
-        return await context.contents.judge(head)
-    except UploadRejected:
-        await give_back(context.backend, stored.ref)
-        raise
+    return await context.contents.judge(head)
 
 
 async def _segments_of_partial(context: Context, partial: UploadId, passing: list[str]) -> list[Segment]:
@@ -177,5 +178,5 @@ async def finish_by_id(context: Context, upload: Upload | None) -> None:
     """What the finish job does."""
     if upload is not None and upload.state is Transfer.COMPLETING:
         # Lost, refused or ended otherwise: nothing is left to be done.
-        with suppress(UploadGone, UploadRejected, MaxSizeExceeded, QuotaExceeded):
+        with suppress(*ENDED):
             await finish(context, upload)

@@ -97,7 +97,8 @@ class Line:
         checkpoint = await self._writer.checkpoint()
         is_complete = checkpoint.offset == self.length
         if is_complete:
-            await ask_to_finish(self._context.callbacks, self.upload)
+            upload = self.upload
+            await ask_to_finish(self._context.callbacks, upload, ref=upload.ref, length=checkpoint.offset)
         # The file is given back before the lease: whoever writes next may open it at once.
         await self._writer.close(checkpoint.offset)
         # An empty upload is complete without a byte.

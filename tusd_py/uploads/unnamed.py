@@ -33,6 +33,23 @@ class naming:  # noqa: N801 - a context manager; made of a generator it costs fi
             await give_back(self._backend, self._ref)
 
 
+class judging:  # noqa: N801 - as `naming`
+    """Around what is asked about `ref` before the commit that names it: without a yes its bytes go."""
+
+    __slots__ = ("_backend", "_ref")
+
+    def __init__(self, backend: StorageBackend, ref: str) -> None:
+        self._backend = backend
+        self._ref = ref
+
+    async def __aenter__(self) -> None:
+        """Nothing yet."""
+
+    async def __aexit__(self, _kind: object, failure: BaseException | None, _trace: object) -> None:
+        if failure is not None:
+            await give_back(self._backend, self._ref)
+
+
 async def give_back(backend: StorageBackend, ref: str) -> None:
     """Remove what no row names, and none will. What cannot be removed is the sweep's one day."""
     try:
