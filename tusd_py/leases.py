@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from protocol.errors import ServerShutdown, UploadGone, UploadLocked
 from protocol.upload import OPEN, Upload, UploadId, visible
@@ -83,6 +84,8 @@ class Lease:
 class _Hold:
     stop: Stop = field(default_factory=Stop)
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[Any] | None = field(default_factory=asyncio.current_task)
+    """The request's."""
     askers: set[str] = field(default_factory=set)
 
 
@@ -179,6 +182,12 @@ class Leases:
             await asyncio.gather(*(hold.over.wait() for hold in list(self._held.values())))
         if self._tasks:
             await asyncio.gather(*self._tasks)
+
+    def cut_off(self) -> None:
+        """Cancel the writers that are left: what they have not saved was not acknowledged."""
+        for hold in self._held.values():
+            if hold.task is not None:
+                hold.task.cancel()
 
     # --- taking
 

@@ -1,6 +1,8 @@
 """What both databases promise (tusd_py/metadata/database.py)."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -220,6 +222,22 @@ async def test_a_lost_race_is_run_again_from_the_start(postgres: PostgresDatabas
     assert await postgres.transact(script) == "won"
     assert len(starts) == 3
     assert await value_of(postgres, "a") == "1"
+
+
+async def test_a_server_that_does_not_answer_any_more_stops_nobody_from_closing(postgres_dsn: str) -> None:
+    database = PostgresDatabase(postgres_dsn, pool_size=1, timeout=1, require_power=True, migrate=False)
+    migrated = PostgresDatabase(postgres_dsn, pool_size=1, timeout=30, require_power=True, migrate=True)
+    await migrated.open()
+    await migrated.close()
+    await database.open()
+    (found,) = await database.read(Query("SELECT pg_backend_pid() AS pid"))
+    os.kill(found["pid"], signal.SIGSTOP)
+    try:
+        await database.close()
+    finally:
+        os.kill(found["pid"], signal.SIGCONT)
+    with pytest.raises(DatabaseError):
+        await value_of(database, "a")
 
 
 async def test_a_connection_lost_before_the_commit_promises_nothing(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientError, web
 
 from tests.harness.wire import Address, Connection
 from tests.harness.wire import request as wire_request
@@ -26,6 +26,7 @@ from tusd_py import (
     setup_tus,
 )
 from tusd_py.access.authorize import Action
+from tusd_py.assemble import embed
 from tusd_py.assemble.parts import make_database
 from tusd_py.metadata.workers import WorkerRows
 
@@ -357,6 +358,24 @@ async def test_a_service_that_was_given_up_is_opened_anew(tmp_path: Path) -> Non
         assert (await tus.ready()).ready
 
 
+async def test_a_service_that_was_given_up_and_fails_to_close_is_opened_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embed, "OPEN_AGAIN_AFTER", 0.05)
+    app = web.Application()
+    setup_tus(app, settings=settings_in(tmp_path))
+    async with hosted(app) as host:
+        (lock,) = tmp_path.joinpath(".tusd", "workers").glob("*.lock")
+        lock.unlink()
+        lock.mkdir()  # which its owner cannot remove
+        await _bury_everybody(tmp_path)
+        async with asyncio.timeout(30):
+            while "service.not_opened" not in events(caplog.records):
+                await asyncio.sleep(0.05)
+            while (await host.ask("POST", "/files/", Upload_Length="5")).status != 201:
+                await asyncio.sleep(0.05)
+
+
 async def _bury_everybody(folder: Path) -> None:
     database = make_database(settings_in(folder), migrate=False)
     await database.open()
@@ -392,6 +411,30 @@ async def test_what_was_received_is_saved_when_the_application_stops(tmp_path: P
     setup_tus(again, settings=settings)
     async with hosted(again) as host:
         assert (await host.ask("HEAD", path)).headers["Upload-Offset"] == "400000"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_an_application_stops_although_a_callback_never_answers(tmp_path: Path, *, whole: bool) -> None:
+    asked, cut_off = asyncio.Event(), asyncio.Event()
+
+    async def pre_finish(_upload: Upload) -> None:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut_off.set()
+
+    app = web.Application()
+    setup_tus(app, settings=settings_in(tmp_path, timeouts_shutdown="200ms"), pre_finish=pre_finish)
+    async with hosted(app, shutdown_timeout=0.1) as host, asyncio.timeout(20):
+        size = 5 if whole else 500_000
+        url = await host.create("/files/", size)
+        sending = asyncio.create_task(host.patch(url, 0, b"x" * size))
+        await happened(asked)
+        await host.runner.cleanup()
+        assert cut_off.is_set()
+        with suppress(ClientError):
+            await sending
 
 
 def _received(folder: Path, size: int) -> bool:

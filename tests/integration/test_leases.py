@@ -231,6 +231,22 @@ async def test_closing_asks_every_writer_to_save(tmp_path: Path) -> None:
             assert (await row(worker, upload.id)).offset == 10
 
 
+async def test_a_writer_that_does_not_save_in_time_can_be_cut_off(tmp_path: Path) -> None:
+    async with working(tmp_path) as worker:
+        upload = await worker.rows.create(new_upload(), actor="test")
+        writer = Writing(worker, upload.id, obeys=False)
+        await writer.began.wait()
+        closing = asyncio.create_task(worker.leases.close())
+        await writer.asked.wait()
+        worker.leases.cut_off()
+        async with asyncio.timeout(10):
+            await closing
+        with pytest.raises(asyncio.CancelledError):
+            await writer.ended()
+        seen = await row(worker, upload.id)
+        assert (seen.offset, seen.holder) == (0, None)
+
+
 async def test_many_newcomers_get_their_turns_one_after_another(tmp_path: Path) -> None:
     async with working(tmp_path) as one, working(tmp_path) as other:
         upload = await one.rows.create(new_upload(None), actor="test")

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from aiohttp import web
 
 from protocol.errors import Unavailable
-from storage_backends.base import StorageError
 from tusd_py.access.identity import ANONYMOUS, Identity
 from tusd_py.config.keys import keys
 from tusd_py.config.problems import ConfigErrors, Layer, Origin
@@ -21,7 +20,6 @@ from tusd_py.config.settings import Settings
 from tusd_py.config.validate import fault_of
 from tusd_py.errors import Refused
 from tusd_py.log import get_logger
-from tusd_py.metadata.database import DatabaseError
 from tusd_py.server.cors import CorsPolicy
 from tusd_py.server.errors import Seam
 from tusd_py.server.expect import expect_handler
@@ -86,6 +84,7 @@ class Tus:
             self._readiness.add("scanner", self._is_scanning, required=False)
         self._serving: _Serving | None = None
         self._leave = asyncio.Event()
+        self._drained = False
         self._stopping = False
 
     async def ready(self) -> Report:
@@ -113,8 +112,9 @@ class Tus:
             return await asyncio.shield(answering)
         except asyncio.CancelledError:
             # Some servers cancel the handlers of clients that left (`handler_cancellation`). The end of the
-            # body says the same to ours, which then saves what came.
-            if request.transport is not None:
+            # body says the same to ours, which then saves what came. Once all had their time to save, those
+            # that are still here are cancelled, too, and look as if their clients had left.
+            if self._drained or request.transport is not None:
                 answering.cancel()
             await asyncio.wait((answering,))
             raise
@@ -146,12 +146,14 @@ class Tus:
             await keeping
 
     async def _keep_open(self, opened: asyncio.Event) -> None:
-        await self._open_once(opened)
         while not self._stopping:
-            log.critical("service.given_up", meaning="the other workers buried this one; it is opened anew")
             try:
                 await self._open_once(opened)
-            except (Refused, StorageError, DatabaseError, OSError):
+            except Exception:
+                # The application starts only once it was open. From then on whatever fails, also at the end
+                # of a life, would leave the mount closed for good.
+                if not opened.is_set():
+                    raise
                 log.exception("service.not_opened", again_after=OPEN_AGAIN_AFTER)
                 await self._pause()
 
@@ -170,6 +172,10 @@ class Tus:
                     await self._leave.wait()
             finally:
                 self._serving = None
+            if not self._stopping:
+                log.critical(
+                    "service.given_up", meaning="the other workers buried this one; it is opened anew"
+                )
 
     def _identify_by(self, service: Service) -> Identify:
         if self._identify is not None:
@@ -187,6 +193,7 @@ class Tus:
         self._readiness.draining = True
         if self._serving is not None:
             await self._serving.service.drain(self._settings.timeouts.shutdown / 2)
+        self._drained = True
 
     async def _is_scanning(self) -> None:
         if self._serving is None or self._serving.service.scanning is None:

@@ -13,6 +13,7 @@ from storage_backends.base import ObjectStore, OnDisk
 from tusd_py.access.authenticate import Authenticator
 from tusd_py.access.rates import RateTable
 from tusd_py.config.settings import Settings
+from tusd_py.leases import Leases
 from tusd_py.live.feed import Feed
 from tusd_py.log import get_logger
 from tusd_py.metadata.catalogue import CatalogueRows
@@ -165,7 +166,7 @@ async def open_service(
         stack.push_async_callback(context.announcements.close)
         stack.push_async_callback(context.finishes.close)
         await stack.enter_async_context(working(forever, rounds, given_up))
-        stack.push_async_callback(context.leases.close)
+        stack.push_async_callback(_end_writers, context.leases, settings.timeouts.shutdown / 2)
         log.info("service.started", worker=seat.id, storage=backend.name, database=database.name)
         feed = _make_feed(settings, database, meter)
         stack.push_async_callback(feed.close)
@@ -181,6 +182,18 @@ async def open_service(
             sharing=sharing,
             rates=rates,
         )
+
+
+async def _end_writers(leases: Leases, patience: float) -> None:
+    """Those that a server which is not ours left to us: `patience` seconds to save, and to be cut off."""
+    for _ in range(2):
+        try:
+            async with asyncio.timeout(patience):
+                await leases.close()
+                return
+        except TimeoutError:
+            log.warning("service.stopped_with_writers")
+            leases.cut_off()
 
 
 def _make_feed(settings: Settings, database: Database, meter: Meter) -> Feed:

@@ -81,7 +81,11 @@ class Pool:
             await self._room.acquire()
         while self._idle:
             connection, _ = self._idle.pop()
-            await connection.close(timeout=self._seconds)
+            try:
+                await connection.close(timeout=self._seconds)
+            except FAILURES:
+                # Nothing is under way on it: the server that does not answer has nothing to lose by it.
+                connection.terminate()
 
     async def run(self, script: Script[T], *, seconds: float) -> T:
         """One transaction. Raises what the script raises, Conflict, DatabaseError (LostRace and the like)."""
