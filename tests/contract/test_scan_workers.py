@@ -11,9 +11,9 @@ from protocol.upload import Verdict
 from storage_backends.base import About, Block
 from storage_backends.memory import MemoryBackend
 from tests.services.clamd import LIMIT, ClamdServer
-from tusd_py.metadata.database import Database
+from tusd_py.metadata.database import Database, DatabaseError
 from tusd_py.metadata.files import FileRows
-from tusd_py.metadata.jobs import JobRows
+from tusd_py.metadata.jobs import RESCAN, Claim, JobRows
 from tusd_py.scanning.clamd import Clamd, Deadlines, Place
 from tusd_py.scanning.prover import Prover
 from tusd_py.scanning.scanner import Answer
@@ -77,7 +77,9 @@ async def _again(blocks: list[Block]) -> AsyncIterator[Block]:
 
 
 @asynccontextmanager
-async def at_work(database: Database, scanner: Updated, counted: Counted) -> AsyncIterator[MemoryBackend]:
+async def at_work(
+    database: Database, scanner: Updated, counted: Counted, jobs: JobRows | None = None
+) -> AsyncIterator[MemoryBackend]:
     """Workers, and the storage that they read."""
     prover = Prover(scanner, max_size=LIMIT, every=60, max_age=0, clock=time.time, meter=counted)
     scanner.prover = prover
@@ -86,7 +88,7 @@ async def at_work(database: Database, scanner: Updated, counted: Counted) -> Asy
         backend=(backend := MemoryBackend()),
         files=FileRows(database),
         scans=await scans_of(database),
-        jobs=JobRows(database),
+        jobs=jobs or JobRows(database),
         scanner=scanner,
         prover=prover,
         streams=Streams(scanner, prover, no_streams, meter=counted, clock=time.monotonic),
@@ -125,3 +127,25 @@ async def test_a_clean_verdict_of_old_signatures_does_not_count(
     now = await version_of(database, upload)
     assert (now.verdict, now.engine, counted["failed"]) == (Verdict.CLEAN, "new", 1)
     assert await kinds(database, upload) == ["upload.scanned"]
+
+
+class HalfAway(JobRows):
+    """Fails between two statements."""
+
+    async def claim(self, consumer: str, worker: str, limit: int, lease: int) -> list[Claim]:
+        if consumer == RESCAN:
+            raise DatabaseError("the database is away")
+        return await super().claim(consumer, worker, limit, lease)
+
+
+async def test_what_was_claimed_is_scanned_though_the_next_claim_fails(
+    database: Database, clamd_server: ClamdServer
+) -> None:
+    clamd = Clamd(Place(socket=clamd_server.socket, host="", port=0), PATIENT)
+    counted = Counted()
+    async with at_work(database, Updated(clamd=clamd), counted, HalfAway(database)) as backend:
+        upload = await stored(database)
+        version = await version_of(database, upload)
+        await backend.put(About(upload_id=upload.id), version.ref, [CONTENT], sealed=True)
+        async with asyncio.timeout(30):
+            await counted.settled.wait()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from storage_backends.base import StorageAway
-from tusd_py.metadata.database import Query
-from tusd_py.metadata.jobs import JobRows, enqueue
+from tusd_py.metadata.database import DatabaseError, Query
+from tusd_py.metadata.jobs import Claim, JobRows, enqueue
 from tusd_py.work import runner as runner_module
 from tusd_py.work.runner import JobRunner
 
@@ -78,6 +78,30 @@ async def test_what_others_did_behind_a_long_job_is_not_done_again(
             await worker.database.execute(enqueue("finish", subject, 0))
         assert await runner.run_due() == 2
     assert len(done) == 1
+
+
+class Forgetful(JobRows):
+    """Fails to say of one job that it is done."""
+
+    async def done(self, claim: Claim) -> bool:
+        if claim.subject == "1":
+            raise DatabaseError("the database is away")
+        return await super().done(claim)
+
+
+async def test_what_was_claimed_together_does_not_wait_for_what_could_not_be_ended(tmp_path: Path) -> None:
+    done = list[str]()
+
+    async def work(subject: str) -> None:
+        done.append(subject)
+
+    async with working(tmp_path) as worker:
+        runner = JobRunner(Forgetful(worker.database), {"finish": work}, worker=worker.id, look_every=60.0)
+        for subject in ("1", "2", "3"):
+            await worker.database.execute(enqueue("finish", subject, 0))
+        assert await runner.run_due() == 3
+        assert await worker.database.read(Query("SELECT subject FROM jobs")) == [{"subject": "1"}]
+    assert sorted(done) == ["1", "2", "3"]
 
 
 async def test_a_job_whose_storage_is_away_waits_without_a_traceback(

@@ -9,6 +9,7 @@ Belongs here: claiming, retrying, giving up. Not here: one scan (examine.py), th
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -115,7 +116,7 @@ class ScanWorkers:
         try:
             # Streams hold threads of the scanner too.
             busy = len(self._running) + self._house.streams.scanning
-            claims = await self._claim(self._rules.parallel - busy)
+            return await self._begin_due(self._rules.parallel - busy) > 0
         except DatabaseError as failed:
             log.warning("scans.postponed", error=str(failed))
             return False
@@ -123,23 +124,26 @@ class ScanWorkers:
             # An outermost loop: scans that nobody begins would be noticed by nobody.
             log.exception("scans.failed")
             return False
+
+    async def _begin_due(self, room: int) -> int:
+        """How many were begun; each when it is claimed, or a failure of the next statement left it idle."""
+        lease = int((self._rules.timeout + LEASE_BEYOND) * 1_000_000)
+        jobs, worker = self._house.jobs, self._house.worker
+        begun = 0
+        for consumer in (SCAN, RESCAN):
+            if room > begun:
+                begun += self._begin(await jobs.claim(consumer, worker, room - begun, lease))
+        # The scans of these are under way, or over: they need no room.
+        for upload_id in self._house.streams.kept:
+            begun += self._begin(await jobs.claim_one(SCAN, upload_id, worker, lease))
+        return begun
+
+    def _begin(self, claims: Sequence[Claim]) -> int:
         for claim in claims:
             task = asyncio.create_task(self._run(claim), name=f"scan:{claim.subject}")
             self._running.add(task)
             task.add_done_callback(self._over)
-        return bool(claims)
-
-    async def _claim(self, room: int) -> list[Claim]:
-        lease = int((self._rules.timeout + LEASE_BEYOND) * 1_000_000)
-        jobs, worker = self._house.jobs, self._house.worker
-        claims: list[Claim] = []
-        for consumer in (SCAN, RESCAN):
-            if room > len(claims):
-                claims += await jobs.claim(consumer, worker, room - len(claims), lease)
-        # The scans of these are under way, or over: they need no room.
-        for upload_id in self._house.streams.kept:
-            claims += await jobs.claim_one(SCAN, upload_id, worker, lease)
-        return claims
+        return len(claims)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

@@ -77,11 +77,15 @@ class JobRunner:
             since = time.monotonic()
             found += len(claimed)
             for claim in claimed:
-                # Behind a long one, others may have done what was claimed with it.
-                is_old = time.monotonic() - since >= RENEW_EVERY
-                still = await self._jobs.renew(claim, LEASE) if is_old else claim
-                if still is not None:
-                    await self._run(work, still)
+                try:
+                    # Behind a long one, others may have done what was claimed with it.
+                    is_old = time.monotonic() - since >= RENEW_EVERY
+                    still = await self._jobs.renew(claim, LEASE) if is_old else claim
+                    if still is not None:
+                        await self._run(work, still)
+                except DatabaseError as failed:
+                    # Its claim runs out, and somebody does it again. The others would wait for that, too.
+                    log.warning("job.not_recorded", subject=claim.subject, error=str(failed))
         return found
 
     async def _run(self, work: Consumer, claim: Claim) -> None:
