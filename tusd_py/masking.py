@@ -63,6 +63,7 @@ _MAY_HOLD_ONE = re.compile(r"[=:,\s]|eyJ|/s/|t(?:pk|up|tk)_")
 """What every pattern above needs; most values of a log line are ids, names and paths without it."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]*", re.ASCII)
+_OF_OURS = re.compile(r"t(?:pk|up|tk)_")
 
 _DRAWING = re.compile(
     # C0, DEL, C1; line and paragraph separators; zero-width and direction marks; lone surrogates.
@@ -72,7 +73,13 @@ _DRAWING = re.compile(
 
 def is_plain(text: str) -> bool:
     """Most texts: nothing in it could be a secret or draw, which is seen faster than looked for."""
-    return _PLAIN.fullmatch(text) is not None and "eyJ" not in text
+    # As `_MAY_HOLD_ONE` without what is not plain; this is asked of every value that is logged.
+    return (
+        _PLAIN.fullmatch(text) is not None
+        and "eyJ" not in text
+        and "/s/" not in text
+        and ("_" not in text or _OF_OURS.search(text) is None)
+    )
 
 
 def mask_text(text: str) -> str:

@@ -40,6 +40,11 @@ SECRETS = {
     "a token for a user": {"text": "cannot connect to nats://geheim@host:4222"},
     "a JWT": {"text": "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJnZWhlaW0ifQ.c2ln here"},
     "a bearer in a sentence": {"text": "refused Bearer geheim-geheim of bob"},
+    "nothing but a JWT": {"text": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJnZWhlaW0ifQ.c2ln"},
+    "nothing but an API key": {"text": "tpk_0123456789abcdef_geheim"},
+    "nothing but an upload pass": {"text": "tup_geheim.geheim"},
+    "nothing but a ticket": {"text": "ttk_geheim.geheim"},
+    "nothing but a share link": {"path": "/s/" + "geheim-_" * 6},
     "a secret in the event": {"event_text": "/?token=geheim"},
 }
 
@@ -149,6 +154,14 @@ def test_planted_secrets_do_not_appear(written: io.StringIO, fields: dict[str, A
     assert len(events(written)) == 4
     for secret in ("geheim", "c2ln", "gehe@im"):
         assert secret not in written.getvalue()
+
+
+@pytest.mark.parametrize("text", ["tpk_0123456789abcdef_geheim", "/s/" + "geheim-_" * 6, "tup_geheim"])
+def test_a_line_for_every_request_has_no_secrets_either(written: io.StringIO, text: str) -> None:
+    Frequent("tusd_py", "it.happened").info(path=text)
+    (event,) = events(written)
+    assert event["path"].endswith("***")
+    assert "geheim" not in event["path"]
 
 
 def test_what_is_no_secret_stays_readable() -> None:
