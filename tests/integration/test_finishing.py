@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,17 @@ from protocol.upload import Transfer, Upload
 from storage_backends.base import Durability, Ledger, Segment, Stored
 from storage_backends.filesystem import FilesystemBackend
 from tusd_py.access.identity import ANONYMOUS
-from tusd_py.metadata.database import DatabaseError
+from tusd_py.metadata.database import DatabaseError, Query
+from tusd_py.metadata.jobs import JobRows
 from tusd_py.metadata.writing import Advance
 from tusd_py.uploads.append import append
+from tusd_py.uploads.context import Context
 from tusd_py.uploads.create import create
 from tusd_py.uploads.finish import finish
 from tusd_py.uploads.terminate import terminate
+from tusd_py.work import runner
 from tusd_py.work.purge import purge
+from tusd_py.work.runner import holding
 
 from .house import Worker, context_of, housekeeping_of, row, working
 from .test_uploads import Home, Script, appending, content, creating, events_of, files
@@ -200,3 +205,58 @@ async def test_a_finish_that_nobody_waits_for_ends_before_the_storage_does(tmp_p
         assert set(files(house)) >= before
         backend.after = None
         assert (await finish(house.context, upload)).state is Transfer.STORED
+
+
+CLAIMS = Query("SELECT claimed_by, due_at FROM jobs WHERE consumer = 'finish'")
+ALL_DUE = Query("UPDATE jobs SET due_at = 0")
+
+
+def holding_jobs(house: Home) -> Context:
+    jobs, worker = JobRows(house.worker.database), house.worker.id
+    return replace(house.context, holding=lambda upload_id: holding(jobs, "finish", upload_id, worker=worker))
+
+
+async def claimed(worker: Worker) -> None:
+    async with asyncio.timeout(20):
+        while (await worker.database.read(CLAIMS))[0]["claimed_by"] is None:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_finish_that_takes_long_is_not_begun_by_another_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "CLAIM_AFTER", 0.0)
+    async with (
+        working(tmp_path) as worker,
+        working(tmp_path) as other,
+        slow_home(tmp_path, worker) as (house, backend),
+    ):
+        upload = await in_two_segments(house)
+        backend.before = Gate()
+        request = asyncio.create_task(finish(holding_jobs(house), upload))
+        await claimed(worker)
+        await worker.database.execute(ALL_DUE)
+        assert await JobRows(other.database).claim("finish", other.id, 10, runner.LEASE) == []
+        backend.before.opened.set()
+        assert (await request).state is Transfer.STORED
+        assert await worker.database.read(CLAIMS) == []
+
+
+async def test_a_long_finish_that_failed_is_left_to_whoever_is_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "CLAIM_AFTER", 0.0)
+    async with (
+        working(tmp_path) as worker,
+        working(tmp_path) as other,
+        slow_home(tmp_path, worker) as (house, backend),
+    ):
+        upload = await in_two_segments(house)
+        backend.before = Gate()
+        context = holding_jobs(house)
+        request = asyncio.create_task(finish(context, upload))
+        await claimed(worker)
+        request.cancel()
+        await context.finishes.close()
+        (job,) = await JobRows(other.database).claim("finish", other.id, 10, runner.LEASE)
+        assert job.subject == upload.id

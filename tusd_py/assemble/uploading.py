@@ -19,6 +19,7 @@ from tusd_py.randomness import neighbouring_hex
 from tusd_py.scanning.examine import CHANGED
 from tusd_py.uploads.callbacks import Callbacks
 from tusd_py.uploads.context import Context, Meter
+from tusd_py.work.runner import holding
 
 from .limits import make_admission, make_contents, make_quotas, make_sniffing
 from .member import Member
@@ -72,6 +73,7 @@ def make_uploading(
         random_id=lambda: neighbouring_hex(16),
         admission=admission,
         contents=make_contents(settings, sniff, admission),
+        holding=lambda upload_id: holding(jobs, "finish", upload_id, worker=seat.id),
     )
     scans = ScanRows(database, author)
     if not is_configured(settings):

@@ -5,12 +5,12 @@ Belongs here: the collaborators of the service. Not here: how they are made (ass
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from protocol.tus.features import Features
-from protocol.upload import Upload
+from protocol.upload import Upload, UploadId
 from storage_backends.base import StorageBackend
 from storage_backends.refs import attempt_ref
 from tusd_py.access.admission import Admission
@@ -34,6 +34,11 @@ def _nobody_notes(_download: Download) -> None:
 
 async def _nobody_scans(_version: Version) -> None:
     """Without a scanner nothing is bound to a verdict."""
+
+
+def _held_by_nobody(_upload_id: UploadId) -> AbstractAsyncContextManager[None]:
+    """Without other workers nobody else would finish it."""
+    return nullcontext()
 
 
 class Meter(Protocol):
@@ -167,6 +172,8 @@ class Context:
     attempts: Iterator[int] = field(default_factory=itertools.count)
     finishes: Finishes = field(default_factory=Finishes)
     """To be closed before the storage is."""
+    holding: Callable[[UploadId], AbstractAsyncContextManager[None]] = _held_by_nobody
+    """Around a finish: keeps its job from other workers."""
     announcements: Announcements = field(default_factory=Announcements)
     """To be closed after the finishes, which make some."""
     stored: Callable[[], None] = lambda: None

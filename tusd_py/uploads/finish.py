@@ -36,7 +36,12 @@ async def finish(context: Context, upload: Upload) -> Upload:
     complete. Raises StorageError, DatabaseError and what `pre_finish` raises, after which the job tries again
     unless it is one of ENDED.
     """
-    return await context.finishes.join(upload.id, lambda: _finish(context, upload))
+    return await context.finishes.join(upload.id, lambda: _held(context, upload))
+
+
+async def _held(context: Context, upload: Upload) -> Upload:
+    async with context.holding(upload.id):
+        return await _finish(context, upload)
 
 
 async def _finish(context: Context, upload: Upload) -> Upload:

@@ -25,6 +25,9 @@ LEASE = 60_000_000
 """Microseconds until a claimed job whose worker fell silent is given to another."""
 RENEW_EVERY = 20.0
 """Seconds; a copy of many gigabytes takes longer than a lease, and one who does it is enough."""
+CLAIM_AFTER = 5.0
+"""Seconds after which work that was not begun as a job is: before others may begin it (FINISH_DELAY), and for
+what is quick, which is nearly everything, never."""
 FIRST_PAUSE, LONGEST_PAUSE = 1_000_000, 300_000_000
 """Microseconds between tries, doubled each time."""
 
@@ -121,7 +124,7 @@ class _Kept:
     async def renewed(self) -> AsyncIterator[None]:
         """Renew it again and again meanwhile."""
         is_over = asyncio.Event()
-        renewing = asyncio.create_task(self._renew(is_over), name=f"claim:{self.claim.subject}")
+        renewing = asyncio.create_task(self.renew(is_over), name=f"claim:{self.claim.subject}")
         try:
             yield
         finally:
@@ -129,7 +132,8 @@ class _Kept:
             is_over.set()
             await renewing
 
-    async def _renew(self, is_over: asyncio.Event) -> None:
+    async def renew(self, is_over: asyncio.Event) -> None:
+        """Until the event is set."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(RENEW_EVERY):
@@ -143,6 +147,46 @@ class _Kept:
             if renewed is None:
                 return  # lost, or done by the commit of its effect
             self.claim = renewed
+
+
+class holding:  # noqa: N801 - a context manager that costs next to nothing where the work is quick
+    """Around work whose job waits meanwhile: once it takes long, the job is claimed, and nobody repeats it.
+
+    A job that is left by a failure is due at once.
+    """
+
+    __slots__ = ("_claiming", "_consumer", "_is_over", "_jobs", "_subject", "_timer", "_worker")
+
+    def __init__(self, jobs: JobRows, consumer: str, subject: str, *, worker: str) -> None:
+        self._jobs = jobs
+        self._consumer = consumer
+        self._subject = subject
+        self._worker = worker
+        self._is_over = asyncio.Event()
+        self._claiming: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(CLAIM_AFTER, self._begin)
+
+    async def __aexit__(self, *_failure: object) -> None:
+        self._timer.cancel()
+        self._is_over.set()
+        if self._claiming is not None:
+            await self._claiming
+
+    def _begin(self) -> None:
+        self._claiming = asyncio.create_task(self._claim(), name=f"claim:{self._subject}")
+
+    async def _claim(self) -> None:
+        try:
+            # None where it is this job that does the work.
+            for claim in await self._jobs.claim_one(self._consumer, self._subject, self._worker, LEASE):
+                kept = _Kept(self._jobs, claim)
+                await kept.renew(self._is_over)
+                # Nothing where the commit of its effect took it.
+                await self._jobs.retry(kept.claim, "begun by a request, and not ended", 0)
+        except DatabaseError as failed:
+            log.warning("job.not_claimed", subject=self._subject, error=str(failed))
 
 
 def _described(failed: Exception) -> str:
