@@ -1,15 +1,18 @@
 """Files, their versions, and what people call them, on both databases."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from protocol.upload import ScanJob, Step, Transfer, Upload, Verdict, parse_upload_id
 from storage_backends.base import Stored
+from tusd_py.metadata import catalogue
 from tusd_py.metadata.catalogue import CatalogueRows, Change, Deleted, File, Refusal
 from tusd_py.metadata.creating import create_whole
-from tusd_py.metadata.database import Database, Query, Script
+from tusd_py.metadata.database import Database, Query, Script, Work
 from tusd_py.metadata.files import FileRows, remove_version
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.jobs import SCAN, JobRows
@@ -287,6 +290,65 @@ async def test_a_file_goes_with_all_its_versions_and_their_bytes(database: Datab
         assert await FileRows(database).of_upload(upload.id) is None
     # The path is free again.
     assert (await file_of(database, await store(database, path="p"))).n == 1
+
+
+def with_pauses(
+    database: Database, monkeypatch: pytest.MonkeyPatch, pause: Callable[[], Awaitable[object]]
+) -> CatalogueRows:
+    """`pause` comes after each of its commits."""
+    monkeypatch.setattr(catalogue, "BITE", 3)
+    rows, transact = rows_of(database), database.transact
+
+    async def paused(work: Work[Any]) -> Any:
+        answer = await transact(work)
+        await pause()
+        return answer
+
+    monkeypatch.setattr(database, "transact", paused)
+    return rows
+
+
+async def test_a_file_of_many_versions_goes_in_bites_and_its_current_one_last(
+    another: Another, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = await another()
+    uploads = [await store(database, path="p") for _ in range(7)]
+    versions = [await file_of(database, upload) for upload in uploads]
+    await forget(database, *uploads[1:5:3])
+    left = []
+
+    async def look() -> None:
+        left.append(await numbers(database, uploads[0].file_id))
+
+    rows = with_pauses(database, monkeypatch, look)
+    seen = versions[-1]
+    deleted = await rows.delete(seen.file_id, actor="ann", revision=seen.revision)
+    assert deleted == Deleted(refs=(versions[1].ref, versions[4].ref))
+    assert left == [[7, 6, 5, 4], [7], []]
+    assert await rows.find(seen.file_id) is None
+
+
+async def test_a_file_that_changes_while_it_is_deleted_stays_with_its_newest_versions(
+    another: Another, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await another(), await another()
+    for _ in range(7):
+        upload = await store(one, path="p")
+    seen = await file_of(one, upload)
+    rows = with_pauses(one, monkeypatch, lambda: store(other, path="p"))
+    assert await rows.delete(seen.file_id, actor="ann", revision=seen.revision) is Refusal.CHANGED
+    assert await numbers(one, seen.file_id) == [9, 8, 7, 6, 5, 4]
+
+
+async def test_two_that_delete_a_file_of_many_versions_both_did_it(
+    another: Another, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await another(), await another()
+    for _ in range(7):
+        upload = await store(one, path="p")
+    rows = with_pauses(one, monkeypatch, lambda: rows_of(other).delete(upload.file_id, actor="bob"))
+    assert await rows.delete(upload.file_id, actor="ann") == Deleted(refs=())
+    assert await rows.find(upload.file_id) is None
 
 
 async def test_deleting_twice_finds_nothing(another: Another) -> None:

@@ -18,6 +18,9 @@ from .jobs import NEVER
 from .upload_row import Author
 from .words import Described, words_of
 
+BITE = 100
+"""Versions that are deleted by one commit, which clients' commits wait for."""
+
 COLUMNS = f"""
     f.file_id, f.tenant, f.owner, f.path, f.filename, f.tags, f.version, f.revision,
     f.created_at, f.updated_at,
@@ -33,6 +36,13 @@ _SCANS = {None: ScanJob.NONE, 1: ScanJob.FAILED, 2: ScanJob.QUEUED, 3: ScanJob.R
 _CURRENT = f"SELECT {COLUMNS} FROM files f JOIN versions v ON v.file_id = f.file_id AND v.n = f.version"
 _VERSIONS = f"SELECT {COLUMNS} FROM files f JOIN versions v ON v.file_id = f.file_id"
 _VERSION_OF_UPLOAD = _VERSIONS + " WHERE v.upload_id = :id"
+
+_OLDER = """
+    SELECT v.upload_id, v.n FROM files f JOIN versions v ON v.file_id = f.file_id
+    WHERE f.file_id = :id AND v.n <> f.version
+    ORDER BY v.n LIMIT CAST(:limit AS BIGINT)
+"""
+_OLDER_UP_TO = _VERSIONS + " WHERE f.file_id = :id AND v.n <= :n AND v.n <> f.version ORDER BY v.upload_id"
 
 _LOCKED = "SELECT revision, version FROM files WHERE file_id = :file_id {for_update}"
 
@@ -125,6 +135,15 @@ class Deleted:
     """Names of bytes that nothing names any more, and that no purge job knows of."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bite:
+    """Some versions of a file that is being deleted."""
+
+    refs: list[str]
+    is_last: bool
+    """The file is gone."""
+
+
 class CatalogueRows:
     """Files, as a worker or a command reads and changes them."""
 
@@ -211,27 +230,48 @@ class CatalogueRows:
         """Remove a file with all its versions, whatever a scanner does or said. Never comes back.
 
         With `revision` only if it is that one. Every version whose upload is remembered is ended like one
-        that its client deletes, so a purge job removes its bytes.
+        that its client deletes, so a purge job removes its bytes. One of many versions goes in several
+        commits: what ends this in between, like a change of the file with `revision`, leaves it with the
+        newest of them.
         """
-        return await self._database.transact(lambda: self._delete(file_id, actor=actor, revision=revision))
+        refs: list[str] = []
+        is_begun = False
+        while True:
+            bite = await self._database.transact(
+                lambda: self._delete_some(file_id, actor=actor, revision=revision)
+            )
+            if bite is Refusal.GONE and is_begun:
+                # Somebody else who deletes it took the rest.
+                return Deleted(refs=tuple(refs))
+            if isinstance(bite, Refusal):
+                # No row names the bytes of a bite before, so the sweep finds them.
+                return bite
+            refs += bite.refs
+            if bite.is_last:
+                return Deleted(refs=tuple(refs))
+            is_begun = True
 
-    def _delete(self, file_id: str, *, actor: str, revision: int | None) -> Script[Deleted | Refusal]:
-        known = yield Query(
-            "SELECT upload_id FROM versions WHERE file_id = :id ORDER BY upload_id", {"id": file_id}
-        )
+    def _delete_some(self, file_id: str, *, actor: str, revision: int | None) -> Script[_Bite | Refusal]:
+        """Older versions first, which is no change of the file; the last bite takes what is left, and it."""
+        chosen = yield Query(_OLDER, {"id": file_id, "limit": BITE})
+        is_last = len(chosen) < BITE
+        if is_last:
+            which = Query(_VERSIONS + " WHERE f.file_id = :id ORDER BY v.upload_id", {"id": file_id})
+            chosen = yield Query("SELECT upload_id FROM versions WHERE file_id = :id", {"id": file_id})
+        else:
+            which = Query(_OLDER_UP_TO, {"id": file_id, "n": chosen[-1]["n"]})
         # Uploads before files, and in one order: so does everybody who ends one.
-        for row in known:
-            yield Query("SELECT id FROM uploads WHERE id = :id {for_update}", {"id": row["upload_id"]})
+        for upload_id in sorted(row["upload_id"] for row in chosen):
+            yield Query("SELECT id FROM uploads WHERE id = :id {for_update}", {"id": upload_id})
         rows = yield Query(_LOCKED, {"file_id": file_id})
         if not rows:
             return Refusal.GONE
         if revision is not None and rows[0]["revision"] != revision:
             return Refusal.CHANGED
         refs: list[str] = []
-        for row in (yield Query(_VERSIONS + " WHERE f.file_id = :id ORDER BY v.upload_id", {"id": file_id})):
-            version = to_file(row)
-            refs += yield from self._delete_version(version, actor)
-        return Deleted(refs=tuple(refs))
+        for row in (yield which):
+            refs += yield from self._delete_version(to_file(row), actor)
+        return _Bite(refs=refs, is_last=is_last)
 
     def _delete_version(self, version: File, actor: str) -> Script[list[str]]:
         ended = yield from end(

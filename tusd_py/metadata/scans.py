@@ -253,13 +253,6 @@ class ScanRows:
             return await self._page(which, after, limit)
         return await self._page(f"{which} AND f.tenant = :tenant", after, limit, tenant=tenant)
 
-    async def versions_of(self, file_id: str) -> list[Version]:
-        """Every version of a file."""
-        rows = await self._database.read(
-            Query(VERSIONS + " WHERE v.file_id = :id ORDER BY v.n", {"id": file_id})
-        )
-        return [to_version(row) for row in rows]
-
     async def _page(
         self, which: LiteralString, after: tuple[str, int], limit: int, **more: str
     ) -> list[Version]:

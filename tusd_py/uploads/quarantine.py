@@ -33,7 +33,7 @@ class Quarantine:
         """A version of a file; the current one where no number is given."""
         if n is None:
             return await self.files.current(file_id)
-        return next((one for one in await self.scans.versions_of(file_id) if one.n == n), None)
+        return await self.files.numbered(file_id, n)
 
     async def decide(
         self, version: Version, decision: Decision, *, actor: str, shown: str | None = None
