@@ -7,6 +7,7 @@ among many (search.py), what is stored and scanned (files.py, scans.py), who may
 import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypedDict
 
 from protocol.upload import ScanJob, Status, Step, Transfer, UploadId, Verdict, status_of
 
@@ -103,18 +104,12 @@ class File:
         return status_of(transfer, self.verdict, self.scan, served=is_served, released=released)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What somebody wants a file to be called from now on; `from_file` is where to start."""
+class Change(TypedDict, total=False):
+    """What somebody wants a file to be called from now on; what is left out stays as it is."""
 
     filename: str | None
     path: str | None
     tags: tuple[str, ...]
-
-    @classmethod
-    def from_file(cls, file: File) -> "Change":
-        """Nothing changes."""
-        return cls(filename=file.filename, path=file.path, tags=file.tags)
 
 
 class Refusal(StrEnum):
@@ -192,11 +187,12 @@ class CatalogueRows:
         file = yield from self._locked(seen, strictly=strictly)
         if isinstance(file, Refusal):
             return file
-        if Change.from_file(file) == wanted:
+        renamed = replace(file, **wanted)
+        if renamed == file:
             return file
-        facts: dict[str, str | int | None] = {"filename": wanted.filename, "path": wanted.path}
-        yield from _rewrite(file, wanted, version=file.n)
-        yield record(EventKind.CHANGED, file.upload_id, actor, file, **facts, tags=json.dumps(wanted.tags))
+        facts: dict[str, str | int | None] = {"filename": renamed.filename, "path": renamed.path}
+        yield from _rewrite(renamed)
+        yield record(EventKind.CHANGED, file.upload_id, actor, file, **facts, tags=json.dumps(renamed.tags))
         return (yield from _found(Query(_CURRENT + " WHERE f.file_id = :id", {"id": file.file_id})))
 
     async def restore(self, seen: File, n: int, *, strictly: bool, actor: str) -> File | Refusal:
@@ -214,7 +210,7 @@ class CatalogueRows:
             return Refusal.NO_VERSION
         if n == file.n:
             return file
-        yield from _rewrite(version, Change.from_file(version), version=n)
+        yield from _rewrite(version)
         yield record(EventKind.RESTORED, version.upload_id, actor, version, version=n, instead_of=file.n)
         return (yield from _found(Query(_CURRENT + " WHERE f.file_id = :id", {"id": file.file_id})))
 
@@ -309,17 +305,17 @@ def _index_some(limit: int) -> Script[int]:
     return len(rows)
 
 
-def _rewrite(file: File, wanted: Change, *, version: int) -> Script[None]:
-    renamed = replace(file, filename=wanted.filename, path=wanted.path, tags=wanted.tags)
+def _rewrite(file: File) -> Script[None]:
+    """It is called as is said here, and this version is its current one."""
     yield Query(
         _CHANGE,
         {
             "file_id": file.file_id,
-            "filename": wanted.filename,
-            "path": wanted.path,
-            "tags": json.dumps(wanted.tags),
-            "words": words_of(_described(renamed)),
-            "version": version,
+            "filename": file.filename,
+            "path": file.path,
+            "tags": json.dumps(file.tags),
+            "words": words_of(_described(file)),
+            "version": file.n,
         },
     )
 

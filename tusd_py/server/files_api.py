@@ -7,8 +7,8 @@ found (metadata/search.py), their bytes (file_face.py).
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 from aiohttp import hdrs, web
 
@@ -82,7 +82,7 @@ class FilesApi:
         Said(request)
         identity, file = await self._found(request, Action.CHANGE)
         strictly = _check_match(request, file)
-        wanted = _changed(file, await read_object(request))
+        wanted = _change(await read_object(request))
         changed = await change_file(self.context, self.catalogue, identity, file, wanted, strictly=strictly)
         return self._answer(identity, changed)
 
@@ -197,13 +197,13 @@ def _mime_type(text: str | None) -> str | None:
 # --- the body of a change
 
 
-def _changed(file: File, said: dict[str, Any]) -> Change:
+def _change(said: dict[str, Any]) -> Change:
     """What is not named stays (RFC 7396). Raises InvalidBody."""
     readers: dict[str, Callable[[Any], Any]] = {"filename": _filename, "path": _path, "tags": _tags}
     unknown = sorted(said.keys() - readers.keys())
     if unknown:
         raise InvalidBody(f"the body has {shown(unknown[0])}, wanted any of: {', '.join(readers)}")
-    return replace(Change.from_file(file), **{name: readers[name](value) for name, value in said.items()})
+    return cast(Change, {name: readers[name](value) for name, value in said.items()})
 
 
 def _filename(value: Any) -> str | None:

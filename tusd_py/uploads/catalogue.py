@@ -71,8 +71,8 @@ async def change_file(
 ) -> File:
     """Call it something else. Raises FilenameRefused, PathTaken, PreconditionFailed, NotFound."""
     # A name from before the rules stays.
-    if wanted.filename != seen.filename:
-        admit_name(context, wanted.filename)
+    if "filename" in wanted and wanted["filename"] != seen.filename:
+        admit_name(context, wanted["filename"])
     return _done(await catalogue.change(seen, wanted, strictly=strictly, actor=identity.actor))
 
 
