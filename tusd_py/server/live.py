@@ -119,8 +119,8 @@ class Live:
         await self._soon(response.write(f"retry: {_RETRY}\n: cursor {listener.cursor}\n\n".encode()))
         # What goes wrong from here on is the end of the stream; the client goes on where it was.
         with suppress(DatabaseError, ConnectionError):
-            while not listener.is_over and time.monotonic() < until:
-                told = await listener.next(HEARTBEAT)
+            while not listener.is_over and (left := until - time.monotonic()) > 0:
+                told = await listener.next(min(HEARTBEAT, left))
                 lines = [self._as_event(one, identity) for one in told] or [": here\n\n"]
                 await self._soon(response.write("".join(lines).encode()))
             await self._soon(response.write_eof())
@@ -227,12 +227,13 @@ class _Conversation:
         self._request = request
         self._socket = socket
         self._identity = identity
+        self._until = _until(identity)
         self._telling: asyncio.Task[None] | None = None
 
     async def hold(self) -> None:
         """Until one of both ends it."""
         try:
-            async with asyncio.timeout(max(0.0, _until(self._identity) - time.monotonic())):
+            async with asyncio.timeout(max(0.0, self._until - time.monotonic())):
                 async for message in self._socket:
                     if message.type is not WSMsgType.TEXT:
                         continue
@@ -259,7 +260,10 @@ class _Conversation:
             async with self._live.feed.listen(interest, whose=None, after=wanted.after) as listener:
                 await self._say("subscribed", {"cursor": listener.cursor})
                 while not listener.is_over:
-                    for told in await listener.next(PING):
+                    left = self._until - time.monotonic()
+                    if left <= 0:
+                        return  # `hold` says good-bye
+                    for told in await listener.next(min(PING, left)):
                         await self._say(*as_told(told, self._live.installation, self._identity))
             await self._socket.close(code=WSCloseCode.GOING_AWAY, message=b"connect again")
         except TooMany:  # the server stops
@@ -281,8 +285,10 @@ class _Conversation:
             return
         telling, self._telling = self._telling, None
         telling.cancel()
-        with suppress(asyncio.CancelledError):
-            await telling
+        # To await it would raise its end, which cannot be told from our own; and ours must not be lost.
+        await asyncio.wait({telling})
+        if not telling.cancelled():
+            telling.result()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,17 @@
-"""What events say to whom."""
+"""What events say to whom, and that a conversation ends."""
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 import pytest
+from aiohttp import WSMessage, WSMsgType, web
 
+from tests.integration.house import Counted
 from tusd_py.access.identity import Identity, Scope
+from tusd_py.live.feed import Feed
+from tusd_py.metadata.database import Database, Query, Row
 from tusd_py.metadata.event_log import Event
-from tusd_py.server.live import as_told
+from tusd_py.server.live import Live, LiveRules, _Conversation, as_told
 
 OWNER = Identity(tenant="acme", subject="ann", scopes=frozenset({Scope.READ}))
 ADMIN = Identity(tenant="acme", subject="root", scopes=frozenset({Scope.READ, Scope.ADMIN}))
@@ -35,3 +40,62 @@ def test_what_a_scanner_found_is_told_to_admins_only(identity: Identity, hears: 
     _, said = as_told(event, "a" * 32, identity)
     assert said["data"]["verdict"] == "infected"
     assert INSIDE.keys() & said["data"].keys() == hears
+
+
+class SlowToEnd:
+    """A database that answers nobody, and takes its time for one who asks no more."""
+
+    name = "sqlite"
+
+    def __init__(self) -> None:
+        self.is_asked, self.is_left, self.may_end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def read(self, _query: Query) -> list[Row]:
+        self.is_asked.set()
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            self.is_left.set()
+            await self.may_end.wait()
+            raise
+        return []
+
+
+class Subscribing:
+    """A WebSocket whose visitor changes his mind as soon as he is heard, for ever."""
+
+    def __init__(self, database: SlowToEnd) -> None:
+        self._database = database
+        self.said = 0
+
+    def __aiter__(self) -> "Subscribing":
+        return self
+
+    async def __anext__(self) -> WSMessage:
+        if self.said:
+            await self._database.is_asked.wait()
+        self.said += 1
+        return WSMessage(WSMsgType.TEXT, '{"subscribe": {}}', "")
+
+
+async def test_a_conversation_ends_at_its_time_also_while_another_subscription_is_let_go() -> None:
+    database = SlowToEnd()
+    socket = Subscribing(database)
+    feed = Feed(cast(Database, database), look_every=1, most=1, most_of_one=1, meter=Counted())
+    live = Live(
+        identify=cast(Any, None),
+        feed=feed,
+        installation="a" * 32,
+        rules=LiveRules(is_own_origin=lambda _, __: True),
+    )
+    visitor = cast(web.WebSocketResponse, socket)
+    holding = asyncio.create_task(_Conversation(live, cast(web.Request, None), visitor, OWNER).hold())
+    await database.is_left.wait()
+    # As its deadline does.
+    holding.cancel()
+    await asyncio.sleep(0)
+    database.may_end.set()
+    ended, _ = await asyncio.wait({holding}, timeout=10)
+    assert ended, f"it heard {socket.said} messages, and goes on"
+    assert holding.cancelled()
+    assert socket.said == 2
