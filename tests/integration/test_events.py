@@ -156,9 +156,9 @@ class Stream:
                 return cursor, json.loads(value)
 
     async def cursor(self) -> str:
-        while not (line := await self._line()).startswith(": cursor"):
-            pass
-        return line.split()[2]
+        cursor, said = await self.next("cursor")
+        assert said == {"cursor": cursor}
+        return cursor
 
     async def _line(self) -> str:
         line: bytes = await self._answer.content.readline()
@@ -193,6 +193,18 @@ async def test_a_stream_tells_what_happens_and_goes_on_where_it_was(
         stream = Stream(answer)
         told = [(await stream.next())[1] for _ in range(2)]
         assert {one["data"]["file_id"] for one in told} == {file_id}
+
+
+async def test_what_came_between_the_first_word_of_a_stream_and_its_end_is_not_lost(
+    live_server: Server, client: ClientSession
+) -> None:
+    url = f"{live_server.address.url}/api/v1/events"
+    async with client.get(url) as answer:
+        cursor = await Stream(answer).cursor()
+    made = await upload(client, live_server)
+    async with client.get(url, headers={"Last-Event-ID": cursor}) as answer:
+        _, created = await Stream(answer).next()
+    assert (created["type"], created["data"]["upload_id"]) == ("upload.created", made)
 
 
 @pytest.mark.parametrize("query", ["after=x", "file_id=..", "after=1.2.3"])

@@ -80,6 +80,31 @@ async def test_one_that_is_too_far_behind_is_told_to_ask_anew(
         assert told == [Resync(cursor=await newest(database))]
 
 
+async def test_after_a_silence_its_cursor_is_behind_what_was_nothing_to_it(database: Database) -> None:
+    feed = make_feed(database)
+    of_ann = Interest(event=lambda event: event.subject == "ann's")
+    async with (
+        feed.listen(of_ann, whose="a", after=None) as listener,
+        feed.listen(ALL, whose="b", after=None) as other,
+    ):
+        await database.transact(committing("ann's", "bob's", "bob's"))
+        assert await hear(listener, 1) == ["ann's"]
+        assert await hear(other, 3) == ["ann's", "bob's", "bob's"]
+        assert await listener.next(0) == []
+        assert listener.cursor == await newest(database)
+        await database.transact(committing("ann's"))
+        assert await hear(listener, 1) == ["ann's"]
+        assert await listener.next(0) == []
+
+
+async def test_a_cursor_ahead_of_the_feed_does_not_go_back(database: Database) -> None:
+    feed = make_feed(database)
+    await database.transact(committing("ann's", "bob's"))
+    async with feed.listen(ALL, whose="a", after="0.9") as listener:
+        assert await listener.next(0) == []
+        assert listener.cursor == "0.9"
+
+
 async def test_nothing_runs_while_nobody_listens(database: Database) -> None:
     feed = make_feed(database)
     assert feed.is_idle

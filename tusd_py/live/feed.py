@@ -82,7 +82,7 @@ class Listener:
 
     @property
     def cursor(self) -> str:
-        """Where it is."""
+        """Where to go on behind all that it was told, and behind what is nothing to it."""
         return self._cursor
 
     async def next(self, patience: float) -> Sequence[Told]:
@@ -163,6 +163,9 @@ class Listener:
             # Not behind what was just taken, also where it is older than the feed.
             self._joined_at = self._cursor
         self._queue.clear()
+        if place_of(self._feed.position) > place_of(self._cursor):
+            # What is in between is nothing to it.
+            self._cursor = self._joined_at = self._feed.position
         told += self._running.values()
         self._running.clear()
         return told

@@ -116,12 +116,12 @@ class Live:
         self, response: web.StreamResponse, listener: Listener, identity: Identity
     ) -> None:
         until = _until(identity)
-        await self._soon(response.write(f"retry: {_RETRY}\n: cursor {listener.cursor}\n\n".encode()))
+        await self._soon(response.write(f"retry: {_RETRY}\n{_as_cursor(listener)}".encode()))
         # What goes wrong from here on is the end of the stream; the client goes on where it was.
         with suppress(DatabaseError, ConnectionError):
             while not listener.is_over and (left := until - time.monotonic()) > 0:
                 told = await listener.next(min(HEARTBEAT, left))
-                lines = [self._as_event(one, identity) for one in told] or [": here\n\n"]
+                lines = [self._as_event(one, identity) for one in told] or [_as_cursor(listener)]
                 await self._soon(response.write("".join(lines).encode()))
             await self._soon(response.write_eof())
 
@@ -188,6 +188,11 @@ class Live:
 def _abort(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
+
+
+def _as_cursor(listener: Listener) -> str:
+    """Before anything happened, and after a silence: a browser goes on from the last id that it heard."""
+    return f"id: {listener.cursor}\nevent: cursor\ndata: {json.dumps({'cursor': listener.cursor})}\n\n"
 
 
 async def _part(socket: web.WebSocketResponse) -> None:
@@ -263,8 +268,11 @@ class _Conversation:
                     left = self._until - time.monotonic()
                     if left <= 0:
                         return  # `hold` says good-bye
-                    for told in await listener.next(min(PING, left)):
+                    news = await listener.next(min(PING, left))
+                    for told in news:
                         await self._say(*as_told(told, self._live.installation, self._identity))
+                    if not news:
+                        await self._say("cursor", {"cursor": listener.cursor})
             await self._socket.close(code=WSCloseCode.GOING_AWAY, message=b"connect again")
         except TooMany:  # the server stops
             await self._socket.close(code=WSCloseCode.GOING_AWAY, message=b"connect again")

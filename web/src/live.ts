@@ -121,7 +121,11 @@ class Feed {
       const said = JSON.parse((event as MessageEvent<string>).data)
       this.#tell(said.type, said.data)
     })
-    stream.addEventListener('resync', () => this.#resync())
+    stream.addEventListener('cursor', (event) => (this.#cursor = event.lastEventId || this.#cursor))
+    stream.addEventListener('resync', (event) => {
+      this.#cursor = event.lastEventId || this.#cursor
+      this.#resync()
+    })
     stream.onerror = () => {
       // Closed by itself: the answer was no stream. Which one it was, only another request can tell.
       const answered = stream.readyState === EventSource.CLOSED

@@ -1,6 +1,7 @@
 """What events say to whom, and that a conversation ends."""
 
 import asyncio
+import json
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,7 @@ from tusd_py.access.identity import Identity, Scope
 from tusd_py.live.feed import Feed
 from tusd_py.metadata.database import Database, Query, Row
 from tusd_py.metadata.event_log import Event
+from tusd_py.server import live as live_module
 from tusd_py.server.live import Live, LiveRules, _Conversation, as_told
 
 OWNER = Identity(tenant="acme", subject="ann", scopes=frozenset({Scope.READ}))
@@ -40,6 +42,16 @@ def test_what_a_scanner_found_is_told_to_admins_only(identity: Identity, hears: 
     _, said = as_told(event, "a" * 32, identity)
     assert said["data"]["verdict"] == "infected"
     assert INSIDE.keys() & said["data"].keys() == hears
+
+
+def conversation(feed: Feed, socket: object) -> _Conversation:
+    live = Live(
+        identify=cast(Any, None),
+        feed=feed,
+        installation="a" * 32,
+        rules=LiveRules(is_own_origin=lambda _, __: True),
+    )
+    return _Conversation(live, cast(web.Request, None), cast(web.WebSocketResponse, socket), OWNER)
 
 
 class SlowToEnd:
@@ -82,14 +94,7 @@ async def test_a_conversation_ends_at_its_time_also_while_another_subscription_i
     database = SlowToEnd()
     socket = Subscribing(database)
     feed = Feed(cast(Database, database), look_every=1, most=1, most_of_one=1, meter=Counted())
-    live = Live(
-        identify=cast(Any, None),
-        feed=feed,
-        installation="a" * 32,
-        rules=LiveRules(is_own_origin=lambda _, __: True),
-    )
-    visitor = cast(web.WebSocketResponse, socket)
-    holding = asyncio.create_task(_Conversation(live, cast(web.Request, None), visitor, OWNER).hold())
+    holding = asyncio.create_task(conversation(feed, socket).hold())
     await database.is_left.wait()
     # As its deadline does.
     holding.cancel()
@@ -99,3 +104,48 @@ async def test_a_conversation_ends_at_its_time_also_while_another_subscription_i
     assert ended, f"it heard {socket.said} messages, and goes on"
     assert holding.cancelled()
     assert socket.said == 2
+
+
+class Nothing:
+    """A database in which nothing happened."""
+
+    name = "sqlite"
+
+    async def read(self, _query: Query) -> list[Row]:
+        return []
+
+
+class Hearing:
+    """A WebSocket whose visitor goes once he was told three things."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, str]] = []
+        self._messages = iter(['{"subscribe": {}}'])
+        self._has_enough = asyncio.Event()
+
+    def __aiter__(self) -> "Hearing":
+        return self
+
+    async def __anext__(self) -> WSMessage:
+        for text in self._messages:
+            return WSMessage(WSMsgType.TEXT, text, "")
+        await self._has_enough.wait()
+        raise StopAsyncIteration
+
+    async def send_str(self, text: str) -> None:
+        self.heard.append(json.loads(text))
+        if len(self.heard) == 3:
+            self._has_enough.set()
+        await asyncio.sleep(0)
+
+
+async def test_a_silent_conversation_says_now_and_then_where_to_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_module, "PING", 0.0)
+    socket = Hearing()
+    feed = Feed(cast(Database, Nothing()), look_every=1, most=1, most_of_one=1, meter=Counted())
+    async with asyncio.timeout(10):
+        await conversation(feed, socket).hold()
+    assert [one["type"] for one in socket.heard[:3]] == ["subscribed", "cursor", "cursor"]
+    assert {one["cursor"] for one in socket.heard} == {"0.0"}
