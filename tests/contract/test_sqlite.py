@@ -14,12 +14,14 @@ import pytest
 
 from tusd_py.errors import Refused
 from tusd_py.metadata.database import DatabaseError, Query, Script
+from tusd_py.metadata.event_log import Sought, find_events
 from tusd_py.metadata.facts import PRESUMED_GONE
 from tusd_py.metadata.host import Host
 from tusd_py.metadata.housekeeping import FORGET
 from tusd_py.metadata.sqlite import SqliteDatabase
 from tusd_py.metadata.sqlite_writer import pause_after
 from tusd_py.metadata.statements import for_sqlite
+from tusd_py.metadata.totals import TotalRows
 from tusd_py.metadata.write_lock import WriteLock, holder, lock_path
 
 from .databases import Store
@@ -52,6 +54,43 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+_WITHOUT_END = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+async def test_what_takes_too_long_to_browse_is_ended_and_holds_nobody_up(path: Path) -> None:
+    database = on(path, timeout=0.5)
+    await database.open()
+    with pytest.raises(DatabaseError, match=r"did not answer within 0\.5 s"):
+        await database.browse(Query(_WITHOUT_END))
+    assert await database.browse(Query("SELECT 1 AS one")) == [{"one": 1}]
+    await database.close()
+
+
+async def test_who_waits_behind_a_long_one_and_gives_up_does_not_end_it(path: Path) -> None:
+    database = on(path)
+    await database.open()
+    long = _WITHOUT_END.replace("FROM n)", "FROM n WHERE i < 1000000)")
+    first = asyncio.create_task(database.browse(Query(long)))
+    second = asyncio.create_task(database.browse(Query("SELECT 1")))
+    await asyncio.sleep(0)
+    second.cancel()
+    assert await first == [{"count(*)": 1_000_000}]
+    await database.close()
+
+
+async def test_what_operators_ask_of_all_rows_does_not_stand_in_the_way_of_requests(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = on(path)
+    await database.open()
+    monkeypatch.delattr(SqliteDatabase, "read")
+    assert await find_events(database, Sought(actor="nobody"), limit=10) == []
+    totals = TotalRows(database)
+    assert (await totals.stored()).files == await totals.unfinished() == 0
+    assert await totals.under_way(10) == []
+    await database.close()
 
 
 async def test_scripts_that_wait_share_one_commit(path: Path) -> None:

@@ -160,7 +160,7 @@ async def find_events(
     text = (
         _FIND[database.name] + (f" WHERE {where}" if where else "") + _IN_ORDER[database.name, newest_first]
     )
-    rows = await database.read(Query(text, params))
+    rows = await database.browse(Query(text, params))
     return [_to_event(row) for row in rows]
 
 

@@ -9,7 +9,7 @@ Belongs here: opening, closing, waiting, and what is refused. Not here: how comm
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -61,6 +61,7 @@ class SqliteDatabase:
         self._writer: Writer | None = None
         self._reader: aiosqlite.Connection | None = None
         self._browser: aiosqlite.Connection | None = None
+        self._browsing = asyncio.Lock()
         self._heartbeat: asyncio.Task[None] | None = None
         self._lost_to: str | None = None
 
@@ -126,24 +127,36 @@ class SqliteDatabase:
         return await self.transact(script)
 
     async def read(self, query: Query) -> list[Row]:
-        return await self._read(self._reader, query)
+        return await self._within_the_timeout(self._fetched(self._reader, query))
 
     async def browse(self, query: Query) -> list[Row]:
-        return await self._read(self._browser, query)
+        return await self._within_the_timeout(self._browsed(query))
 
-    async def _read(self, reader: aiosqlite.Connection | None, query: Query) -> list[Row]:
+    async def _browsed(self, query: Query) -> list[Row]:
+        # One at a time, so that it is this one that is interrupted.
+        async with self._browsing:
+            try:
+                return await self._fetched(self._browser, query)
+            except asyncio.CancelledError:
+                # It would go on to its end, and all that come behind it wait for that.
+                if self._browser is not None:
+                    await self._browser.interrupt()
+                raise
+
+    async def _fetched(self, reader: aiosqlite.Connection | None, query: Query) -> list[Row]:
         if reader is None:
             raise DatabaseError("the database is not open")
-        text, params = as_sqlite(query, self._clock)
+        # Made by as_row; aiosqlite names the row class of the standard library.
+        return cast(list[Row], await reader.execute_fetchall(*as_sqlite(query, self._clock)))
+
+    async def _within_the_timeout(self, rows: Awaitable[list[Row]]) -> list[Row]:
         try:
             async with asyncio.timeout(self._timeout):
-                rows = await reader.execute_fetchall(text, params)
+                return await rows
         except sqlite3.Error as problem:
             raise DatabaseError(f"SQLite: {problem}") from problem
         except TimeoutError as problem:
             raise DatabaseError(f"SQLite did not answer within {self._timeout:g} s") from problem
-        # Made by as_row; aiosqlite names the row class of the standard library.
-        return cast(list[Row], rows)
 
     def _writable(self) -> Writer:
         if self._writer is None:

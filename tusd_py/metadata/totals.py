@@ -63,7 +63,7 @@ class TotalRows:
 
     async def stored(self) -> Stored:
         """Of the whole installation."""
-        row = (await self._database.read(Query(_STORED)))[0]
+        row = (await self._database.browse(Query(_STORED)))[0]
         return Stored(
             files=int(row["files"]),
             versions=int(row["versions"]),
@@ -73,11 +73,11 @@ class TotalRows:
 
     async def unfinished(self) -> int:
         """Uploads that may still go on."""
-        return int((await self._database.read(Query(_UNFINISHED)))[0]["number"])
+        return int((await self._database.browse(Query(_UNFINISHED)))[0]["number"])
 
     async def under_way(self, limit: int) -> Sequence[UnderWay]:
         """Those that are written now, then those that moved last."""
-        rows = await self._database.read(Query(_UNDER_WAY, {"limit": limit}))
+        rows = await self._database.browse(Query(_UNDER_WAY, {"limit": limit}))
         return [
             UnderWay(
                 upload_id=row["id"],
