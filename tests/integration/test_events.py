@@ -380,6 +380,26 @@ async def test_a_relay_with_an_impossible_name_is_refused(live_server: Server, c
         assert (answer.status, (await answer.json())["code"]) == (400, "ERR_INVALID_QUERY")
 
 
+async def test_the_head_of_the_log_as_lines_has_no_body(live_server: Server, client: ClientSession) -> None:
+    await upload(client, live_server)
+    reader, writer = await asyncio.open_connection("127.0.0.1", live_server.address.port)
+    for target in ("/api/v1/admin/events", "/api/v1/admin/events?cursor=x"):
+        writer.write(
+            f"HEAD {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/jsonl\r\n\r\n".encode()
+        )
+    writer.write(b"HEAD /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+    answered = (await reader.read()).split(b"\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    assert [head.partition(b"\r\n")[0] for head in answered] == [
+        b"HTTP/1.1 200 OK",
+        b"HTTP/1.1 400 Bad Request",
+        b"HTTP/1.1 200 OK",
+        b"",
+    ]
+    assert b"Content-Type: application/jsonl" in answered[0]
+
+
 async def test_the_log_is_found_by_who_did_what_and_when(live_server: Server, client: ClientSession) -> None:
     url = f"{live_server.address.url}/api/v1/admin/events"
     made = await upload(client, live_server)

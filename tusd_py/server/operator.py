@@ -75,6 +75,8 @@ class Operator:
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: LINES[0], hdrs.CACHE_CONTROL: "no-store"})
         pages = all_events(self.database, sought, request.query.get("cursor", ""))
         first: Sequence[Event] = await anext(pages, [])
+        if request.method == hdrs.METH_HEAD:
+            return web.Response(headers=response.headers)
         await response.prepare(request)
         await response.write(self._lines(first))
         async for page in pages:
