@@ -161,8 +161,8 @@ async def test_closed_links_are_forgotten_and_those_of_files_that_are_gone(datab
     ]
     await links.revoke(revoked.link, actor="ann")
     await database.execute(Query("DELETE FROM files WHERE file_id = :id", {"id": orphan.link.file_id}))
-    assert await links.purge(age=MINUTE, limit=10) == 1
-    assert await links.purge(age=0, limit=10) == 2
+    assert await links.purge(age=MINUTE, at_once=1) == 1
+    assert await links.purge(age=0, at_once=10) == 2
     left = await links.page((0, ""), 10)
     assert [link.id for link in left] == [active.link.id]
     assert expired.link.id not in {link.id for link in left}

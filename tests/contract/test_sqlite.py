@@ -9,10 +9,12 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import LiteralString
 
 import pytest
 
 from tusd_py.errors import Refused
+from tusd_py.metadata import links
 from tusd_py.metadata.database import DatabaseError, Query, Script
 from tusd_py.metadata.event_log import Sought, find_events
 from tusd_py.metadata.facts import PRESUMED_GONE
@@ -111,17 +113,27 @@ async def test_scripts_that_wait_share_one_commit(path: Path) -> None:
     await database.close()
 
 
-async def test_what_is_forgotten_is_found_without_a_look_at_every_job(path: Path) -> None:
-    """A hundred thousand files may wait for a scanner, and the write lock is held meanwhile."""
+async def plan_of(path: Path, text: LiteralString) -> list[str]:
     database = on(path)
     await database.open()
     await database.close()
-    statement = for_sqlite(FORGET)
+    statement = for_sqlite(text)
     with closing(sqlite3.connect(path)) as connection:
         params = statement.values(dict.fromkeys(statement.names, 1), 1)
-        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", params)]
+        return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", params)]
+
+
+async def test_what_is_forgotten_is_found_without_a_look_at_every_job(path: Path) -> None:
+    """A hundred thousand files may wait for a scanner, and the write lock is held meanwhile."""
+    steps = await plan_of(path, FORGET)
     assert [step for step in steps if step.startswith("SEARCH j ")]
     assert not [step for step in steps if step.startswith(("SCAN j", "SCAN c"))]
+
+
+async def test_a_link_is_forgotten_without_a_look_at_every_link(path: Path) -> None:
+    steps = await plan_of(path, links.FORGET)
+    assert [step for step in steps if step.startswith("SEARCH links ")]
+    assert not [step for step in steps if step.startswith("SCAN")]
 
 
 async def test_scripts_of_many_callers_are_gathered_and_a_lone_one_waits_for_nobody(path: Path) -> None:

@@ -6,8 +6,10 @@ that also looks at every reason to refuse it, so that no two nodes give out the 
 Belongs here: rows of `links`. Not here: who may make one (access/), what is a use (server/link_face.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
 
 from protocol.errors import TooManyLinks
@@ -49,15 +51,18 @@ _ADD = """
     WHERE id = :id AND max_uses IS NULL
 """
 _REVOKE = "UPDATE links SET revoked_at = {now} WHERE id = :id AND revoked_at IS NULL RETURNING file_id"
-_PURGE = """
-    DELETE FROM links WHERE id IN (
-        SELECT id FROM links l
-        WHERE expires_at <= {now} - CAST(:age AS BIGINT)
-           OR revoked_at <= {now} - CAST(:age AS BIGINT)
-           OR NOT EXISTS (SELECT 1 FROM files f WHERE f.file_id = l.file_id)
-        LIMIT CAST(:limit AS BIGINT))
-    RETURNING id
+_LONG_CLOSED = """
+    (expires_at <= {now} - CAST(:age AS BIGINT)
+     OR revoked_at <= {now} - CAST(:age AS BIGINT)
+     OR NOT EXISTS (SELECT 1 FROM files f WHERE f.file_id = links.file_id))
 """
+# Looked for beside the write lock, which everybody waits for: few of many may be closed.
+_LOOK_AT = (
+    "SELECT id, CASE WHEN "
+    + _LONG_CLOSED
+    + " THEN 1 ELSE 0 END AS is_closed FROM links WHERE id > :after ORDER BY id LIMIT CAST(:limit AS BIGINT)"
+)
+FORGET = "DELETE FROM links WHERE id = :id AND " + _LONG_CLOSED + " RETURNING id"
 
 
 class LinkState(StrEnum):
@@ -228,9 +233,20 @@ class LinkRows:
 
         return await self._database.transact(script)
 
-    async def purge(self, *, age: int, limit: int) -> int:
-        """Forget links of files that are gone, and those that closed more than `age` microseconds ago."""
-        return len(await self._database.execute(Query(_PURGE, {"age": age, "limit": limit})))
+    async def purge(self, *, age: int, at_once: int) -> int:
+        """Forget links of files that are gone, and those that closed more than `age` microseconds ago.
+
+        Looks at `at_once` links at a time. How many were forgotten.
+        """
+        forgotten, after = 0, ""
+        while page := await self._database.browse(
+            Query(_LOOK_AT, {"age": age, "after": after, "limit": at_once})
+        ):
+            closed = [row["id"] for row in page if row["is_closed"]]
+            if closed:
+                forgotten += await self._database.transact(partial(_forget, closed, age))
+            after = page[-1]["id"]
+        return forgotten
 
     async def _one(self, query: Query) -> Link | None:
         rows = await self._database.read(query)
@@ -249,6 +265,13 @@ def used(use: Use) -> Query:
 def added(link_id: str, uses: int) -> Query:
     """Uses of a link without a limit, which need not be counted before they happen."""
     return Query(_ADD, {"id": link_id, "uses": uses})
+
+
+def _forget(links: Sequence[str], age: int) -> Script[int]:
+    forgotten = 0
+    for link_id in links:
+        forgotten += len((yield Query(FORGET, {"id": link_id, "age": age})))
+    return forgotten
 
 
 def _insert(new: NewLink, *, tenant: str, owner: str) -> Query:

@@ -13,9 +13,7 @@ async def forget_closed(
     links: LinkRows, keys: SigningKeyRows, *, links_after: int, keys_after: int
 ) -> tuple[int, int]:
     """How many links and keys were forgotten; microseconds after they closed."""
-    forgotten = 0
-    while (count := await links.purge(age=links_after, limit=BATCH)) > 0:
-        forgotten += count
+    forgotten = await links.purge(age=links_after, at_once=BATCH)
     keys_forgotten = await keys.forget(keys_after)
     if forgotten or keys_forgotten:
         log.info("links.forgotten", links=forgotten, keys=keys_forgotten)
