@@ -154,6 +154,18 @@ async def test_a_use_does_not_count_once_the_verdict_is_another_one(database: Da
     assert await links.count(replace(closed, version=replace(closed.version, released_by="operator")))
 
 
+async def test_a_link_that_opens_is_listed_however_many_were_closed_since(database: Database) -> None:
+    links, upload = LinkRows(database), await stored(database)
+    new = [new_link(upload.file_id) for _ in range(4)]
+    for one in new:
+        link = await links.create(one, most=10)
+        assert link is not None
+        if one in new[1:3]:
+            await links.revoke(link, actor="ann")
+    listed = await links.of_file(upload.file_id, limit=3)
+    assert [link.id for link in listed] == [new[3].id, new[0].id, new[2].id]
+
+
 async def test_closed_links_are_forgotten_and_those_of_files_that_are_gone(database: Database) -> None:
     links = LinkRows(database)
     active, expired, revoked, orphan = [

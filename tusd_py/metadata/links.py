@@ -35,6 +35,12 @@ _SELECT = """
                              WHERE f.file_id = links.file_id AND v.lost = 0) THEN 0 ELSE 1 END AS is_gone
     FROM links
 """
+# However many were closed since, the limit leaves out none that opens.
+_ALIVE_FIRST = (
+    " WHERE file_id = :file_id ORDER BY CASE WHEN "
+    + _ALIVE
+    + " THEN 0 ELSE 1 END, created_at DESC, id DESC LIMIT :limit"
+)
 # The verdict is looked at once more by the statement that counts: a use and a quarantine have an order.
 _COUNT = (
     "UPDATE links SET uses = uses + 1, last_used_at = {now} WHERE id = :id AND "
@@ -181,11 +187,8 @@ class LinkRows:
         return await self._one(Query(_SELECT + " WHERE token_hash = :hash", {"hash": hash_of(token)}))
 
     async def of_file(self, file_id: str, *, limit: int) -> list[Link]:
-        """Newest first, those that open nothing any more included until they are purged."""
-        query = Query(
-            _SELECT + " WHERE file_id = :file_id ORDER BY created_at DESC, id DESC LIMIT :limit",
-            {"file_id": file_id, "limit": limit},
-        )
+        """Newest first; behind them those that open nothing any more, until they are purged."""
+        query = Query(_SELECT + _ALIVE_FIRST, {"file_id": file_id, "limit": limit})
         return [_to_link(row) for row in await self._database.read(query)]
 
     async def page(self, after: tuple[int, str], limit: int) -> list[Link]:

@@ -167,7 +167,7 @@ LINK_ROUTES = (
         handle=LinkFace.of_file,
         action=Action.LIST_LINKS,
         hides=True,
-        summary="The links of a file, newest first",
+        summary="The links of a file, newest first, closed ones behind the others",
         parameters=(FILE_ID,),
         replies={
             200: Reply(

@@ -94,7 +94,7 @@ class Links:
         return link
 
     async def of_file(self, identity: Identity, file_id: UploadId) -> list[Link]:
-        """Newest first; closed ones too, until they are forgotten. Raises NotFound, Forbidden."""
+        """Newest first; behind them closed ones, until they are forgotten. Raises NotFound, Forbidden."""
         await self._owned(identity, Action.LIST_LINKS, file_id)
         return await self.rows.of_file(file_id, limit=10 * self.limits.per_file)
 
