@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
@@ -175,6 +175,29 @@ async def test_removing_an_older_version_leaves_the_current_one(database: Databa
     second = await store(database, path="p")
     await UploadRows(database, author()).end(first.id, Step.TERMINATE, actor="ann")
     assert (await file_of(database, second)).current == 2
+
+
+@pytest.mark.parametrize(
+    ("closed", "current"),
+    [
+        ("verdict = 'infected'", 2),
+        ("verdict = 'unscannable'", 2),
+        ("lost = 1", 2),
+        ("verdict = 'infected', released_by = 'operator'", 3),
+    ],
+)
+async def test_a_file_falls_back_to_its_newest_version_that_may_be_read(
+    database: Database, closed: LiteralString, current: int
+) -> None:
+    uploads = [await store(database, path="p") for _ in range(4)]
+    await database.execute(Query(f"UPDATE versions SET {closed} WHERE n = 3"))
+    rows = UploadRows(database, author())
+    await rows.end(uploads[3].id, Step.TERMINATE, actor="ann")
+    assert (await file_of(database, uploads[0])).current == current
+    await database.execute(Query(f"UPDATE versions SET {closed}"))
+    await rows.end(uploads[current - 1].id, Step.TERMINATE, actor="ann")
+    # Where none may be, it is the newest.
+    assert (await file_of(database, uploads[0])).current == 5 - current
 
 
 # --- names

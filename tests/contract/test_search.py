@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from protocol.upload import ScanJob, Status, Transfer, Verdict, status_of
+from protocol.upload import ScanJob, Status, Step, Transfer, Verdict, status_of
 from tusd_py.metadata import search, search_index
 from tusd_py.metadata.catalogue import Change, File
 from tusd_py.metadata.cursors import BadCursor
@@ -16,10 +16,11 @@ from tusd_py.metadata.database import Database, Query, Script
 from tusd_py.metadata.search import Page, Search
 from tusd_py.metadata.search_index import SearchIndex
 from tusd_py.metadata.upload_row import FOREVER
+from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.wanted import Served, Wanted
 from tusd_py.metadata.words import Asked, asked
 
-from .catalogued import SERVED, rows_of, store
+from .catalogued import SERVED, author, rows_of, store
 
 MANY = 90
 
@@ -237,6 +238,25 @@ async def test_what_is_found_follows_every_change(database: Database, way: str, 
     assert not any([await finds("after"), await finds("third")])
     await SearchIndex(database).take_in()
     assert not any([await finds("after"), await finds("third")])
+
+
+@pytest.mark.parametrize("is_taken_in", [True, False])
+async def test_a_file_that_falls_back_is_found_by_the_metadata_of_its_version(
+    database: Database, way: str, *, is_taken_in: bool
+) -> None:
+    first = await store(database, filename="a.txt", note="earlier")
+    second = await store(database, file_id=first.file_id, note="later")
+    if is_taken_in:
+        await SearchIndex(database).take_in()
+    await UploadRows(database, author()).end(second.id, Step.TERMINATE, actor="ann")
+
+    async def finds(question: str) -> bool:
+        return await names(database, Wanted(tenant="", owner="ann", words=tuple(asked(question)))) != []
+
+    found = [await finds("earlier"), await finds("later"), await finds("a.txt")]
+    assert found == [True, False, True]
+    await SearchIndex(database).take_in()
+    assert [await finds("earlier"), await finds("later"), await finds("a.txt")] == found
 
 
 async def test_files_from_before_there_was_an_index_are_indexed_later(database: Database, way: str) -> None:

@@ -43,7 +43,7 @@ _OLDER = """
     WHERE f.file_id = :id AND v.n <> f.version
     ORDER BY v.n LIMIT CAST(:limit AS BIGINT)
 """
-_OLDER_UP_TO = _VERSIONS + " WHERE f.file_id = :id AND v.n <= :n AND v.n <> f.version ORDER BY v.upload_id"
+_OLDER_UP_TO = _VERSIONS + " WHERE f.file_id = :id AND v.n <= :n AND v.n <> f.version ORDER BY v.n"
 
 _LOCKED = "SELECT revision, version FROM files WHERE file_id = :file_id {for_update}"
 
@@ -252,7 +252,7 @@ class CatalogueRows:
         chosen = yield Query(_OLDER, {"id": file_id, "limit": BITE})
         is_last = len(chosen) < BITE
         if is_last:
-            which = Query(_VERSIONS + " WHERE f.file_id = :id ORDER BY v.upload_id", {"id": file_id})
+            which = Query(_VERSIONS + " WHERE f.file_id = :id ORDER BY v.n", {"id": file_id})
             chosen = yield Query("SELECT upload_id FROM versions WHERE file_id = :id", {"id": file_id})
         else:
             which = Query(_OLDER_UP_TO, {"id": file_id, "n": chosen[-1]["n"]})

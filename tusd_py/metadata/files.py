@@ -152,15 +152,8 @@ def _placed(upload: Upload) -> Script[Place]:
 
 def _next_version(upload: Upload, file: Row) -> Script[Place]:
     """The file keeps its name, path and tags."""
-    described = Described(
-        tenant=file["tenant"],
-        owner=file["owner"],
-        filename=file["filename"],
-        path=file["path"],
-        tags=json.loads(file["tags"]),
-        metadata=upload.metadata,
-    )
-    yield Query(_NEXT_VERSION, {"file_id": file["file_id"], "words": words_of(described)})
+    words = words_of(_described_anew(file, upload.metadata))
+    yield Query(_NEXT_VERSION, {"file_id": file["file_id"], "words": words})
     return Place(file_id=file["file_id"], n=file["last_version"] + 1)
 
 
@@ -184,6 +177,18 @@ def _wanted(upload: Upload) -> tuple[str | None, str | None]:
 
 def _of(upload: Upload, **params: str | None) -> dict[str, str | None]:
     return {"tenant": upload.tenant, "owner": upload.owner, **params}
+
+
+def _described_anew(file: Row, metadata: str) -> Described:
+    """A file that is there, by the metadata of another version."""
+    return Described(
+        tenant=file["tenant"],
+        owner=file["owner"],
+        filename=file["filename"],
+        path=file["path"],
+        tags=json.loads(file["tags"]),
+        metadata=metadata,
+    )
 
 
 def _described(upload: Upload, path: str | None) -> Described:
@@ -215,21 +220,39 @@ def remove_version(upload_id: str) -> Script[None]:
         removed = yield Query(
             "DELETE FROM versions WHERE upload_id = :id RETURNING charged", {"id": upload_id}
         )
-        yield Query(_FALL_BACK, {"file_id": file["file_id"]})
-        yield Query(
-            "DELETE FROM files WHERE file_id = :file_id AND version = 0", {"file_id": file["file_id"]}
-        )
+        yield from _fall_back(file["file_id"])
         yield from _give_back(file["tenant"], file["owner"], removed)
 
 
-# To the newest that is left, where the current one is gone.
+# To the newest that is left and may be read, else to the newest, where the current one is gone.
 _FALL_BACK = """
     UPDATE files
-    SET version = coalesce((SELECT max(n) FROM versions v WHERE v.file_id = files.file_id), 0),
+    SET version = coalesce((SELECT max(n) FROM versions v
+                            WHERE v.file_id = files.file_id AND v.lost = 0
+                              AND (v.verdict NOT IN ('infected', 'unscannable')
+                                   OR v.released_by IS NOT NULL)),
+                           (SELECT max(n) FROM versions v WHERE v.file_id = files.file_id),
+                           0),
         revision = revision + 1, updated_at = {now}
     WHERE file_id = :file_id
       AND NOT EXISTS (SELECT 1 FROM versions v WHERE v.file_id = files.file_id AND v.n = files.version)
+    RETURNING version, tenant, owner, filename, path, tags
 """
+
+
+def _fall_back(file_id: str) -> Script[None]:
+    for file in (yield Query(_FALL_BACK, {"file_id": file_id})):
+        if not file["version"]:
+            yield Query("DELETE FROM files WHERE file_id = :file_id", {"file_id": file_id})
+            return
+        (version,) = yield Query(
+            "SELECT metadata FROM versions WHERE file_id = :file_id AND n = :n",
+            {"file_id": file_id, "n": file["version"]},
+        )
+        words = words_of(_described_anew(file, version["metadata"]))
+        yield Query(
+            "UPDATE files SET words = :words WHERE file_id = :file_id", {"file_id": file_id, "words": words}
+        )
 
 
 def lose_version(upload: Upload) -> Script[None]:
