@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
@@ -119,6 +119,43 @@ async def test_a_short_page_goes_on_where_it_stopped_looking(
     first = await Search(database).page(wanted, SERVED, cursor=None, limit=5)
     assert (list(first.files), first.next is None) == ([], False)
     assert await names(database, wanted) == ["1"]
+
+
+@pytest.mark.parametrize("by", ["words", "tags"])
+async def test_filters_that_few_pass_are_looked_for_among_few_files_with_common_words(
+    database: Database, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    monkeypatch.setattr(search, "NEAR", 4)
+    monkeypatch.setattr(search, "FAR", 8)
+    rows = rows_of(database)
+    for number in range(20):
+        kind = "image/png" if number == 1 else "text/plain"
+        upload = await store(database, filename=f"common {number}", filetype=kind)
+        file = await rows.find(upload.file_id)
+        assert file is not None
+        await rows.change(file, Change(tags=("red",)), strictly=False, actor="ann")
+    question = {"words": tuple(asked("comm"))} if by == "words" else {"tags": ("red",)}
+    wanted = replace(Wanted(tenant="", mime_type="image/png"), **question)
+    lengths, cursor = [], None
+    while True:
+        page = await Search(database).page(wanted, SERVED, cursor=cursor, limit=3)
+        lengths.append(len(page.files))
+        cursor = page.next
+        if cursor is None:
+            break
+    assert lengths == [0, 0, 1]
+
+
+async def test_filters_that_few_pass_are_found_at_once_with_rare_words(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "NEAR", 4)
+    monkeypatch.setattr(search, "FAR", 8)
+    for number in range(20):
+        await store(database, filename="rare" if number == 1 else "common", filetype="image/png")
+    wanted = Wanted(tenant="", mime_type="image/png", words=tuple(asked("rare")))
+    page = await Search(database).page(wanted, SERVED, cursor=None, limit=3)
+    assert ([file.filename for file in page.files], page.next) == (["rare"], None)
 
 
 @pytest.mark.parametrize(

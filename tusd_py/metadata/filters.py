@@ -5,6 +5,7 @@ Belongs here: these, as SQL and its parameters. Not here: words (full_text.py), 
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import LiteralString
 
 from protocol.upload import Status, Verdict
@@ -40,6 +41,11 @@ def owner_params(wanted: Wanted) -> Params:
 def has_filters(wanted: Wanted) -> bool:
     """It asks for more than whose they are."""
     return bool(wanted.mime_type or wanted.statuses or wanted.verdicts)
+
+
+def without_filters(wanted: Wanted) -> Wanted:
+    """The same without what `has_filters` speaks of."""
+    return replace(wanted, mime_type=None, statuses=frozenset(), verdicts=frozenset())
 
 
 def filters(wanted: Wanted) -> Iterator[LiteralString]:

@@ -5,8 +5,8 @@ a page there at once, whatever the index would say of it. What does not is rare,
 index (FTS5, or GIN over a tsvector), from where the first step ended. So neither step meets a great many
 files, and no statistics of the database decide which way is taken.
 
-Filters without words have no index of their own: one request looks at a bounded number of files, and its page
-may be short, or empty, while there is a next one.
+Filters have no index of their own. Without words, or with words that many files have, one request looks at a
+bounded number of files, and its page may be short, or empty, while there is a next one.
 
 Belongs here: which way a page is looked for. Not here: one file (catalogue.py), the question (wanted.py), its
 conditions (spans.py, filters.py, full_text.py).
@@ -19,7 +19,7 @@ from typing import LiteralString
 from .catalogue import COLUMNS, File, to_file
 from .cursors import Place, cursor_of
 from .database import Database, Query
-from .filters import filter_params, filters, has_filters, owner_params, whose
+from .filters import filter_params, filters, has_filters, owner_params, whose, without_filters
 from .full_text import (
     HITS_OF_POSTGRES,
     HITS_OF_SQLITE,
@@ -74,8 +74,14 @@ class Search:
         end = await self._place_behind(wanted, span, NEAR)
         near = span if end is None else span.up_to(end)
         found = await self._among(wanted, served, near, limit + 1)
-        if end is not None and len(found) <= limit:
-            found += await self._by_index(wanted, served, near, span.behind(end), limit + 1 - len(found))
+        if end is None or len(found) > limit:
+            return _page(found, limit)
+        if has_filters(wanted):
+            unfiltered = await self._among(without_filters(wanted), served, near, limit + 1)
+            if len(unfiltered) > limit:
+                # It is the filters that few pass; of such words the index would name a great many files.
+                return await self._filtered(wanted, served, span, limit)
+        found += await self._by_index(wanted, served, near, span.behind(end), limit + 1 - len(found))
         return _page(found, limit)
 
     async def _filtered(self, wanted: Wanted, served: Served, span: Span, limit: int) -> Page:
