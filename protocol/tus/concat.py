@@ -48,11 +48,11 @@ def parse_concat(headers: Headers, features: Features) -> Concat | None:
     return Concat(raw=raw, urls=urls)
 
 
-def upload_of_url(url: str, *, base_path: str, hosts: Collection[str]) -> UploadId:
+def upload_of_url(url: str, *, base_paths: Collection[str], hosts: Collection[str]) -> UploadId:
     """Which of our uploads a URL names. Absolute or relative; scheme and port may be a proxy's.
 
-    Nothing is ever fetched. Raises UploadNotFound for whatever is not below `base_path` of one of `hosts`
-    (lower-case names without port).
+    Nothing is ever fetched. Raises UploadNotFound for whatever is not below one of `base_paths` (decoded) of
+    one of `hosts` (lower-case names without port).
     """
     try:
         parts = urlsplit(url)
@@ -62,6 +62,8 @@ def upload_of_url(url: str, *, base_path: str, hosts: Collection[str]) -> Upload
     if host is not None and host.lower() not in hosts:
         raise UploadNotFound
     path = unquote(parts.path)
-    if not path.startswith(base_path) or parts.query or parts.fragment:
+    below = [path.removeprefix(base) for base in base_paths if path.startswith(base)]
+    if not below or parts.query or parts.fragment:
         raise UploadNotFound
-    return parse_upload_id(path.removeprefix(base_path))
+    # Below "/" lies everything, also what another base path says more of.
+    return parse_upload_id(min(below, key=len))

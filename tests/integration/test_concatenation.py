@@ -374,8 +374,17 @@ HOSTS = frozenset({"files.example.org", "127.0.0.1"})
 )
 def test_a_url_names_an_upload_of_ours_by_its_path(url: str) -> None:
     name = "a" * 32
-    named = upload_of_url(url.format(id=name, rest=name[1:]), base_path="/files/", hosts=HOSTS)
+    named = upload_of_url(url.format(id=name, rest=name[1:]), base_paths={"/files/"}, hosts=HOSTS)
     assert named == name
+
+
+@pytest.mark.parametrize("base_paths", [("/", "/up/"), ("/up/", "/"), ("/files/", "/files/up/", "/")])
+def test_of_base_paths_of_which_one_lies_below_another_both_are_ours(base_paths: tuple[str, ...]) -> None:
+    name = "a" * 32
+    for base_path in base_paths:
+        assert upload_of_url(f"{base_path}{name}", base_paths=base_paths, hosts=HOSTS) == name
+        with pytest.raises(UploadNotFound):
+            upload_of_url(f"{base_path}x/{name}", base_paths=base_paths, hosts=HOSTS)
 
 
 @pytest.mark.parametrize(
@@ -397,7 +406,7 @@ def test_a_url_names_an_upload_of_ours_by_its_path(url: str) -> None:
 def test_what_is_not_ours_is_not_found_and_never_fetched(url: str) -> None:
     name = "a" * 32
     with pytest.raises(UploadNotFound):
-        upload_of_url(url.format(id=name, rest=name[1:]), base_path="/files/", hosts=HOSTS)
+        upload_of_url(url.format(id=name, rest=name[1:]), base_paths={"/files/"}, hosts=HOSTS)
 
 
 @pytest.mark.parametrize(

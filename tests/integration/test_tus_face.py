@@ -71,6 +71,20 @@ async def test_a_refused_patch_tells_when_the_upload_expires(shared_server: Serv
         assert (refused.status, "upload-expires" in refused.headers) == (status, True)
 
 
+async def test_a_final_is_made_of_locations_that_have_the_path_of_the_public_url(tmp_path: Path) -> None:
+    prefix = "https://example.org/up%20here"
+    common = (*POSTED[:2], ("Content-Length", "0"))
+    async with Server(folder=tmp_path, settings={"server.public_url": prefix}) as server:
+        partial = (("Upload-Concat", "partial"), ("Upload-Length", "0"))
+        told = [(await ask(server, "POST", "/files/", *common, *partial)).headers["location"] for _ in "ab"]
+        assert all(location.startswith(f"{prefix}/files/") for location in told)
+        for one in (told[0], told[0].removeprefix("https://example.org"), told[0].removeprefix(prefix)):
+            listed = ("Upload-Concat", f"final;{one} {told[1]}")
+            assert (await ask(server, "POST", "/files/", *common, listed)).status == 201
+        foreign = ("Upload-Concat", f"final;{told[0].replace('up%20here', 'elsewhere')}")
+        assert (await ask(server, "POST", "/files/", *common, foreign)).status == 404
+
+
 async def test_a_wrong_body_for_an_upload_that_ended_since_its_post_is_answered_by_what_it_is_now(
     shared_server: Server,
 ) -> None:

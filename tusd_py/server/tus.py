@@ -9,7 +9,7 @@ Belongs here: that way. Not here: headers (protocol/tus), what is done (uploads/
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from aiohttp import hdrs, web
 
@@ -138,16 +138,18 @@ class TusFace:
     async def _post_final(
         self, request: web.Request, identity: Identity, creation: Creation, urls: Sequence[str]
     ) -> web.StreamResponse:
-        hosts = self._own_hosts(request)
-        partials = [upload_of_url(url, base_path=self.base_path, hosts=hosts) for url in urls]
+        base_paths, hosts = self._own_places(request)
+        partials = [upload_of_url(url, base_paths=base_paths, hosts=hosts) for url in urls]
         created = await concatenate(self.context, identity, creation, partials)
         location = self.url_of(request, created.upload.id)
         return response_of(answer_created(created.upload, location, with_body=False))
 
-    def _own_hosts(self, request: web.Request) -> set[str]:
-        """What we are called: in the Locations that we give, and by this client."""
-        urls = (self.url_of(request, UploadId("")), f"//{request.host}")
-        return {(urlsplit(url).hostname or "").lower() for url in urls}
+    def _own_places(self, request: web.Request) -> tuple[set[str], set[str]]:
+        """Base paths and hosts by which our uploads are called: in our Locations, and as this client asks."""
+        told, asked = urlsplit(self.url_of(request, UploadId(""))), urlsplit(f"//{request.host}")
+        # They differ where a proxy takes a prefix away before it asks us.
+        base_paths = {unquote(told.path), self.base_path}
+        return base_paths, {(place.hostname or "").lower() for place in (told, asked)}
 
     async def _head(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
         identity = await self.identify(request)
