@@ -144,7 +144,8 @@ NOT_BURIED = "NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.bur
 ALIVE_AND_LOCKED = "EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.buried = 0 {for_share})"
 
 EXPIRES = """
-    CASE WHEN CAST(:expiry AS BIGINT) >= CAST(:forever AS BIGINT) THEN NULL
+    CASE WHEN CAST(:expiry AS BIGINT) >= CAST(:forever AS BIGINT)
+              AND CAST(:max_age AS BIGINT) >= CAST(:forever AS BIGINT) THEN NULL
          WHEN {now} + CAST(:expiry AS BIGINT) < created_at + CAST(:max_age AS BIGINT)
          THEN {now} + CAST(:expiry AS BIGINT)
          ELSE created_at + CAST(:max_age AS BIGINT) END
