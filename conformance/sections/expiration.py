@@ -48,6 +48,13 @@ async def every_patch_says_when(probe: Probe) -> None:
         raise Unclear("no Upload-Expires came with POST, PATCH or HEAD, so perhaps nothing expires")
     for patched in patches:
         want_header(patched, "Upload-Expires")
+    if not probe.announces("concatenation"):
+        return
+    # Of no use to anybody until it is put together with others, so it may well expire with all its bytes.
+    partial = await probe.create(5, "Upload-Concat: partial")
+    last = await probe.patch(partial, 0, b"hello")
+    if (await probe.head_when_free(partial)).header("Upload-Expires"):
+        want_header(last, "Upload-Expires")
 
 
 @SECTION.check(

@@ -70,6 +70,7 @@ class Bug(StrEnum):
     EARLY_CONTINUE = "CWU-4/100 Continue before the request is judged"
     POST_CHECKSUM_IGNORED = "CWU-6/Upload-Checksum on a POST is ignored"
     NO_EXPIRES_ON_PATCH = "EXP-2/PATCH does not say Upload-Expires"
+    NO_EXPIRES_AT_THE_END = "EXP-2/the PATCH that completes a partial upload does not say Upload-Expires"
     ISO_DATES = "EXP-3/Upload-Expires in ISO 8601"
     EXPIRED_LIVES = "EXP-4/what has expired is still there"
     NO_SHA1 = "SUM-1/sha1 is not among the algorithms"

@@ -100,7 +100,7 @@ async def _head(house: House, request: Request) -> Answer:
     headers |= _told_offset(house, upload) | _told_length(house, upload) | _told_metadata(house, upload)
     if upload.concat:
         headers["Upload-Concat"] = upload.concat
-    if not upload.is_complete:
+    if upload.is_unfinished:
         headers |= house.expires(upload)
     return Answer(status=200, headers=headers)
 

@@ -47,6 +47,11 @@ class Upload:
         return self.length == len(self.content)
 
     @property
+    def is_unfinished(self) -> bool:
+        """It will expire; a partial one also with all its bytes."""
+        return self.is_partial or not self.is_complete
+
+    @property
     def sum(self) -> int | None:
         """The length of a final upload, as soon as it can be computed."""
         lengths = [part.length for part in self.parts]
@@ -76,7 +81,7 @@ class House:
         found = self.uploads.get(request.path)
         if found is None:
             raise Refused(404)
-        expired = found.expires < time.time() and not found.is_complete
+        expired = found.expires < time.time() and found.is_unfinished
         if expired and Bug.EXPIRED_LIVES not in self.bugs:
             raise Refused(410)
         return found

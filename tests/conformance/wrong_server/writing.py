@@ -54,7 +54,8 @@ async def _append(house: House, upload: Upload, request: Request) -> int:
 def _told(house: House, upload: Upload, before: int) -> Answer:
     offset = before if Bug.OLD_OFFSET_TOLD in house.bugs else len(upload.content)
     headers = {"Upload-Offset": str(offset)}
-    if Bug.NO_EXPIRES_ON_PATCH not in house.bugs:
+    ends = upload.is_partial and upload.is_complete and Bug.NO_EXPIRES_AT_THE_END in house.bugs
+    if Bug.NO_EXPIRES_ON_PATCH not in house.bugs and not ends:
         headers |= house.expires(upload)
     if Bug.FRAMED_204 in house.bugs:
         headers["Content-Length"] = "0"
