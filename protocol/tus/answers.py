@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from protocol.answer import Answer
 from protocol.dates import http_date
 from protocol.errors import ProtocolError
-from protocol.upload import UNFINISHED, Upload
+from protocol.upload import ALL_BYTES_DURABLE, UNFINISHED, Kind, Upload
 
 from .version import VERSION
 
@@ -37,8 +37,12 @@ def answer_error(error: ProtocolError) -> Answer:
 
 
 def expiry_headers(upload: Upload) -> dict[str, str]:
-    """Upload-Expires while the upload will expire (tus 1.0.0, Expiration: only unfinished uploads do)."""
-    if upload.expires_at is None or upload.state not in UNFINISHED:
+    """Upload-Expires while the upload will expire (tus 1.0.0, Expiration: only unfinished uploads do).
+
+    A partial one is unfinished business also when it has all its bytes.
+    """
+    is_piece = upload.kind is Kind.PARTIAL and upload.state in ALL_BYTES_DURABLE
+    if upload.expires_at is None or not (is_piece or upload.state in UNFINISHED):
         return {}
     return {"Upload-Expires": http_date(upload.expires_at)}
 

@@ -2,13 +2,14 @@
 
 import pytest
 
-from protocol.upload import Transfer, Upload
-from tusd_py.metadata.database import Database
+from protocol.upload import Kind, Step, Transfer, Upload, UploadId
+from tusd_py.metadata.database import Database, Query
+from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.upload_row import FOREVER, Author, Lifetime
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.workers import WorkerRows
 
-from .test_usage import MINUTE, make, new, object_of, receive
+from .test_usage import MINUTE, finish, make, new, object_of, receive
 
 HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
 RETENTION = 2 * HOUR
@@ -70,3 +71,93 @@ async def test_a_row_of_a_file_is_kept_by_none_of_them(
     assert later is not None
     for upload in (moved, at_once, later):
         assert await left(rows, upload) == RETENTION // MINUTE
+
+
+@pytest.mark.parametrize(("expiry", "max_age", "minutes"), LIVES)
+async def test_a_partial_with_all_its_bytes_lives_as_long_as_one_that_lacks_some(
+    database: Database, expiry: int, max_age: int, minutes: int | None
+) -> None:
+    """The others may take days, and its client need not send anything for it meanwhile."""
+    rows = await rows_of(database, expiry, max_age)
+    moved = await receive(rows, await make(rows, 10, Kind.PARTIAL), 10)
+    stored = await rows.store(moved, object_of(moved, 10), actor="ann")
+    whole, sent = new(10, Kind.PARTIAL), await make(rows, 10, Kind.PARTIAL)
+    at_once = await rows.create_whole(whole, object_of(whole, 10), synced=True, actor="ann")
+    later = await rows.store_whole(sent, object_of(sent, 10), synced=True, actor="ann")
+    assert stored is not None
+    assert later is not None
+    for upload in (stored, at_once, later):
+        assert await left(rows, upload) == minutes
+
+
+@pytest.mark.parametrize(("expiry", "max_age", "minutes"), LIVES)
+async def test_a_partial_that_was_put_together_lives_no_longer_than_what_ended(
+    database: Database, expiry: int, max_age: int, minutes: int | None
+) -> None:
+    """Else every upload in pieces would be there twice for ever where nothing expires."""
+    rows = await rows_of(database, expiry, max_age)
+    partial = await finish(rows, await make(rows, 10, Kind.PARTIAL))
+    final = await joined(rows, partial, partial)
+    assert (await row(rows, partial)).expires_at == partial.expires_at
+    assert await rows.store(final, object_of(final, 20), actor="ann") is not None
+    assert await left(rows, await row(rows, partial)) == min(RETENTION // MINUTE, minutes or RETENTION)
+
+
+async def test_a_partial_outlives_a_final_that_came_to_nothing(database: Database) -> None:
+    rows = await rows_of(database)
+    partial = await finish(rows, await make(rows, 10, Kind.PARTIAL))
+    final = await joined(rows, partial)
+    await rows.end(final.id, Step.TERMINATE, actor="ann")
+    assert await rows.store(final, object_of(final, 10), actor="ann") is None
+    assert await row(rows, partial) == partial
+
+
+async def test_a_waiting_final_ends_with_its_partials_and_not_before(database: Database) -> None:
+    """Its client sends to them, and nothing to it."""
+    rows = await rows_of(database)
+    stored = await finish(rows, await make(rows, 10, Kind.PARTIAL))
+    open_one = await make(rows, 10, Kind.PARTIAL)
+    final = await joined(rows, stored, open_one)
+    assert (final.state, await left(rows, final)) == (Transfer.WAITING, None)
+    await make_due(database, final, stored)
+    assert await due(database) == []
+    await make_due(database, open_one)
+    assert await due(database) == [open_one.id]
+    assert await rows.end(open_one.id, Step.EXPIRE, actor="system", only_due=True) is not None
+    assert (await row(rows, final)).state is Transfer.TERMINATED
+    assert await due(database) == [stored.id]
+
+
+async def test_a_partial_that_a_final_was_made_of_since_it_was_due_is_left_alone(database: Database) -> None:
+    """Between the look at what is due and its end, which would end the final, too."""
+    rows = await rows_of(database)
+    stored = await finish(rows, await make(rows, 10, Kind.PARTIAL))
+    await make_due(database, stored)
+    assert await due(database) == [stored.id]
+    final = await joined(rows, stored, await make(rows, 10, Kind.PARTIAL))
+    assert await rows.end(stored.id, Step.EXPIRE, actor="system", only_due=True) is None
+    assert (await row(rows, stored)).state is Transfer.STORED
+    assert (await row(rows, final)).state is Transfer.WAITING
+
+
+async def joined(rows: UploadRows, *partials: Upload) -> Upload:
+    ids = [partial.id for partial in partials]
+    return await rows.create_final(new(None, Kind.FINAL), ids, limit=0, actor="ann")
+
+
+async def row(rows: UploadRows, upload: Upload) -> Upload:
+    seen = await rows.find(upload.id)
+    assert seen is not None
+    return seen.upload
+
+
+async def due(database: Database) -> list[UploadId]:
+    return await Housekeeping(database).due(10)
+
+
+async def make_due(database: Database, *uploads: Upload) -> None:
+    """Whoever has a date has had it."""
+    for upload in uploads:
+        await database.execute(
+            Query("UPDATE uploads SET expires_at = 1 WHERE id = :id AND expires_at > 0", {"id": upload.id})
+        )

@@ -131,15 +131,16 @@ class Model:
             pinned = any(final.state is State.WAITING and upload in final.partials for final in self.uploads)
             if (self.now - upload.touched) * HALF_DAY < LIFETIME:
                 continue
-            if upload.state in (State.OPEN, State.WAITING):
-                self._end(upload, spoilt=True)
+            if upload.state is State.OPEN:
+                self._end(upload, spoilt=True)  # and finals that wait for it, which have no date of their own
             elif not pinned and upload.state is State.STORED and upload.kind is Kind.PARTIAL:
                 self._end(upload, spoilt=False)
             elif not pinned:
                 upload.remembered = False
 
     def expires(self, upload: Upload) -> dict[str, str]:
-        if upload.state not in (State.OPEN, State.WAITING):
+        is_piece = upload.kind is Kind.PARTIAL and upload.state is State.STORED
+        if upload.state is not State.OPEN and not is_piece:
             return {}
         return {"Upload-Expires": str(LIFETIME - HALF_DAY * (self.now - upload.touched))}
 

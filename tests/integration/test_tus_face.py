@@ -115,6 +115,26 @@ async def test_after_a_very_large_body_its_connection_is_good_for_the_next_reque
         assert (await connection.answer("HEAD")).headers["upload-offset"] == length[1]
 
 
+async def test_a_partial_tells_when_it_expires_also_when_it_has_all_its_bytes(shared_server: Server) -> None:
+    partial = (*POSTED[:2], ("Upload-Concat", "partial"))
+    whole = (("Upload-Length", "5"), POSTED[2], ("Content-Length", "5"))
+    assert (
+        "upload-expires"
+        in (await ask(shared_server, "POST", "/files/", *partial, *whole, body=b"x" * 5)).headers
+    )
+    created = await ask(shared_server, "POST", "/files/", *partial, whole[0], ("Content-Length", "0"))
+    target = created.headers["location"].removeprefix(shared_server.address.url)
+    sent = (*POSTED[:3], ("Upload-Offset", "0"), ("Content-Length", "5"))
+    answers = [await ask(shared_server, "PATCH", target, *sent, body=b"x" * 5)]
+    answers.append(await ask(shared_server, "HEAD", target, *POSTED[:2]))
+    again = (*POSTED[:3], ("Upload-Offset", "5"), ("Content-Length", "0"))
+    answers.append(await ask(shared_server, "PATCH", target, *again))
+    wrong = ("Upload-Checksum", "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+    answers.append(await ask(shared_server, "PATCH", target, *again, wrong))
+    assert [answer.status for answer in answers] == [204, 200, 204, 460]
+    assert len({answer.headers["upload-expires"] for answer in answers}) == 1
+
+
 async def test_a_refused_creation_does_not_expire(shared_server: Server) -> None:
     headers = (*POSTED[:3], ("Upload-Length", "1"), ("Transfer-Encoding", "chunked"))
     refused = await ask(shared_server, "POST", "/files/", *headers, body=b"2\r\nyy\r\n0\r\n\r\n")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SERVICE_FOLDER = ".tusd"
 REMEMBERED = 24 * 3600
-"""Seconds for which the row of an ended upload is kept where uploads never expire."""
+"""Seconds for which an ended upload is remembered, and a used partial kept, where uploads never expire."""
 
 
 def service_folder(settings: Settings) -> Path:

@@ -164,9 +164,10 @@ class Uploads:
     max_size: Bytes = 0
     """Largest upload; 0 is no limit."""
     expiry: Seconds = 24 * HOUR
-    """Unfinished uploads go this long after their last byte; 0 keeps them for ever."""
+    """Unfinished uploads, and partial ones until they are put together, go this long after their last byte; 0
+    keeps them for ever."""
     max_age: Seconds = 30 * DAY
-    """Unfinished uploads go this long after their creation, however busy; 0 is no limit."""
+    """They go this long after their creation, however busy; 0 is no limit."""
     checkpoint_bytes: Bytes = 16 * MIB
     """Bytes after which a running request makes what it has durable and moves the line."""
     checkpoint_interval: Seconds = 5.0

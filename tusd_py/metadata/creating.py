@@ -6,7 +6,7 @@ Belongs here: the first commit of an upload. Not here: later ones (writing.py, e
 from collections.abc import Sequence
 from dataclasses import replace
 
-from protocol.upload import ALL_BYTES_DURABLE, Kind, Transfer, Upload, UploadId
+from protocol.upload import Kind, Transfer, Upload, UploadId
 from storage_backends.base import Stored
 
 from .database import Buried, Query, Script
@@ -152,7 +152,7 @@ def store_whole(
         dirty_boot=None if synced else author.boot_id,
         ref=stored.ref,
         ref_offset=0,
-        expires_at=_expiry(at, author.lifetime.retention),
+        expires_at=_expires(author, seen, at),
         updated_at=at,
         head=None,
     )
@@ -218,8 +218,7 @@ def _insert(
     synced: bool,
     charged: int | None,
 ) -> Script[Upload]:
-    lifetime = author.lifetime
-    ends_after = lifetime.retention if state in ALL_BYTES_DURABLE else min(lifetime.expiry, lifetime.max_age)
+    ends_after = min(author.lifetime.of(new.kind, state))
     synced_offset, dirty_boot = (offset, None) if synced else (0, author.boot_id)
     rows = yield Query(
         _INSERT,
@@ -259,17 +258,19 @@ def _insert(
         synced_offset=synced_offset,
         dirty_boot=dirty_boot,
         ref=ref,
-        expires_at=_expiry(at, ends_after),
+        expires_at=None if ends_after >= FOREVER else at + ends_after,
         charged=charged,
     )
 
 
-def _expiry(at: int, after: int) -> int | None:
-    """What the statements write."""
-    return None if after >= FOREVER else at + after
+def _expires(author: Author, seen: Upload, at: int) -> int | None:
+    """What `EXPIRES` writes of one that was stored `at` that time."""
+    expiry, max_age = author.lifetime.of(seen.kind, Transfer.STORED)
+    return None if min(expiry, max_age) >= FOREVER else min(at + expiry, seen.created_at + max_age)
 
 
 def _store_whole(author: Author, seen: Upload, stored: Stored, *, synced: bool) -> Query:
+    expiry, max_age = author.lifetime.of(seen.kind, Transfer.STORED)
     return Query(
         _STORE_WHOLE,
         {
@@ -281,8 +282,8 @@ def _store_whole(author: Author, seen: Upload, stored: Stored, *, synced: bool) 
             "ref": stored.ref,
             "sniffed": seen.sniffed_type,
             "charged": seen.charged,
-            "expiry": author.lifetime.retention,
-            "max_age": FOREVER,
+            "expiry": expiry,
+            "max_age": max_age,
             "forever": FOREVER,
             "worker": author.worker,
         },

@@ -11,8 +11,8 @@ from .database import Query, Script
 from .events import ENTERED, record
 from .files import lose_version, remove_version
 from .jobs import enqueue
-from .plans import finals_in_vain, ready_finals, unpin
-from .upload_row import ALIVE_AND_LOCKED, Author, job_done, overtaken, to_upload
+from .plans import finals_in_vain, let_go, ready_finals, unpin
+from .upload_row import ALIVE_AND_LOCKED, DUE, Author, job_done, overtaken, to_upload
 from .usage import charge_of, closed, give_back, take_over
 
 # What was assembled under a new name was synced with it; what was sealed in place may still be dirty. What
@@ -34,6 +34,7 @@ _STORE = (
     """
 )
 
+_IS_DUE = f"SELECT id FROM uploads WHERE id = :id AND {DUE}"
 
 _END = """
     UPDATE uploads
@@ -47,6 +48,8 @@ def store(
     author: Author, upload: Upload, stored: Stored, *, scan_after: int, actor: str
 ) -> Script[Upload | None]:
     """The sealed object counts, its segments do not."""
+    if upload.kind is Kind.FINAL:
+        yield from let_go(author, upload)
     params = {"id": upload.id, "ref": stored.ref, "sniffed": upload.sniffed_type, "worker": author.worker}
     rows = yield Query(_STORE, params)
     if not rows:
@@ -66,15 +69,13 @@ def end(
     author: Author, upload_id: UploadId, step: Step, *, actor: str, seen: Upload | None, only_due: bool
 ) -> Script[Upload | None]:
     """Whoever writes to the upload is fenced by the same commit, and a purge is due."""
-    rows = yield Query(
-        "SELECT *, {now} AS seen_at FROM uploads WHERE id = :id {for_update}", {"id": upload_id}
-    )
+    rows = yield Query("SELECT * FROM uploads WHERE id = :id {for_update}", {"id": upload_id})
     if not rows:
         return None
     upload = to_upload(rows[0])
     if seen is not None and (upload.epoch, upload.state) != (seen.epoch, seen.state):
         return None
-    if only_due and (upload.expires_at is None or upload.expires_at > rows[0]["seen_at"]):
+    if only_due and not (yield Query(_IS_DUE, {"id": upload_id})):
         return None
     try:
         state = after(upload.state, step)

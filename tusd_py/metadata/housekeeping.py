@@ -10,7 +10,7 @@ from protocol.upload import Upload, UploadId
 from storage_backends.base import Synced
 
 from .database import Database, Query, Script
-from .upload_row import to_upload
+from .upload_row import DUE, to_upload
 
 UNSYNCABLE = "!"
 """Before the boot in `dirty_boot`; see `mark_unsyncable`."""
@@ -56,17 +56,7 @@ class Housekeeping:
     async def due(self, limit: int) -> list[UploadId]:
         """Uploads whose date passed: unfinished ones, and stored partials that no final waits for."""
         rows = await self._database.read(
-            Query(
-                """
-                SELECT id FROM uploads
-                WHERE expires_at <= {now}
-                  AND (state IN ('created', 'receiving', 'waiting')
-                       OR (state = 'stored' AND kind = 'partial'
-                           AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = uploads.id)))
-                ORDER BY expires_at LIMIT :limit
-                """,
-                {"limit": limit},
-            )
+            Query(f"SELECT id FROM uploads WHERE {DUE} ORDER BY expires_at LIMIT :limit", {"limit": limit})
         )
         return [UploadId(row["id"]) for row in rows]
 

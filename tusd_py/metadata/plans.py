@@ -50,6 +50,14 @@ _READY = """
     WHERE id = :id AND state = 'waiting'
 """
 
+_PINNED = "SELECT DISTINCT partial_id FROM concat WHERE final_id = :id"
+
+_LET_GO = """
+    UPDATE uploads SET expires_at = {now} + CAST(:retention AS BIGINT)
+    WHERE id = :id AND state = 'stored'
+      AND (expires_at IS NULL OR expires_at > {now} + CAST(:retention AS BIGINT))
+"""
+
 _UNPIN = "DELETE FROM concat WHERE final_id = :id RETURNING partial_id"
 
 _GONE = "SELECT id FROM uploads WHERE id = :id AND state IN ('terminated', 'expired', 'refused')"
@@ -123,6 +131,19 @@ def _waiting_for(partial: Upload) -> Script[list[Upload]]:
         finals += [to_upload(row) for row in (yield Query(_LOCK, {"id": found["id"]}))]
     # One may have ended while its lock was waited for.
     return [final for final in finals if final.state is Transfer.WAITING]
+
+
+def let_go(author: Author, final: Upload) -> Script[None]:
+    """The final is about to be stored: its partials have done what they were for, and none stays for ever.
+
+    Before the row of the final is locked: theirs come first.
+    """
+    lifetime = author.lifetime
+    if min(lifetime.expiry, lifetime.max_age) <= lifetime.retention:
+        return
+    pinned = yield Query(_PINNED, {"id": final.id})
+    for partial in sorted(row["partial_id"] for row in pinned):
+        yield Query(_LET_GO, {"id": partial, "retention": lifetime.retention})
 
 
 def unpin(final: Upload) -> Script[None]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from protocol.metadata import format_metadata, parse_metadata
-from protocol.upload import Dialect, Kind, Transfer, Upload, UploadId
+from protocol.upload import ALL_BYTES_DURABLE, Dialect, Kind, Transfer, Upload, UploadId
 from storage_backends.base import Segment
 
 from .database import Buried, Query, Row, Script
@@ -112,6 +112,15 @@ class Lifetime:
     retention: int
     """How long an ended upload is remembered, so that its client hears 410 or sees that it finished."""
 
+    def of(self, kind: Kind, state: Transfer) -> tuple[int, int]:
+        """How long a row lives that comes into `state`: from then on, and at most from its creation on."""
+        if state is Transfer.WAITING:
+            # It ends with its partials, which have dates: it is never asked for anything itself.
+            return FOREVER, FOREVER
+        if state in ALL_BYTES_DURABLE and kind is not Kind.PARTIAL:
+            return self.retention, FOREVER
+        return self.expiry, self.max_age
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -149,6 +158,14 @@ EXPIRES = """
          WHEN {now} + CAST(:expiry AS BIGINT) < created_at + CAST(:max_age AS BIGINT)
          THEN {now} + CAST(:expiry AS BIGINT)
          ELSE created_at + CAST(:max_age AS BIGINT) END
+"""
+
+# Stored partials that a final waits for have to stay. Asked again under the lock of the row before it ends.
+DUE = """
+    expires_at <= {now}
+    AND (state IN ('created', 'receiving', 'waiting')
+         OR (state = 'stored' AND kind = 'partial'
+             AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = uploads.id)))
 """
 
 

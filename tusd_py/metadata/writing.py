@@ -191,7 +191,7 @@ def advance(author: Author, advance: Advance, actor: str) -> Script[Upload | Non
 
 
 def _advance(author: Author, advance: Advance, state: Transfer) -> Query:
-    complete = state is Transfer.COMPLETING
+    expiry, max_age = author.lifetime.of(advance.upload.kind, state)
     return Query(
         _ADVANCE,
         {
@@ -206,10 +206,10 @@ def _advance(author: Author, advance: Advance, state: Transfer) -> Query:
             "sniffed": advance.sniffed,
             "head": advance.head,
             "state": state,
-            "release": int(advance.release or complete),
+            "release": int(advance.release or state is Transfer.COMPLETING),
             "worker": author.worker,
-            "expiry": author.lifetime.retention if complete else author.lifetime.expiry,
-            "max_age": FOREVER if complete else author.lifetime.max_age,
+            "expiry": expiry,
+            "max_age": max_age,
             "forever": FOREVER,
         },
     )

@@ -20,7 +20,7 @@ from protocol.tus.head import answer_head
 from protocol.tus.options import answer_options
 from protocol.tus.terminate import answer_terminated
 from protocol.tus.version import check_version, effective_method
-from protocol.upload import Transfer
+from protocol.upload import GONE, Kind, Transfer
 
 from .examples import FEATURES, NOON, NOON_TEXT, UNLIMITED, an_upload, explains, headers, refusal_of
 
@@ -131,6 +131,14 @@ def test_only_unfinished_uploads_expire(state: Transfer) -> None:
     expected = {"Upload-Expires": NOON_TEXT} if unfinished else {}
     assert expiry_headers(an_upload(state=state, expires_at=NOON)) == expected
     assert expiry_headers(an_upload(state=state)) == {}
+
+
+@pytest.mark.parametrize("state", list(Transfer))
+def test_a_partial_upload_expires_also_when_it_has_all_its_bytes(state: Transfer) -> None:
+    there = state not in GONE
+    expected = {"Upload-Expires": NOON_TEXT} if there else {}
+    assert expiry_headers(an_upload(kind=Kind.PARTIAL, state=state, expires_at=NOON)) == expected
+    assert expiry_headers(an_upload(kind=Kind.PARTIAL, state=state)) == {}
 
 
 def test_termination_is_answered_without_a_body() -> None:
