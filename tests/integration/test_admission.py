@@ -10,7 +10,7 @@ import pytest
 from tests.harness.rows import fetch, files_of
 from tests.harness.server import Server, until
 from tests.harness.tus import BYTES, RESUMABLE
-from tests.harness.wire import Answer, request
+from tests.harness.wire import Answer, Connection, NoAnswer, head_of, request
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10\x08\x06\0\0\0\x1f\xf3\xffa" + bytes(4000)
 HTML = b"<!DOCTYPE html>\n<html><script>alert(1)</script></html>" + b" " * 4000
@@ -92,6 +92,47 @@ async def test_an_upload_of_unknown_length_may_not_become_longer_than_its_type_m
     target = "/files/" + made.headers["location"].rpartition("/")[2]
     headers = [RESUMABLE, BYTES, ("Upload-Offset", "0"), ("Upload-Length", "11")]
     assert (await request(picky.address, "PATCH", target, headers, b"GIF89a")).status == 413
+
+
+@pytest.mark.parametrize(("max_size", "told"), [("0", None), ("100", None), ("5", "5")])
+async def test_only_the_limit_of_the_server_is_told_as_such(
+    tmp_path: Path, max_size: str, told: str | None
+) -> None:
+    async with Server(folder=tmp_path, settings={**SETTINGS, "uploads.max_size": max_size}) as server:
+        made = await post(server, None, "image/gif")
+        target = "/files/" + made.headers["location"].rpartition("/")[2]
+        size = (("Upload-Defer-Length", "1"), described(filetype="image/gif", filename="a.gif"))
+        for how, body in (
+            (("Content-Length", "26"), bytes(26)),
+            (("Transfer-Encoding", "chunked"), b"1a\r\n%b\r\n0\r\n\r\n" % bytes(26)),
+        ):
+            common = (("Host", "localhost"), RESUMABLE, BYTES, how)
+            for method, path, more in (
+                ("POST", "/files/", size),
+                ("PATCH", target, (("Upload-Offset", "0"),)),
+            ):
+                async with await Connection.open(server.address) as connection:
+                    await connection.send(head_of(method, path, (*common, *more)), body)
+                    refused = await connection.answer(method)
+                assert (refused.status, refused.headers.get("tus-max-size")) == (413, told), (method, how)
+                assert ("upload-expires" in refused.headers) == (method == "PATCH"), how
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_a_body_that_is_too_long_for_its_type_is_not_invited(picky: Server, method: str) -> None:
+    made = await post(picky, None, "image/gif", b"GIF89a")
+    target = "/files/" + made.headers["location"].rpartition("/")[2] if method == "PATCH" else "/files/"
+    size = (("Upload-Defer-Length", "1"), described(filetype="image/gif", filename="a.gif"))
+    more = size if method == "POST" else (("Upload-Offset", "6"),)
+    common = (("Host", "localhost"), RESUMABLE, BYTES, ("Expect", "100-continue"), *more)
+    longest = 10 if method == "POST" else 4
+    async with await Connection.open(picky.address) as connection:
+        await connection.send(head_of(method, target, (*common, ("Content-Length", str(longest + 1)))))
+        with pytest.raises(NoAnswer, match=r"found b'HTTP/1\.1 413"):
+            await connection.told_to_continue()
+    async with await Connection.open(picky.address) as connection:
+        await connection.send(head_of(method, target, (*common, ("Content-Length", str(longest)))))
+        await connection.told_to_continue()
 
 
 @pytest.mark.parametrize("step", [300, 1024, 5000])

@@ -13,6 +13,7 @@ from protocol.errors import (
     ChecksumMismatch,
     OffsetConflict,
     UploadGone,
+    UploadLocked,
     UploadNotFound,
     UploadRejected,
     UploadSizeExceeded,
@@ -302,6 +303,18 @@ async def test_a_patch_below_the_line_does_not_interrupt_the_writer(tmp_path: Pa
         assert "Upload-Offset" not in refused.value.headers
         hold.set()
         assert (await task).upload.offset == 200
+
+
+async def test_a_patch_that_is_kept_out_by_another_writer_tells_when_the_upload_expires(
+    tmp_path: Path,
+) -> None:
+    async with home(tmp_path) as house:
+        upload = await made(house, 100)
+        hurried = replace(house.context, rules=replace(RULES, acquire_patience=0.01))
+        async with house.context.leases.acquire(upload.id, patience=1):
+            with pytest.raises(UploadLocked) as refusal:
+                await append(hurried, ANONYMOUS, upload.id, appending(0), Script(b"x"))
+        assert "Upload-Expires" in refusal.value.headers
 
 
 async def test_a_small_upload_costs_one_file_and_no_lease(tmp_path: Path) -> None:

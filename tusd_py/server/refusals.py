@@ -19,7 +19,6 @@ from protocol.errors import (
     UploadSizeExceeded,
 )
 from protocol.tus.answers import expiry_headers
-from protocol.tus.features import Features
 from protocol.upload import Upload
 from storage_backends.base import StorageError, StorageFull
 from tusd_py.metadata.database import Conflict, DatabaseError
@@ -46,13 +45,17 @@ _OFFSET_TOLD = frozenset({Ending.SHUTDOWN, Ending.FULL, Ending.QUOTA, Ending.IDL
 
 
 def refusal_of_ending(
-    ending: Ending, upload: Upload, *, declared: int | None, features: Features
+    ending: Ending, upload: Upload, *, declared: int | None, max_size: int
 ) -> ProtocolError:
-    """What a client hears whose body did not end well. `declared` is the Upload-Length of its request."""
+    """What a client hears whose body did not end well. `declared` is the Upload-Length of its request.
+
+    `max_size` is Tus-Max-Size where no narrower limit holds for the upload, else 0.
+    """
     offset = {"Upload-Offset": str(upload.offset)} if ending in _OFFSET_TOLD else {}
     expiry = {} if ending is Ending.ENDED else expiry_headers(upload)
     if ending is Ending.TOO_LONG and upload.length is None and declared is None:
-        return MaxSizeExceeded(headers={"Tus-Max-Size": str(features.max_size), **expiry})
+        told = {"Tus-Max-Size": str(max_size)} if max_size else {}
+        return MaxSizeExceeded(headers={**told, **expiry})
     return _ENDINGS[ending](headers={**offset, **expiry})
 
 

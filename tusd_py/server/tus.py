@@ -26,6 +26,7 @@ from protocol.tus.version import check_version, effective_method
 from protocol.upload import Kind, UploadId, parse_upload_id
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
+from tusd_py.uploads.admit import most_of
 from tusd_py.uploads.append import Appended, append
 from tusd_py.uploads.concatenate import concatenate
 from tusd_py.uploads.context import Context
@@ -187,8 +188,10 @@ class TusFace:
     # --- bodies
 
     def _refusal(self, ended: Appended, declared: int | None) -> ProtocolError:
-        features = self.context.rules.features
-        return refusal_of_ending(ended.ending, ended.upload, declared=declared, features=features)
+        max_size = self.context.rules.features.max_size
+        if most_of(self.context, ended.upload) != max_size:
+            max_size = 0
+        return refusal_of_ending(ended.ending, ended.upload, declared=declared, max_size=max_size)
 
     def _source(self, request: web.Request, identity: Identity) -> StreamSource | WholeSource:
         async def begin() -> None:

@@ -42,11 +42,11 @@ def room_of(context: Context, upload: Upload, room: int | None) -> int | None:
     return least_of(left, room)
 
 
-def most_of_final(context: Context, final: Upload | NewUpload) -> int:
-    """How long it may be, 0 for any."""
+def most_of(context: Context, upload: Upload | NewUpload) -> int:
+    """How long one may become whose length nobody knew at its creation; 0 for any."""
     if context.admission is None:
         return context.rules.features.max_size
-    of_user = context.admission.most(final.tenant, final.owner, final.filetype)
+    of_user = context.admission.most(upload.tenant, upload.owner, upload.filetype)
     return least_of(of_user, context.rules.features.max_size or None) or 0
 
 

@@ -13,9 +13,10 @@ from protocol.errors import (
     OffsetConflict,
     ProtocolError,
     QuotaExceeded,
+    UploadLocked,
     UploadRejected,
 )
-from protocol.tus.answers import refusals_tell_expiry
+from protocol.tus.answers import expiry_headers, refusals_tell_expiry
 from protocol.tus.patch import Append, check_append
 from protocol.upload import OPEN, Kind, Step, Transfer, Upload, UploadId
 from storage_backends.base import StorageError, Stored
@@ -66,7 +67,8 @@ async def append(
     if upload.state not in OPEN:
         return await _append_nothing(context, request, upload, source)
     if upload.is_deferred:
-        admit_length(context, upload, request.length)
+        with refusals_tell_expiry(upload):
+            admit_length(context, upload, request.length)
     try:
         stored = await _append_whole(context, identity, upload, request, source)
     except QuotaExceeded:
@@ -75,8 +77,7 @@ async def append(
         return Appended(upload=stored, ending=Ending.COMPLETE)
     try:
         async with context.leases.acquire(upload_id, patience=context.rules.acquire_patience) as lease:
-            room = check_append(request, lease.upload, context.rules.features)
-            room = room_of(context, lease.upload, room)
+            room = _room(context, request, lease.upload)
             ending = await write_body(
                 context,
                 identity,
@@ -90,6 +91,9 @@ async def append(
             upload = lease.upload
     except NotOpen as complete:
         return await _append_nothing(context, request, complete.upload, source)
+    except UploadLocked as locked:
+        locked.headers.update(expiry_headers(upload))
+        raise
     return Appended(upload=await finish_soon(context, upload), ending=ending)
 
 
@@ -119,6 +123,15 @@ def _refuse_in_vain(request: Append, upload: Upload) -> None:
     if upload.state in OPEN and request.offset < upload.offset:
         # No reason to interrupt it.
         raise OffsetConflict(sent=request.offset, current=None if upload.holder else upload.offset)
+
+
+def _room(context: Context, request: Append, upload: Upload) -> int | None:
+    """How many bytes may follow; None for any. Raises like `check_append`, before any is asked for."""
+    room = check_append(request, upload, context.rules.features)
+    if upload.is_deferred:
+        with refusals_tell_expiry(upload):
+            admit_length(context, upload, upload.offset + request.body.least)
+    return room_of(context, upload, room)
 
 
 async def _append_nothing(context: Context, request: Append, upload: Upload, source: Source) -> Appended:

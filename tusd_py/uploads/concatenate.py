@@ -11,7 +11,7 @@ from protocol.upload import UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 
-from .admit import admit, most_of_final
+from .admit import admit, most_of
 from .append import Appended, finish_soon
 from .callbacks import ask_to_create
 from .context import Context
@@ -41,7 +41,7 @@ async def concatenate(
     # The length that counts is what the transaction adds up.
     new = replace(await ask_to_create(context.callbacks, identity, told), length=None)
     admit(context, new)
-    limit = most_of_final(context, new)
+    limit = most_of(context, new)
     final = await context.rows.create_final(new, partials, limit=limit, actor=identity.actor)
     context.meter.created()
     context.announcements.created(context.callbacks, final)

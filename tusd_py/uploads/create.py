@@ -11,7 +11,7 @@ from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 from tusd_py.metadata.upload_row import NewUpload
 
-from .admit import admit, room_of
+from .admit import admit, admit_length, room_of
 from .append import Appended, finish_soon, put_agreed
 from .body import write_body
 from .callbacks import ask_to_create
@@ -33,6 +33,8 @@ async def create(context: Context, identity: Identity, creation: Creation, sourc
     await context.backend.ensure_room(creation.length or 0)
     new = await ask_to_create(context.callbacks, identity, new_upload(context, identity, creation))
     admit(context, new)
+    if creation.length is None:
+        admit_length(context, new, creation.body.least)
     content = await _whole_content(context, creation, source)
     if content is not None:
         return await _create_whole(context, identity, new, content)

@@ -15,7 +15,7 @@ from tusd_py.log import get_logger
 from tusd_py.metadata.plans import check_sum
 from tusd_py.sniffing import LONGEST
 
-from .admit import most_of_final
+from .admit import most_of
 from .callbacks import ask_to_finish
 from .context import Context
 from .ledger import about
@@ -94,7 +94,7 @@ async def _of_partials(context: Context, final: Upload) -> _Made | None:
     partials = await context.rows.plan(final.id)
     if partials and final.length is not None:
         # Where the length of a partial was deferred, its creation could not ask.
-        check_sum(final.length, limit=most_of_final(context, final))
+        check_sum(final.length, limit=most_of(context, final))
     passing: list[str] = []
     try:
         return await _assembled(context, final, await _laid_out(context, partials, passing))
