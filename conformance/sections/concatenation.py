@@ -108,7 +108,9 @@ async def urls_may_be_relative(probe: Probe) -> None:
 async def foreign_urls_are_refused(probe: Probe) -> None:
     (one,) = await partials(probe, b"hello ")
     lost = probe.base.beside("00000000000000000000000000000000")
-    for location in (lost.url, "http://elsewhere.invalid/nothing", "/etc/passwd", "../../../etc/passwd"):
+    elsewhere = "http://elsewhere.invalid"
+    nowhere = (f"{elsewhere}/nothing", f"{elsewhere}{one.path}", "/etc/passwd", "../../../etc/passwd")
+    for location in (lost.url, *nowhere):
         response = await join(probe, one.url, location)
         want_no_success(response, f"a list that names {location}")
         want_status(response, 400, 403, 404, 410)

@@ -113,6 +113,20 @@ async def a_final_says_no_length(probe: Probe) -> None:
 @SECTION.check(
     "CAT-14",
     level=Level.HABIT,
+    wants="A final upload that would be longer than Tus-Max-Size is answered 413.",
+    needs=(*NEEDS, "concatenation-unfinished"),
+)
+async def the_largest_size_holds_for_the_sum(probe: Probe) -> None:
+    limit = probe.offer.max_size
+    if not limit:
+        raise NotOffered("there is no Tus-Max-Size")
+    one, two = await probe.create(limit, PARTIAL), await probe.create(1, PARTIAL)
+    want_status(await join(probe, one.url, two.url), 413)
+
+
+@SECTION.check(
+    "CAT-14",
+    level=Level.HABIT,
     wants="An empty partial upload is as good as any.",
     needs=NEEDS,
 )

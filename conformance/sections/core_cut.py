@@ -245,6 +245,25 @@ async def a_refused_body_is_not_the_next_request(probe: Probe) -> None:
 
 
 @SECTION.check(
+    "CORE-PATCH-3",
+    level=Level.HABIT,
+    wants="A PATCH at the wrong offset that waits for 100 Continue is refused without it.",
+)
+async def a_patch_in_vain_is_not_called_in(probe: Probe) -> None:
+    upload = await probe.create(10)
+    lines = (TUS, OCTETS, "Upload-Offset: 5", "Content-Length: 5", "Expect: 100-continue")
+    sent = probe.head_bytes("PATCH", upload, *lines)
+    async with probe.connect(upload) as connection:
+        await connection.write(sent)
+        if await connection.interim(_SOON) is not None:
+            await connection.write(b"hello")
+        refused = await probe.answer(connection, sent, "PATCH")
+    if 100 in refused.interim:
+        raise Failed("100 Continue came before the refusal")
+    want_status(refused, 409)
+
+
+@SECTION.check(
     "WIRE-1",
     level=Level.HABIT,
     wants="A PATCH that waits for 100 Continue gets it, or a final answer (RFC 9110, 10.1.1).",

@@ -140,9 +140,21 @@ async def a_refusal_does_not_invite_the_body(probe: Probe) -> None:
         (TUS, NAMED, OCTETS, "Upload-Length: ten"),
     ):
         response = await _expecting(probe, *lines)
-        if 100 in response.interim:
-            raise Failed("100 Continue came before the refusal")
+        _want_no_invitation(response)
         want_refusal(response)
+    # These may also be taken as far as they go (CWU-2, CWU-3).
+    for lines in (
+        (TUS, NAMED, "Content-Type: text/plain", "Upload-Length: 10"),
+        (TUS, NAMED, OCTETS, "Upload-Length: 5"),
+    ):
+        response = await _expecting(probe, *lines)
+        if not response.succeeded:
+            _want_no_invitation(response)
+
+
+def _want_no_invitation(refused: Response) -> None:
+    if 100 in refused.interim:
+        raise Failed("100 Continue came before the refusal")
 
 
 async def _expecting(probe: Probe, *lines: str) -> Response:

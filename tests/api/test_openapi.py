@@ -37,6 +37,12 @@ async def test_the_document_has_every_route_of_the_table_and_no_other(guarded: S
     assert described == table
 
 
+async def test_options_is_answered_with_the_status_that_is_described(guarded: Server) -> None:
+    said = json.loads((await request(guarded.address, "GET", "/api/v1/openapi.json")).body)
+    answer = await request(guarded.address, "OPTIONS", "/files/", [])
+    assert str(answer.status) in said["paths"]["/files/"]["options"]["responses"]
+
+
 async def test_every_reference_leads_somewhere(guarded: Server) -> None:
     text = (await request(guarded.address, "GET", "/api/v1/openapi.json")).body.decode()
     said = json.loads(text)

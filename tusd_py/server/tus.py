@@ -217,7 +217,7 @@ TUS_ROUTES = (
         handle=TusFace.handle,
         action=None,
         summary="What this server can do (tus 1.0.0)",
-        replies={204: Reply(description="In headers.")},
+        replies={200: Reply(description="In headers.")},
     ),
     Route(
         method="POST",

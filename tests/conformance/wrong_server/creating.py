@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from .bugs import Bug
 from .http import Answer, Request
-from .parsing import Refused, check_metadata, checked_length, single
+from .parsing import MAX_SIZE, Refused, check_metadata, checked_length, single
 from .uploads import House, Upload
 from .writing import check_room, check_type, receive
 
@@ -64,6 +64,8 @@ def _plan(house: House, upload: Upload, concat: str, request: Request) -> None:
     if request.every("Upload-Length") or request.every("Upload-Defer-Length"):
         raise Refused(400, "a length")
     upload.parts = [_part(house, url) for url in listed.split()]
+    if (upload.sum or 0) > MAX_SIZE and Bug.SUM_TOO_LARGE not in house.bugs:
+        raise Refused(413)
     if Bug.UNFINISHED_REFUSED in house.bugs and not all(part.is_complete for part in upload.parts):
         raise Refused(400, "unfinished")
     if Bug.LIST_REVERSED in house.bugs:
@@ -78,8 +80,10 @@ def _plan(house: House, upload: Upload, concat: str, request: Request) -> None:
 def _part(house: House, url: str) -> Upload:
     if Bug.ABSOLUTE_ONLY in house.bugs and not url.startswith("http"):
         raise Refused(400, "not absolute")
-    part = house.uploads.get(urlsplit(url).path)
-    if part is None:
+    named = urlsplit(url)
+    foreign = named.hostname not in (None, urlsplit(house.base).hostname)
+    part = house.uploads.get(named.path)
+    if part is None or (foreign and Bug.ANY_HOST not in house.bugs):
         raise Refused(404)
     if not part.is_partial and Bug.WHOLE_JOINED not in house.bugs:
         raise Refused(400, "not partial")
@@ -93,6 +97,8 @@ async def _first_bytes(house: House, upload: Upload, request: Request) -> dict[s
     """Creation With Upload: the header that tells how much was stored."""
     if request.size == 0:
         return {}
+    if Bug.ANY_BODY_INVITED in house.bugs:
+        request.invite()
     check_type(house, request)
     check_room(upload, request, 0)
     if Bug.POST_CHECKSUM_IGNORED in house.bugs:

@@ -64,6 +64,8 @@ def _told(house: House, upload: Upload, before: int) -> Answer:
 
 async def _check_offset(house: House, upload: Upload, request: Request) -> int:
     text = single(request, "Upload-Offset", house.bugs)
+    if Bug.CALLED_IN_VAIN in house.bugs:
+        request.invite()
     if Bug.MINUS_ZERO in house.bugs and text == "-0":
         text = "0"
     offset, current = number(text, kind=Bug.KIND_OFFSETS in house.bugs), len(upload.content)
