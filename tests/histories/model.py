@@ -111,11 +111,15 @@ class Model:
         self._reap()
 
     def _assemble(self, final: Upload) -> None:
-        """Once every partial is complete, be it deleted since."""
-        if final.state is State.WAITING and all(partial.complete for partial in final.partials):
-            final.content = b"".join(partial.content for partial in final.partials)
-            final.length, final.state, final.touched = len(final.content), State.STORED, self.now
-            self._reap()
+        """Once every partial is complete, be it deleted since. What turned out too large ends."""
+        if final.state is not State.WAITING or not all(partial.complete for partial in final.partials):
+            return
+        final.content = b"".join(partial.content for partial in final.partials)
+        if len(final.content) > self.max_size:
+            self._end(final, spoilt=False)
+            return
+        final.length, final.state, final.touched = len(final.content), State.STORED, self.now
+        self._reap()
 
     def _end(self, upload: Upload, *, spoilt: bool) -> None:
         """`spoilt`: finals that wait for it never get it."""
