@@ -30,7 +30,11 @@ export function judge(error: Error | DetailedError, resuming: boolean): Failure 
   const status = response.getStatus()
   if (status === 0) return { kind: 'network' }
   if (status === 401) return { kind: 'unauthorized' }
-  if (resuming && (status === 404 || status === 410)) return { kind: 'gone' }
+  if (resuming && (status === 404 || status === 410)) {
+    // Only the server itself can say so. A proxy in front of it answers the same while nothing is behind it, and
+    // believing that would throw away what the server has.
+    return response.getHeader('Tus-Resumable') ? { kind: 'gone' } : { kind: 'busy', status, after: 0 }
+  }
   if (status >= 500 || status === 423 || status === 409 || status === 429 || status === 408) {
     return { kind: 'busy', status, after: Number(response.getHeader('Retry-After') ?? 0) * 1000 || 0 }
   }

@@ -58,7 +58,9 @@ export async function fetchOffset(url: string): Promise<Offset> {
     const answer = await fetch(url, { method: 'HEAD', headers: { ...TUS, ...session.headers() } })
     const offset = Number.parseInt(answer.headers.get('Upload-Offset') ?? '', 10)
     if (answer.ok && Number.isSafeInteger(offset)) return { known: true, offset }
-    return { known: false, gone: answer.status === 404 || answer.status === 410 }
+    // A proxy's 404 says nothing of the upload (retry.ts).
+    const isOurs = answer.headers.has('Tus-Resumable')
+    return { known: false, gone: isOurs && (answer.status === 404 || answer.status === 410) }
   } catch {
     return { known: false, gone: false }
   }

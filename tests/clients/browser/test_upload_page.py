@@ -310,6 +310,36 @@ async def test_a_busy_server_is_waited_for_as_long_as_it_says_or_until_one_says_
         assert await _arrived(server, visitor, "film.mkv", content)
 
 
+async def _nothing_here(route: Route) -> None:
+    """What a proxy says while no server is behind it; only ours says that it speaks tus."""
+    await route.fulfill(status=404, content_type="text/html", body="<h1>404 page not found</h1>")
+
+
+async def test_an_upload_that_only_a_proxy_calls_gone_goes_on_from_what_the_server_has(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    path, content = _content(tmp_path / "in", "film.mkv", 24 * MIB, seed)
+    async with sending(server, path, rate=4 * MIB, percent=40) as (visitor, proxy):
+        context = visitor.page.context
+        await context.route("**/files/*", _nothing_here)
+        await visitor.row("film.mkv").get_by_role("button", name="Pause").click()
+        await visitor.row("film.mkv").get_by_role("button", name="Resume").click()
+        await expect(visitor.row("film.mkv")).to_contain_text("The server is busy (404)")
+        # The next visit hears the same of it.
+        async with context.expect_event("response", lambda answer: answer.status == 404):
+            await visitor.page.reload()
+        await expect(visitor.row("film.mkv")).to_contain_text("% sent")
+        await context.unroute("**/files/*")
+        before = proxy.sent
+        proxy.rate = 0
+        choose = visitor.page.get_by_role("button", name="Choose the file: film.mkv")
+        await visitor.choose(choose, path)
+        await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible()
+        assert proxy.sent - before < content.length * 0.9
+        assert await _arrived(server, visitor, "film.mkv", content)
+    assert len(await fetch(server, "SELECT id FROM uploads")) == 1
+
+
 async def test_visitors_who_share_a_name_are_shown_no_library_and_ask_for_no_news(
     server: Server, tmp_path: Path, seed: int
 ) -> None:
