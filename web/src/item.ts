@@ -70,6 +70,38 @@ export function likeness(one: { path: string; size: number; lastModified: number
   return JSON.stringify([one.path, one.size, one.lastModified])
 }
 
+/** Which unfinished upload a picked file is of; each is found once. */
+export class Waiting {
+  #byPath = new Map<string, Unfinished>()
+  #byName = new Map<string, Unfinished[]>()
+  #found = new Set<Unfinished>()
+
+  /** Of two that look the same, the earlier one in `entries` is found. */
+  constructor(entries: Unfinished[]) {
+    for (const entry of entries) {
+      if (!this.#byPath.has(likeness(entry))) this.#byPath.set(likeness(entry), entry)
+      const name = likeness({ ...entry, path: entry.name })
+      const same = this.#byName.get(name)
+      if (same) same.push(entry)
+      else this.#byName.set(name, [entry])
+    }
+  }
+
+  find(item: Item): Unfinished | undefined {
+    const exact = this.#byPath.get(likeness(item))
+    const found = exact && !this.#found.has(exact) ? exact : this.#alone(item)
+    if (found) this.#found.add(found)
+    return found
+  }
+
+  /** Whoever picks files, not a folder, cannot say in which folder one lies: its name will do where it is the only one. */
+  #alone(item: Item): Unfinished | undefined {
+    if (item.path.includes('/')) return undefined
+    const left = (this.#byName.get(likeness(item)) ?? []).filter((entry) => !this.#found.has(entry))
+    return left.length === 1 ? left[0] : undefined
+  }
+}
+
 export function itemOf({ file, path }: Picked): Item {
   return {
     key: newId(),

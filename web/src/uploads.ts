@@ -15,6 +15,7 @@ import {
   itemOfRecord,
   likeness,
   metadataOf,
+  Waiting,
   type Item,
   type Reason,
   type Unfinished,
@@ -154,12 +155,14 @@ export class Uploads {
   // --- what a person does
 
   /** Queue files. One that an unfinished upload waits for makes that one go on. */
-  async add({ files: picked, unreadable }: Pick): Promise<void> {
-    if (unreadable) this.#say({ kind: 'unreadable', count: unreadable })
+  async add({ files: picked, unreadable: missing }: Pick): Promise<void> {
+    if (missing) this.#say({ kind: 'unreadable', count: missing })
     await this.#recalled
-    const free = await this.#free(this.unfinished)
+    const waiting = new Waiting(await this.#free(this.unfinished))
+    const unreadable = new Map(this.items.filter(isUnreadable).map((item) => [likeness(item), item]))
     const known = new Set(this.items.filter(isLive).map(likeness))
     const fresh: Item[] = []
+    const found: Unfinished[] = []
     let doubles = 0
     let double = ''
     for (const one of picked) {
@@ -170,17 +173,18 @@ export class Uploads {
         continue
       }
       known.add(likeness(item))
-      const lost = this.items.find((other) => isUnreadable(other) && likeness(other) === likeness(item))
+      const lost = unreadable.get(likeness(item))
       if (lost) {
         // The same file again, say from a drive that was pulled out.
         lost.file = one.file
         this.#requeue(lost)
         continue
       }
-      const earlier = free.find((record) => likeness(record) === likeness(item))
-      if (earlier) this.#forgetEntry(earlier)
+      const earlier = waiting.find(item)
+      if (earlier) found.push(earlier)
       fresh.push(earlier ? itemOfRecord(earlier, item.file) : item)
     }
+    this.#forgetEntries(found)
     if (doubles) this.#say({ kind: 'known', count: doubles, name: double })
     await this.#enqueue(fresh)
     this.#pump()
@@ -208,7 +212,7 @@ export class Uploads {
 
   /** Out of the list; false where another tab went on with it meanwhile, or finished it. */
   async #take(entry: Unfinished): Promise<boolean> {
-    this.#forgetEntry(entry)
+    this.#forgetEntries([entry])
     this.#tell()
     return (await this.#free([entry])).length > 0
   }
@@ -512,7 +516,7 @@ export class Uploads {
 
   /** It was finished all along; only the answer did not reach us. */
   #finishEntry(entry: Unfinished): void {
-    this.#forgetEntry(entry)
+    this.#forgetEntries([entry])
     const item = itemOfRecord(entry, new File([], entry.name))
     const whole: Item = { ...item, size: entry.size, sent: entry.size, state: 'uploaded' }
     this.items = [...this.items, whole]
@@ -546,9 +550,10 @@ export class Uploads {
     void this.#memory.then((memory) => memory.remove(items.map((item) => item.key)))
   }
 
-  #forgetEntry(entry: Unfinished): void {
-    this.#ours.add(entry.key)
-    this.unfinished = this.unfinished.filter((one) => one.key !== entry.key)
+  #forgetEntries(entries: Unfinished[]): void {
+    const keys = new Set(entries.map(({ key }) => key))
+    for (const key of keys) this.#ours.add(key)
+    this.unfinished = this.unfinished.filter(({ key }) => !keys.has(key))
   }
 
   #settleCancelled(): void {

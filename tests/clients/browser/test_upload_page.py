@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(page_reason() is not None, reason=page_reason() 
 
 def _content(folder: Path, name: str, length: int, seed: int) -> tuple[Path, Content]:
     content = Content(seed=seed, length=length)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     return content.write_to(folder / name), content
 
 
@@ -217,6 +217,29 @@ async def test_an_upload_goes_on_after_the_browser_was_started_again(
             await expect(visitor.page.get_by_role("button", name="Choose files")).to_be_visible()
             await expect(visitor.page.get_by_role("heading", name="Unfinished uploads")).to_have_count(0)
     assert len(await fetch(server, "SELECT id FROM uploads")) == 1
+
+
+async def test_files_of_a_folder_go_on_when_they_are_chosen_without_it(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    paths = [
+        _content(tmp_path / "holiday" / day, f"{day}.mkv", 12 * MIB, seed + number)[0]
+        for number, day in enumerate(("friday", "sunday"))
+    ]
+    proxy = CuttingProxy(target=server.address, rate=MIB)
+    async with proxy.running(), browsing() as context:
+        visitor = await visit(context, proxy.address.url)
+        await visitor.drop(tmp_path / "holiday")
+        for path in paths:
+            await visitor.until_percent(path.name, 10)
+        await visitor.page.reload()
+        await expect(visitor.page.get_by_role("heading", name="Unfinished uploads")).to_be_visible()
+        proxy.rate = 0
+        await visitor.choose(visitor.page.get_by_role("button", name="Choose several at once"), *paths)
+        for path in paths:
+            await expect(visitor.badge(f"holiday/{path.parent.name}/{path.name}", "Uploaded")).to_be_visible()
+        await expect(visitor.page.get_by_role("heading", name="Unfinished uploads")).to_have_count(0)
+    assert len(await fetch(server, "SELECT id FROM uploads")) == 2
 
 
 async def test_another_tab_leaves_what_this_one_sends_alone(
