@@ -49,13 +49,11 @@ export function Details({ fileId, list, config, onClose }: Props) {
           <Facts file={file} />
           <EditForm
             key={fileId}
-            file={file}
-            etag={value.etag}
-            onSaved={(saved) => {
-              put(saved)
-              list.put(saved.file)
+            shown={value}
+            onNews={(news) => {
+              put(news)
+              list.put(news.file)
             }}
-            onOvertaken={again}
           />
           <Versions file={file} downloads={config.downloads} onRestored={changed} />
           {config.downloads && <Links fileId={fileId} />}

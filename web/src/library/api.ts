@@ -56,7 +56,12 @@ export function findFiles(query: URLSearchParams, cursor: string | null, signal:
 }
 
 /** A file, and the revision that a change must be of. */
-export async function fetchFile(fileId: string, signal?: AbortSignal): Promise<{ file: File; etag: string }> {
+export interface Revision {
+  file: File
+  etag: string
+}
+
+export async function fetchFile(fileId: string, signal?: AbortSignal): Promise<Revision> {
   const answer = await send(`api/v1/files/${fileId}`, signal ? { signal } : {})
   return { file: (await answer.json()) as File, etag: answer.headers.get('ETag') ?? '' }
 }
@@ -67,7 +72,7 @@ export interface Change {
 }
 
 /** Raises Refusal: 412 where somebody changed it since. */
-export async function changeFile(fileId: string, change: Change, etag: string): Promise<{ file: File; etag: string }> {
+export async function changeFile(fileId: string, change: Change, etag: string): Promise<Revision> {
   const headers: Record<string, string> = etag ? { 'If-Match': etag } : {}
   const answer = await send(`api/v1/files/${fileId}`, { method: 'PATCH', body: change, headers })
   return { file: (await answer.json()) as File, etag: answer.headers.get('ETag') ?? '' }
