@@ -14,6 +14,8 @@ export default defineConfig({
     // Everything is a file of its own: the policy of the page forbids what is inline.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // One style for all views: one that did not come with its view would not be asked for a second time.
+    cssCodeSplit: false,
     target: 'es2022',
   },
   server: {

@@ -3,10 +3,11 @@
 // The queue of uploads lives here, so that it goes on whichever view is open. Library and Operate are loaded when
 // they are first looked at.
 
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react'
+import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ComponentType } from 'react'
 import { begin } from './begin'
 import { formatter } from './format'
 import { LanguageContext, preferredLocale, rememberLocale, useLanguage } from './locales'
+import { Boundary } from './parts/Boundary'
 import { Frame } from './parts/Frame'
 import { Icon } from './parts/Icon'
 import { Notices } from './parts/Notices'
@@ -19,8 +20,8 @@ import { useSession } from './session'
 import { Uploads } from './uploads'
 import { useLeavingWarning } from './useLeavingWarning'
 
-const Library = lazy(() => import('./library/Library'))
-const Operate = lazy(() => import('./operate/Operate'))
+const loadLibrary = () => import('./library/Library')
+const loadOperate = () => import('./operate/Operate')
 
 export function App() {
   const [locale, setLocale] = useState(preferredLocale)
@@ -106,6 +107,9 @@ function Shown({ view, uploads }: { view: View; uploads: Uploads }) {
     // Where the reading goes on, for screen readers and keyboards.
     heading.current?.focus({ preventScroll: true })
   }, [view])
+  const [Library, libraryAgain] = useLazy(loadLibrary)
+  const [Operate, operateAgain] = useLazy(loadOperate)
+  const again = { upload: () => undefined, library: libraryAgain, operate: operateAgain }
   const words = view === 'upload' ? locale : locale[view]
   return (
     <>
@@ -115,16 +119,24 @@ function Shown({ view, uploads }: { view: View; uploads: Uploads }) {
         </h1>
         <p>{words.lead}</p>
       </header>
-      <Suspense fallback={<p role="status">{locale.views.loading}</p>}>
-        {view === 'upload' && (
-          <>
-            <UploadView uploads={uploads} />
-            <Terminal endpoint={uploads.config.endpoint} />
-          </>
-        )}
-        {view === 'library' && (hasLibrary ? <Library config={uploads.config} /> : <p role="alert">{locale.views.noLibrary}</p>)}
-        {view === 'operate' && <Operate />}
-      </Suspense>
+      <Boundary key={view} onAgain={again[view]}>
+        <Suspense fallback={<p role="status">{locale.views.loading}</p>}>
+          {view === 'upload' && (
+            <>
+              <UploadView uploads={uploads} />
+              <Terminal endpoint={uploads.config.endpoint} />
+            </>
+          )}
+          {view === 'library' && (hasLibrary ? <Library config={uploads.config} /> : <p role="alert">{locale.views.noLibrary}</p>)}
+          {view === 'operate' && <Operate />}
+        </Suspense>
+      </Boundary>
     </>
   )
+}
+
+/** A part whose code is loaded when it is first shown, and how to load it again: React keeps a failure for good. */
+function useLazy<Props>(load: () => Promise<{ default: ComponentType<Props> }>): [ComponentType<Props>, () => void] {
+  const [part, setPart] = useState<ComponentType<Props>>(() => lazy(load))
+  return [part, () => setPart(() => lazy(load))]
 }

@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.harness.content import Content
+from tests.harness.cutting import CuttingProxy
 from tests.harness.server import Server
 from tests.harness.wire import request
 
@@ -66,6 +67,29 @@ async def test_a_dropped_file_is_in_the_library_and_its_download_is_what_was_dro
         await expect(other.page.get_by_role("dialog", name="film.mkv")).to_be_visible()
         await visitor.page.keyboard.press("Escape")
         await expect(details).to_have_count(0)
+        await expect(visitor.row("film.mkv")).to_be_visible()
+
+
+async def test_a_view_that_cannot_be_loaded_says_so_and_uploads_go_on(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    path = Content(seed=seed, length=8_000_000).write_to(tmp_path / "film.mkv")
+    proxy = CuttingProxy(target=server.address, rate=1_000_000)
+    async with proxy.running(), browsing() as context:
+        visitor = await visit(context, proxy.address.url)
+        await visitor.drop(path)
+        await visitor.until_percent("film.mkv", 5)
+        await context.route("**/assets/*", lambda route: route.abort())
+        await visitor.page.get_by_role("link", name="Library").click()
+        await expect(visitor.page.get_by_text("This view could not be loaded.")).to_be_visible()
+        assert await visitor.accessibility_faults() == []
+        await visitor.page.get_by_role("link", name="Upload", exact=True).click()
+        proxy.rate = 0
+        await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible()
+        await visitor.page.get_by_role("link", name="Library", exact=True).click()
+        await expect(visitor.page.get_by_text("This view could not be loaded.")).to_be_visible()
+        await context.unroute("**/assets/*")
+        await visitor.page.get_by_role("button", name="Try again").click()
         await expect(visitor.row("film.mkv")).to_be_visible()
 
 

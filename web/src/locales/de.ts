@@ -12,6 +12,7 @@ export const de: Locale = {
     label: 'Ansichten',
     skip: 'Zum Inhalt',
     loading: 'Lädt',
+    broken: 'Diese Ansicht ließ sich nicht laden. Wenn ein neuer Versuch nicht hilft, die Seite neu laden.',
     noRight: 'Das darf nur sehen, wer diesen Server verwaltet.',
     noLibrary: 'Eine Liste von Dateien gibt es hier für Sie nicht. Bewahren Sie die Links zu dem auf, was Sie hochladen.',
     upload: 'Hochladen',

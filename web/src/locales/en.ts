@@ -12,6 +12,7 @@ export const en: Locale = {
     label: 'Views',
     skip: 'Skip to content',
     loading: 'Loading',
+    broken: 'This view could not be loaded. Where trying again does not help, load the page anew.',
     noRight: 'Only an administrator of this server may see this.',
     noLibrary: 'There is no list of files for you here. Keep the links of what you upload.',
     upload: 'Upload',

@@ -12,7 +12,7 @@ export interface Locale {
   title: string
   lead: string
   chooseLanguage: string
-  views: { label: string; skip: string; loading: string; noRight: string; noLibrary: string } & Record<View, string>
+  views: { label: string; skip: string; loading: string; broken: string; noRight: string; noLibrary: string } & Record<View, string>
   drop: { title: string; hint: string; over: string; files: string; folder: string }
   limits: {
     size: (size: string) => string
