@@ -17,6 +17,11 @@ export class Refusal extends Error {
   }
 }
 
+/** What was caught, as it is shown. */
+export function asRefusal(caught: unknown): Refusal {
+  return caught instanceof Refusal ? caught : new Refusal(0, '', String(caught))
+}
+
 export interface Asked {
   method?: string
   /** Sent as JSON. */

@@ -6,6 +6,7 @@
 // Belongs here: what happens to files. Not here: how it looks (parts/), what is remembered (memory.ts).
 
 import { Upload } from 'tus-js-client'
+import type { Refusal } from './api'
 import {
   isLive,
   isReadable,
@@ -35,6 +36,7 @@ export type Notice =
   | { kind: 'wrong file'; wanted: Remembered }
   | { kind: 'cancelled'; items: Item[] }
   | { kind: 'unreadable'; count: number }
+  | { kind: 'not fetched'; name: string; refusal: Refusal }
 
 /** Said to screen readers, and only the last of a moment: not each of a thousand files. */
 export type Event =
@@ -267,6 +269,11 @@ export class Uploads {
     this.#following.remove(this.items.filter((item) => item.state === 'uploaded'))
     this.items = this.items.filter((item) => item.state !== 'uploaded')
     this.#tell()
+  }
+
+  /** A download did not begin. */
+  notFetched({ name }: Item, refusal: Refusal): void {
+    this.#say({ kind: 'not fetched', name, refusal })
   }
 
   dismiss(id: string): void {

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 from tests.access.test_keys import make
 from tests.harness.content import Content
@@ -72,6 +72,34 @@ async def test_a_key_opens_the_page_and_is_forgotten_with_the_tab(keyed: Server,
         other = await visit(context, keyed.address.url)
         await expect(other.page.get_by_role("heading", name="Sign in")).to_be_visible()
         assert (unexpected(visitor), visitor.foreign, await visitor.violations()) == ([], [], [])
+
+
+async def test_a_download_that_does_not_begin_says_why(keyed: Server, tmp_path: Path) -> None:
+    path = Content(seed=1, length=1000).write_to(tmp_path / "notes.txt")
+
+    async def full(route: Route) -> None:
+        await route.fulfill(status=503, json={"code": "BUSY", "detail": "come again"})
+
+    why = "The server said “come again” (503)."
+    async with browsing() as context:
+        visitor = await visit(context, keyed.address.url)
+        await enter(visitor, await make(keyed, "ann"))
+        await visitor.drop(path)
+        await context.route("**/api/v1/files/*/url*", full)
+        # Until the file has an id the link is a plain one.
+        await expect(visitor.page.get_by_role("link", name="Show in the library: notes.txt")).to_be_visible()
+        told = visitor.page.get_by_text(f"notes.txt could not be downloaded. {why}")
+        await visitor.row("notes.txt").get_by_role("link", name="Download").click()
+        await expect(told).to_be_visible()
+        await visitor.page.get_by_role("link", name="Library", exact=True).click()
+        await expect(told).to_have_count(0, timeout=30_000)
+        await visitor.row("notes.txt").get_by_role("link", name="Download").click()
+        await expect(told).to_be_visible()
+        await visitor.page.get_by_role("button", name="Details of notes.txt").click()
+        dialog = visitor.page.get_by_role("dialog", name="notes.txt")
+        for number, link in enumerate(("Download", "Download version 1"), 1):
+            await dialog.get_by_role("link", name=link, exact=True).click()
+            await expect(dialog.get_by_role("alert").filter(has_text=why)).to_have_count(number)
 
 
 async def test_a_remembered_key_outlives_the_tab_until_one_signs_out(keyed: Server) -> None:

@@ -1,6 +1,7 @@
 // One file: what is known of it, what it is called, its versions and its links.
 
-import { useEffect } from 'react'
+import { useEffect, useState, type MouseEvent } from 'react'
+import { asRefusal, type Refusal } from '../api'
 import { download, downloadAddress } from '../download'
 import { watchFiles } from '../live'
 import { useLanguage } from '../locales'
@@ -30,6 +31,7 @@ export function Details({ fileId, list, config, onClose }: Props) {
   const words = locale.library
   const { value, refusal, again, put } = useAnswer(fileId, (signal) => fetchFile(fileId, signal))
   useEffect(() => watchFiles((news) => news.fileId === fileId && again()), [fileId, again])
+  const [problem, setProblem] = useState<Refusal>()
   const file = value?.file
   const changed = () => {
     again()
@@ -43,8 +45,9 @@ export function Details({ fileId, list, config, onClose }: Props) {
         <>
           <div className="line">
             <Badge status={statusOf(file)} />
-            {config.downloads && isServed(file) && <DownloadButton file={file} />}
+            {config.downloads && isServed(file) && <DownloadButton file={file} onRefused={setProblem} />}
           </div>
+          {problem && <Trouble refusal={problem} />}
           <NotReady file={file} />
           <Facts file={file} />
           <EditForm
@@ -75,14 +78,18 @@ export function Details({ fileId, list, config, onClose }: Props) {
   )
 }
 
-function DownloadButton({ file }: { file: File }) {
+function DownloadButton({ file, onRefused }: { file: File; onRefused: (refusal: Refusal | undefined) => void }) {
   const { actions } = useLanguage().locale
+  const fetchIt = (event: MouseEvent) => {
+    onRefused(undefined)
+    download(event, file.file_id).catch((error) => onRefused(asRefusal(error)))
+  }
   return (
     <a
       className="button primary"
       href={downloadAddress(file.file_id)}
       download
-      onClick={(event) => void download(event, file.file_id)}
+      onClick={fetchIt}
     >
       {actions.download}
     </a>

@@ -4,8 +4,9 @@
 // left alone; a field that was typed into keeps its words, and saving it is refused once before it replaces theirs.
 
 import { useEffect, useState, type SubmitEvent } from 'react'
-import { Refusal } from '../api'
+import { asRefusal } from '../api'
 import { useLanguage } from '../locales'
+import { reasonOf } from '../parts/Trouble'
 import { changeFile, fetchFile, type Change, type File, type Revision } from './api'
 
 interface Props {
@@ -52,9 +53,8 @@ export function EditForm({ shown, onNews }: Props) {
     }
   }
   const whyNot = async (error: unknown): Promise<string> => {
-    const refusal = error instanceof Refusal ? error : new Refusal(0, '', String(error))
-    if (!refusal.status) return locale.refusal.network
-    if (refusal.status !== 412) return locale.refusal.status(refusal.status, refusal.message)
+    const refusal = asRefusal(error)
+    if (refusal.status !== 412) return reasonOf(refusal, locale)
     try {
       const news = await fetchFile(base.file.file_id)
       adopt(news)

@@ -1,6 +1,7 @@
 // One file of the list.
 
 import { memo } from 'react'
+import { asRefusal } from '../api'
 import { download, downloadAddress } from '../download'
 import { useLanguage } from '../locales'
 import { Badge } from '../parts/Badge'
@@ -55,7 +56,7 @@ export const FileRow = memo(function FileRow({ file, list, config, position, cou
             download
             aria-label={actions.of(actions.download, name)}
             title={actions.download}
-            onClick={(event) => void download(event, file.file_id)}
+            onClick={(event) => void download(event, file.file_id).catch((error) => list.notFetched(file, asRefusal(error)))}
           >
             <Icon name="download" />
           </a>

@@ -1,9 +1,10 @@
 // The library, put together. The address says which files are wanted and which one is open.
 
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
-import { useLanguage } from '../locales'
+import { useLanguage, type Language } from '../locales'
 import { watchFiles } from '../live'
 import { Toasts } from '../parts/Toasts'
+import { reasonOf } from '../parts/Trouble'
 import { setQuery, useQuery } from '../routing'
 import type { ServerConfig } from '../server'
 import { useSession } from '../session'
@@ -12,7 +13,7 @@ import { Details } from './Details'
 import { FileRows } from './FileRows'
 import { FilterBar } from './FilterBar'
 import { filtersOf, isFiltered, questionOf, type Filters } from './filters'
-import { FileList } from './list'
+import { FileList, type Said } from './list'
 import './library.css'
 
 /** Milliseconds without a key before the server is asked. */
@@ -31,15 +32,21 @@ export default function Library({ config }: { config: ServerConfig }) {
       <FileRows list={list} config={config} filtered={isFiltered(filters)} opened={opened} />
       {opened && <Details key={opened} fileId={opened} list={list} config={config} onClose={() => setQuery({ file: '' })} />}
       <Toasts
-        said={list.said.map(({ id, kind, file }) => ({
-          id,
-          text: kind === 'deleted' ? locale.library.deleted(nameOf(file)) : locale.library.notDeleted(nameOf(file)),
-          ...(kind === 'deleted' ? { onUndo: () => list.undo(id) } : {}),
-          onClose: () => list.dismiss(id),
+        said={list.said.map((said) => ({
+          id: said.id,
+          text: textOf(said, locale),
+          ...(said.kind === 'deleted' ? { onUndo: () => list.undo(said.id) } : {}),
+          onClose: () => list.dismiss(said.id),
         }))}
       />
     </>
   )
+}
+
+function textOf(said: Said, locale: Language['locale']): string {
+  const name = nameOf(said.file)
+  if (said.kind === 'not fetched') return locale.notice.notFetched(name, reasonOf(said.refusal, locale))
+  return said.kind === 'deleted' ? locale.library.deleted(name) : locale.library.notDeleted(name)
 }
 
 function useFileList(filters: Filters, entries: number): FileList {

@@ -1,7 +1,7 @@
 // The versions of a file: fetched one by one, or made the current one again.
 
 import { useState } from 'react'
-import { Refusal } from '../api'
+import { asRefusal, type Refusal } from '../api'
 import { download, downloadAddress } from '../download'
 import { useLanguage } from '../locales'
 import { Badge } from '../parts/Badge'
@@ -25,16 +25,15 @@ export function Versions({ file, downloads, onRestored }: Props) {
   const { value, refusal, again } = useAnswer(`${file.file_id} ${file.version} ${file.updated_at} ${file.status}`, (signal) =>
     fetchVersions(file.file_id, signal),
   )
-  const restore = async (n: number) => {
+  const trying = async (act: () => Promise<void>) => {
     setProblem(undefined)
-    try {
-      await restoreVersion(file.file_id, n)
-      setSaid(words.restored(n))
-      onRestored()
-      again()
-    } catch (error) {
-      setProblem(error instanceof Refusal ? error : new Refusal(0, '', ''))
-    }
+    await act().catch((error) => setProblem(asRefusal(error)))
+  }
+  const restore = async (n: number) => {
+    await restoreVersion(file.file_id, n)
+    setSaid(words.restored(n))
+    onRestored()
+    again()
   }
   return (
     <section className="part" aria-labelledby="versions">
@@ -60,7 +59,7 @@ export function Versions({ file, downloads, onRestored }: Props) {
                   type="button"
                   className="small"
                   aria-label={locale.actions.of(words.restore, words.number(one.version))}
-                  onClick={() => void restore(one.version)}
+                  onClick={() => void trying(() => restore(one.version))}
                 >
                   {words.restore}
                 </button>
@@ -72,7 +71,7 @@ export function Versions({ file, downloads, onRestored }: Props) {
                   download
                   aria-label={`${words.download} ${one.version}`}
                   title={words.download}
-                  onClick={(event) => void download(event, file.file_id, one.version)}
+                  onClick={(event) => void trying(() => download(event, file.file_id, one.version))}
                 >
                   <Icon name="download" />
                 </a>
@@ -84,7 +83,8 @@ export function Versions({ file, downloads, onRestored }: Props) {
       <p role="status" className="hint">
         {said}
       </p>
-      {(refusal ?? problem) && <Trouble refusal={(refusal ?? problem) as Refusal} onAgain={again} />}
+      {refusal && <Trouble refusal={refusal} onAgain={again} />}
+      {problem && <Trouble refusal={problem} />}
     </section>
   )
 }

@@ -11,11 +11,10 @@ import { deleteFile, fetchFile, findFiles, type File } from './api'
 
 export type Standing = 'loading' | 'more' | 'complete' | 'failed'
 
-export interface Said {
-  id: string
-  kind: 'deleted' | 'not deleted'
-  file: File
-}
+export type Said = { id: string; file: File } & (
+  | { kind: 'deleted' | 'not deleted' }
+  | { kind: 'not fetched'; refusal: Refusal }
+)
 
 const UNDO_WITHIN = 8_000 // milliseconds
 const SHOWN_FOR = 6_000
@@ -107,6 +106,14 @@ export class FileList {
     this.said = this.said.filter((one) => one !== said)
     // Where it stood is not remembered; the server knows the order.
     this.look(this.#question, 0)
+  }
+
+  /** A download did not begin. */
+  notFetched(file: File, refusal: Refusal): void {
+    const id = newId()
+    this.said = [...this.said, { id, kind: 'not fetched', file, refusal }]
+    window.setTimeout(() => this.#hush(id), SHOWN_FOR)
+    this.#tell()
   }
 
   dismiss(id: string): void {

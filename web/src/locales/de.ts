@@ -110,6 +110,7 @@ export const de: Locale = {
       count === 1 ? '1 Datei oder Ordner war nicht zu lesen.' : `${count} Dateien oder Ordner waren nicht zu lesen.`,
     wrongFile: (name, size, date) => `Das ist eine andere Datei. Gesucht: ${name}, ${size}, geändert ${date}.`,
     cancelled: (count, name) => (count === 1 ? `${name} abgebrochen.` : `${count} Uploads abgebrochen.`),
+    notFetched: (name, why) => `${name} ließ sich nicht herunterladen. ${why}`,
   },
   said: {
     added: (count) => (count === 1 ? '1 Datei hinzugefügt' : `${count} Dateien hinzugefügt`),

@@ -109,6 +109,7 @@ export const en: Locale = {
     wrongFile: (name, size, date) => `That is another file. Wanted: ${name}, ${size}, changed ${date}.`,
     unreadable: (count) => (count === 1 ? '1 file or folder could not be read.' : `${count} files or folders could not be read.`),
     cancelled: (count, name) => (count === 1 ? `Cancelled ${name}.` : `Cancelled ${count} uploads.`),
+    notFetched: (name, why) => `${name} could not be downloaded. ${why}`,
   },
   said: {
     added: (count) => (count === 1 ? '1 file added' : `${count} files added`),

@@ -87,6 +87,7 @@ export interface Locale {
     wrongFile: (name: string, size: string, date: string) => string
     unreadable: (count: number) => string
     cancelled: (count: number, name: string) => string
+    notFetched: (name: string, why: string) => string
   }
   said: {
     added: (count: number) => string

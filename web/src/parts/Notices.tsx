@@ -4,6 +4,7 @@ import { useSyncExternalStore } from 'react'
 import { useLanguage, type Language } from '../locales'
 import type { Event, Notice, Uploads } from '../uploads'
 import { Toasts } from './Toasts'
+import { reasonOf } from './Trouble'
 
 export function Notices({ uploads }: { uploads: Uploads }) {
   const language = useLanguage()
@@ -29,6 +30,7 @@ function text(notice: Notice, { locale, format }: Language): string {
   if (notice.kind === 'known') return locale.notice.known(notice.count, notice.name)
   if (notice.kind === 'cancelled') return locale.notice.cancelled(notice.items.length, notice.items[0]?.name ?? '')
   if (notice.kind === 'unreadable') return locale.notice.unreadable(notice.count)
+  if (notice.kind === 'not fetched') return locale.notice.notFetched(notice.name, reasonOf(notice.refusal, locale))
   const { name, size, lastModified } = notice.wanted
   return locale.notice.wrongFile(name, format.bytes(size), format.date(lastModified))
 }

@@ -1,6 +1,7 @@
 // One upload of the list.
 
 import { memo, useEffect, useState } from 'react'
+import { asRefusal } from '../api'
 import { useLanguage, type Language } from '../locales'
 import { download } from '../download'
 import { isRetriable, type Item } from '../item'
@@ -158,7 +159,7 @@ function Finished({ item, uploads }: { item: Item; uploads: Uploads }) {
           <Icon name="library" />
         </ViewLink>
       )}
-      {uploads.config.downloads && isFetchable(item, uploads) && <Fetching item={item} />}
+      {uploads.config.downloads && isFetchable(item, uploads) && <Fetching item={item} uploads={uploads} />}
     </>
   )
 }
@@ -168,9 +169,10 @@ function isFetchable({ fileStatus }: Item, { config }: Uploads): boolean {
   return fileStatus ? fileStatus === 'ready' || fileStatus === 'uploaded' : !config.scanning
 }
 
-function Fetching({ item }: { item: Item }) {
+function Fetching({ item, uploads }: { item: Item; uploads: Uploads }) {
   const { actions } = useLanguage().locale
   const { fileId } = item
+  const refused = (error: unknown) => uploads.notFetched(item, asRefusal(error))
   return (
     <>
       <CopyButton text={item.url} of={item.name} />
@@ -180,7 +182,7 @@ function Fetching({ item }: { item: Item }) {
         download
         aria-label={actions.of(actions.download, item.name)}
         title={actions.download}
-        onClick={(event) => fileId && void download(event, fileId)}
+        onClick={(event) => fileId && void download(event, fileId).catch(refused)}
       >
         <Icon name="download" />
       </a>
