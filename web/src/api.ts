@@ -15,6 +15,11 @@ export class Refusal extends Error {
   ) {
     super(detail)
   }
+
+  /** It says nothing for good: nobody answered, or somebody who is busy or away. */
+  get isPassing(): boolean {
+    return this.status === 0 || this.status >= 500 || this.status === 408 || this.status === 429
+  }
 }
 
 /** What was caught, as it is shown. */

@@ -4,7 +4,7 @@ import { fetchMe, fetchWays, Refusal } from './api'
 import { fetchConfig, type ServerConfig } from './server'
 import { session } from './session'
 
-/** Raises what `fetch` raises while the server is away. */
+/** Raises what `fetch` raises while the server is away, and Refusal while it is busy. */
 export async function begin(): Promise<ServerConfig> {
   const [config, ways] = await Promise.all([fetchConfig(), fetchWays()])
   session.offer(ways)
@@ -14,7 +14,7 @@ export async function begin(): Promise<ServerConfig> {
     try {
       session.enter(await fetchMe())
     } catch (refused) {
-      if (!(refused instanceof Refusal)) throw refused
+      if (!(refused instanceof Refusal) || refused.isPassing) throw refused
       if (refused.status === 404) session.enter({ tenant: '', userId: '', scopes: ['upload', 'read'], sharesName: false })
       else session.refuse(session.credential)
     }

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, Page, Route, expect
 
+from tests.access.test_forward import endpoint_at
 from tests.access.test_keys import make
 from tests.harness.content import Content
 from tests.harness.cutting import CuttingProxy
+from tests.harness.ports import free_port
 from tests.harness.rows import fetch
 from tests.harness.server import Server
 from tests.services.openid import OpenIdProvider, openid_provider
@@ -144,6 +146,58 @@ async def test_an_upload_waits_for_a_new_key_and_goes_on_where_it_stopped(
     assert version["length"] == content.length
     assert len(await fetch(keyed, "SELECT id FROM uploads")) == 1
     assert proxy.sent < content.length + 8 * MIB
+
+
+async def _busy(route: Route) -> None:
+    await route.fulfill(status=503, headers={"Retry-After": "1"})
+
+
+async def test_a_server_that_is_too_busy_to_say_who_one_is_is_asked_again(keyed: Server) -> None:
+    async with browsing() as context:
+        visitor = await visit(context, keyed.address.url)
+        await enter(visitor, await make(keyed, "ann"))
+        await expect(visitor.page.get_by_text("Drop files")).to_be_visible()
+        await context.route("**/api/v1/me", _busy)
+        await visitor.page.reload()
+        await expect(visitor.page.get_by_text("The server does not answer.")).to_be_visible()
+        await expect(visitor.page.get_by_role("heading", name="Sign in")).to_have_count(0)
+        await context.unroute("**/api/v1/me")
+        await expect(visitor.page.get_by_text("Drop files")).to_be_visible()
+
+
+async def test_whoever_signs_in_at_a_proxy_comes_back_to_the_page_as_it_was(
+    tmp_path: Path, seed: int
+) -> None:
+    path = Content(seed=seed, length=24 * MIB).write_to(tmp_path / "film.mkv")
+    port = free_port()
+    settings = {
+        "access.auth": "forward",
+        "access.forward_url": f"http://127.0.0.1:{port}/who",
+        "access.cache": "0",
+    }
+    async with Server(folder=tmp_path, settings=settings) as server, endpoint_at(port) as endpoint:
+        proxy = CuttingProxy(target=server.address, rate=2 * MIB)
+        async with proxy.running(), browsing() as context:
+            visitor = await visit(context, proxy.address.url)
+            again = visitor.page.get_by_role("button", name="Try again")
+            await again.click()
+            await expect(visitor.page.get_by_text("The server does not know you yet.")).to_be_visible()
+            assert await visitor.accessibility_faults() == []
+            await context.add_cookies([{"name": "session", "value": "ann", "url": proxy.address.url}])
+            await visitor.page.evaluate("() => window.dispatchEvent(new Event('focus'))")
+            await expect(visitor.page.get_by_text("Drop files")).to_be_visible()
+            await visitor.drop(path)
+            await visitor.until_percent("film.mkv", 20)
+            endpoint.says = "401"
+            await visitor.row("film.mkv").get_by_role("button", name="Pause").click()
+            await visitor.row("film.mkv").get_by_role("button", name="Resume").click()
+            await expect(visitor.row("film.mkv")).to_contain_text("goes on when you have signed in")
+            endpoint.says = ""
+            proxy.rate = 0
+            await again.click()
+            await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible()
+            assert unexpected(visitor) == []
+        assert len(await fetch(server, "SELECT id FROM uploads")) == 1
 
 
 async def revoke_all(server: Server) -> None:

@@ -132,6 +132,8 @@ export const de: Locale = {
     at: (provider) => `Anmelden bei ${provider}`,
     or: 'oder',
     wrong: 'Der Server nimmt diesen Schlüssel nicht an.',
+    elsewhere: 'Wer Sie sind, erfährt dieser Server von dem, was vor ihm steht. Bitte dort anmelden, etwa in einem anderen Tab, und wiederkommen.',
+    unknown: 'Der Server kennt Sie noch nicht.',
     notThere: 'Die Anmeldung ist nicht gelungen.',
     popup: 'Der Browser hat das Fenster zur Anmeldung nicht geöffnet. Bitte erlauben und noch einmal versuchen.',
     out: 'Abmelden',

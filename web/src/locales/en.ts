@@ -131,6 +131,8 @@ export const en: Locale = {
     at: (provider) => `Sign in at ${provider}`,
     or: 'or',
     wrong: 'The server does not take this key.',
+    elsewhere: 'This server is told who you are by what stands in front of it. Sign in there, in another tab for instance, and come back.',
+    unknown: 'The server does not know you yet.',
     notThere: 'Signing in did not work.',
     popup: 'The browser did not open the window for signing in. Allow it, and try again.',
     out: 'Sign out',

@@ -106,6 +106,8 @@ export interface Locale {
     at: (provider: string) => string
     or: string
     wrong: string
+    elsewhere: string
+    unknown: string
     notThere: string
     popup: string
     out: string

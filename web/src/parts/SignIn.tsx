@@ -1,4 +1,4 @@
-// Saying who one is: with a key or token that was pasted, or at a provider.
+// Saying who one is: with a key or token that was pasted, or at a provider, or to what stands in front of the server.
 
 import { useEffect, useRef, useState, type SubmitEvent } from 'react'
 import { fetchMe, Refusal } from '../api'
@@ -11,6 +11,7 @@ export function SignIn() {
   const { ways, standing } = useSession()
   const [problem, setProblem] = useState('')
   const pasted = ways.ways.includes('key') || ways.ways.includes('jwt')
+  useComingBack(ways.ways.includes('forward'))
   return (
     <section className="sheet signin" aria-labelledby="signin">
       <h1 id="signin">{locale.signIn.title}</h1>
@@ -18,11 +19,28 @@ export function SignIn() {
       {ways.oidc && window.isSecureContext && <AtProvider provider={ways.oidc} onProblem={setProblem} />}
       {ways.oidc && pasted && <p className="or">{locale.signIn.or}</p>}
       {pasted && <ByKey onProblem={setProblem} />}
+      {!ways.oidc && !pasted && <Elsewhere onProblem={setProblem} />}
       <p className="problem" role="alert">
         {problem}
       </p>
     </section>
   )
+}
+
+/** Whoever signed in elsewhere, in another tab say, need not tell this one. */
+function useComingBack(known: boolean): void {
+  useEffect(() => {
+    if (!known) return
+    const look = () => {
+      if (document.visibilityState === 'visible') fetchMe().then((me) => session.enter(me), () => undefined)
+    }
+    window.addEventListener('focus', look)
+    document.addEventListener('visibilitychange', look)
+    return () => {
+      window.removeEventListener('focus', look)
+      document.removeEventListener('visibilitychange', look)
+    }
+  }, [known])
 }
 
 interface WayProps {
@@ -48,6 +66,26 @@ function AtProvider({ provider, onProblem }: WayProps & { provider: Provider }) 
   )
 }
 
+function Elsewhere({ onProblem }: WayProps) {
+  const language = useLanguage()
+  const { refusal, signIn } = language.locale
+  const again = () => {
+    onProblem('')
+    fetchMe().then(
+      (me) => session.enter(me),
+      (error) => onProblem(why(error, language, signIn.unknown)),
+    )
+  }
+  return (
+    <>
+      <p>{signIn.elsewhere}</p>
+      <button type="button" className="primary" onClick={again}>
+        {refusal.again}
+      </button>
+    </>
+  )
+}
+
 function ByKey({ onProblem }: WayProps) {
   const language = useLanguage()
   const { signIn } = language.locale
@@ -64,7 +102,7 @@ function ByKey({ onProblem }: WayProps) {
     try {
       session.enter(await fetchMe(credential), { credential, renewal: undefined, remember })
     } catch (error) {
-      onProblem(why(error, language))
+      onProblem(why(error, language, signIn.wrong))
       field.current?.select()
     } finally {
       setBusy(false)
@@ -90,8 +128,8 @@ function ByKey({ onProblem }: WayProps) {
   )
 }
 
-function why(error: unknown, { locale }: Language): string {
+function why(error: unknown, { locale }: Language, unauthorized: string): string {
   if (!(error instanceof Refusal)) return locale.refusal.network
-  if (error.status === 401) return locale.signIn.wrong
+  if (error.status === 401) return unauthorized
   return locale.refusal.status(error.status, error.message)
 }
