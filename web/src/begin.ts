@@ -1,6 +1,7 @@
 // The first questions: what the server takes, and who one is to it.
 
 import { fetchMe, fetchWays, Refusal } from './api'
+import { renew } from './oidc'
 import { fetchConfig, type ServerConfig } from './server'
 import { session } from './session'
 
@@ -16,7 +17,8 @@ export async function begin(): Promise<ServerConfig> {
     } catch (refused) {
       if (!(refused instanceof Refusal) || refused.isPassing) throw refused
       if (refused.status === 404) session.enter({ tenant: '', userId: '', scopes: ['upload', 'read'], sharesName: false })
-      else session.refuse(session.credential)
+      // A token that ran out since the last visit may be renewed.
+      else if (refused.status !== 401 || !(await renew(session.credential))) session.refuse(session.credential)
     }
   }
   return config

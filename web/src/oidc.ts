@@ -6,12 +6,14 @@
 //
 // Belongs here: the flow, and renewing what it gave. Not here: the form (parts/SignIn.tsx).
 
-import { fetchMe } from './api'
+import { asRefusal, fetchMe, Refusal } from './api'
 import { BASE } from './routing'
 import { session, type Me, type Provider, type Renewal } from './session'
 
 const CHANNEL = 'tusd-py-sign-in'
 const PATIENCE = 10 * 60_000 // milliseconds
+/** A provider that lets pages read its tokens and not its refusals looks like one that is away; then a person must act. */
+const IN_VAIN = 5
 
 interface Metadata {
   authorization_endpoint: string
@@ -81,8 +83,12 @@ export async function signInAt(provider: Provider): Promise<Signed> {
 }
 
 let renewing: Promise<boolean> | undefined
+let inVain = 0
 
-/** Whether there is a better credential than the one that was `used` and refused. */
+/**
+ * Whether there is a better credential than the one that was `used` and refused. Raises Refusal where that cannot be
+ * said now, as the provider or the server is away or busy.
+ */
 export function renew(used: string): Promise<boolean> {
   if (session.credential !== used) return Promise.resolve(true)
   const { renewal } = session
@@ -93,14 +99,20 @@ export function renew(used: string): Promise<boolean> {
 }
 
 async function refresh(renewal: Renewal, provider: Provider): Promise<boolean> {
+  const form = { grant_type: 'refresh_token', refresh_token: renewal.refreshToken, client_id: provider.clientId }
+  inVain += 1
   try {
-    const form = { grant_type: 'refresh_token', refresh_token: renewal.refreshToken, client_id: provider.clientId }
     const tokens = await tokensFor(renewal.tokenEndpoint, form)
+    inVain = 0
+    const next = { ...renewal, refreshToken: tokens.refresh_token ?? renewal.refreshToken }
+    // Before anything else is asked: the old one may be good no more.
+    session.rotate(next)
     const { credential, me } = await firstTaken(tokens)
-    const refreshToken = tokens.refresh_token ?? renewal.refreshToken
-    session.enter(me, { credential, renewal: { ...renewal, refreshToken }, remember: false })
+    session.enter(me, { credential, renewal: next, remember: false })
     return true
-  } catch {
+  } catch (error) {
+    if (!(error instanceof NotSignedIn) && inVain < IN_VAIN) throw asRefusal(error)
+    inVain = 0
     return false
   }
 }
@@ -129,8 +141,9 @@ function codeFor(state: string): Promise<string> {
 
 async function tokensFor(endpoint: string, form: Record<string, string>): Promise<Tokens> {
   const answer = await fetch(endpoint, { method: 'POST', body: new URLSearchParams(form) })
-  if (!answer.ok) throw new NotSignedIn(`${new URL(endpoint).host}: ${answer.status}`)
-  return (await answer.json()) as Tokens
+  if (answer.ok) return (await answer.json()) as Tokens
+  const refusal = new Refusal(answer.status, '', `${new URL(endpoint).host}: ${answer.status}`)
+  throw refusal.isPassing ? refusal : new NotSignedIn(refusal.message)
 }
 
 /** Providers differ in which of the two says who somebody is; the server knows which it takes. */
@@ -139,8 +152,8 @@ async function firstTaken({ access_token, id_token }: Tokens): Promise<Signed> {
   for (const credential of candidates) {
     try {
       return { credential, me: await fetchMe(credential) }
-    } catch {
-      continue
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.isPassing) throw error
     }
   }
   throw new NotSignedIn('')

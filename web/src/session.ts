@@ -107,6 +107,12 @@ export class Session {
     this.#tell()
   }
 
+  /** The provider gave another way to renew the credential. */
+  rotate(renewal: Renewal): void {
+    this.#kept = { ...this.#kept, renewal }
+    keep(this.#kept, false)
+  }
+
   /** A request that carried `credential` was answered 401. */
   refuse(credential: string): void {
     // Meanwhile there may be a better one.

@@ -416,6 +416,11 @@ export class Uploads {
     // Meanwhile it may have been paused, and begun again.
     if (item.state !== 'uploading' || this.#attempts.has(item.key)) return
     if (failure.kind === 'gone') Object.assign(item, { url: '', sent: 0, confirmed: 0, begunAgain: true })
+    this.#wait(item, failure)
+  }
+
+  /** Until the next attempt. */
+  #wait(item: Item, failure: Failure): void {
     item.failures += 1
     item.failure = failure
     item.state = 'waiting'
@@ -430,9 +435,16 @@ export class Uploads {
     item.state = 'waiting'
     item.failure = { kind: 'unauthorized' }
     item.retryAt = 0
-    if (await renew(used)) {
-      if (item.state === 'waiting') this.#requeue(item)
-    } else session.refuse(used)
+    let renewed
+    try {
+      renewed = await renew(used)
+    } catch {
+      // Whoever renews it cannot now, which is no reason to ask a person.
+      if (item.state === 'waiting') this.#wait(item, { kind: 'network' })
+      return
+    }
+    if (!renewed) session.refuse(used)
+    else if (item.state === 'waiting') this.#requeue(item)
     this.#pump()
   }
 

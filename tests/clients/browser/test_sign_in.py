@@ -206,6 +206,12 @@ async def revoke_all(server: Server) -> None:
         database.commit()
 
 
+_SPOIL = """() => {
+  const kept = JSON.parse(sessionStorage.getItem('tusd-py-credential'))
+  sessionStorage.setItem('tusd-py-credential', JSON.stringify({ ...kept, credential: 'it.ran.out' }))
+}"""
+
+
 async def log_in(context: BrowserContext, page: Page, button: str) -> None:
     async with context.expect_page() as opened:
         await page.get_by_role("button", name=button).click()
@@ -214,15 +220,19 @@ async def log_in(context: BrowserContext, page: Page, button: str) -> None:
     await window.get_by_role("button", name="Authorize").click()
 
 
-async def test_one_signs_in_at_a_provider_with_a_code_that_only_this_tab_can_use(
-    tmp_path: Path, openid_provider: OpenIdProvider
-) -> None:
-    settings = {
+def settings_for(provider: OpenIdProvider) -> dict[str, str]:
+    return {
         "access.auth": "jwt",
-        "access.jwt_issuer": openid_provider.issuer,
+        "access.jwt_issuer": provider.issuer,
         "access.jwt_audience": "page",
         "access.oidc_client_id": "page",
     }
+
+
+async def test_one_signs_in_at_a_provider_with_a_code_that_only_this_tab_can_use(
+    tmp_path: Path, openid_provider: OpenIdProvider
+) -> None:
+    settings = settings_for(openid_provider)
     async with Server(folder=tmp_path, settings=settings) as server, browsing() as context:
         visitor = await visit(context, server.address.url)
         await log_in(context, visitor.page, f"Sign in at {openid_provider.host}")
@@ -232,3 +242,41 @@ async def test_one_signs_in_at_a_provider_with_a_code_that_only_this_tab_can_use
         assert unexpected(visitor) == []
         assert await visitor.violations() == []
         assert {url.split("/")[2] for url in visitor.foreign} == {openid_provider.host}
+
+
+async def test_a_token_that_ran_out_is_renewed_when_the_page_is_loaded_and_no_refresh_token_is_lost(
+    tmp_path: Path, openid_provider: OpenIdProvider
+) -> None:
+    real = {"refreshToken": "", "credential": ""}
+
+    async def rotate(route: Route) -> None:
+        """As providers do that take each refresh token once, and say anew who somebody is."""
+        sent = route.request.post_data or ""
+        answer = await route.fetch(post_data=sent.replace("rotated", real["refreshToken"]))
+        said = {"refresh_token": "rotated", "id_token": real["credential"]}
+        await route.fulfill(response=answer, json={**await answer.json(), **said})
+
+    async def busy_for_the_new(route: Route) -> None:
+        if "it.ran.out" in route.request.headers.get("authorization", ""):
+            await route.fallback()
+        else:
+            await route.fulfill(status=503)
+
+    settings, tokens = settings_for(openid_provider), f"{openid_provider.issuer}/oauth2/token"
+    async with Server(folder=tmp_path, settings=settings) as server, browsing() as context:
+        visitor = await visit(context, server.address.url)
+        await log_in(context, visitor.page, f"Sign in at {openid_provider.host}")
+        await expect(visitor.page.get_by_text("Drop files")).to_be_visible()
+        kept = "JSON.parse(sessionStorage.getItem('tusd-py-credential'))"
+        real = await visitor.page.evaluate(f"() => ({{ ...{kept}.renewal, credential: {kept}.credential }})")
+        await visitor.page.evaluate(_SPOIL)
+        await context.route(tokens, _busy)
+        await visitor.page.reload()
+        await expect(visitor.page.get_by_text("The server does not answer.")).to_be_visible()
+        await context.unroute(tokens)
+        await context.route(tokens, rotate)
+        await context.route("**/api/v1/me", busy_for_the_new)
+        await visitor.page.wait_for_function(f"() => {kept}.renewal.refreshToken === 'rotated'")
+        await context.unroute("**/api/v1/me")
+        await expect(visitor.page.get_by_text("Drop files")).to_be_visible()
+        await expect(visitor.page.get_by_role("heading", name="Sign in")).to_have_count(0)

@@ -55,7 +55,7 @@ function AtProvider({ provider, onProblem }: WayProps & { provider: Provider }) 
       const { me, credential, renewal } = await signInAt(provider)
       session.enter(me, { credential, renewal, remember: false })
     } catch (error) {
-      const said = error instanceof NotSignedIn ? error.message : ''
+      const said = error instanceof NotSignedIn || error instanceof Refusal ? error.message : ''
       onProblem(said === 'popup' ? locale.signIn.popup : `${locale.signIn.notThere} ${said}`)
     }
   }
