@@ -46,9 +46,11 @@ export interface Memory {
   remove(keys: string[]): void
   /**
    * Those that no open tab is working on, and whether there are others: a tab may just be closing. Those that are
-   * kept whole belong to this tab from now on; no other gets them too.
+   * kept whole belong to this tab from now on, which sends them; no other gets them too.
    */
   abandoned(): Promise<{ records: Remembered[]; someAreHeld: boolean }>
+  /** Which of these are there and nobody's; they are this tab's from now on. null where the browser does not say. */
+  claim(keys: string[]): Promise<Set<string> | null>
 }
 
 /** The records of one person. */
@@ -60,9 +62,17 @@ export async function openMemory(user: string): Promise<Memory> {
     remove: (keys) => write(database, (store) => keys.forEach((key) => store.delete(key))),
     async abandoned() {
       const others = await tabs.others()
-      const all = database ? await claimOf(database, user, tabs.own, others) : []
+      const mine = (record: Remembered) => record.file !== undefined && !others.has(record.tab)
+      const all = (await claimOf(database, user, tabs.own, mine)) ?? []
       const records = all.filter((record) => !others.has(record.tab))
       return { records, someAreHeld: records.length < all.length }
+    },
+    async claim(keys) {
+      const others = await tabs.others()
+      const wanted = new Set(keys)
+      const mine = (record: Remembered) => wanted.has(record.key) && !others.has(record.tab)
+      const all = await claimOf(database, user, tabs.own, mine)
+      return all && new Set(all.filter(mine).map(({ key }) => key))
     },
   }
 }
@@ -81,17 +91,28 @@ function open(): Promise<IDBDatabase | null> {
   })
 }
 
-/** All of that person; those with a file that none of `others` has become `own`, in one transaction. */
-function claimOf(database: IDBDatabase, user: string, own: string, others: Set<string>): Promise<Remembered[]> {
+/** All of that person, as they were; those that are `mine` become `own`, in one transaction. null where it fails. */
+function claimOf(
+  database: IDBDatabase | null,
+  user: string,
+  own: string,
+  mine: (record: Remembered) => boolean,
+): Promise<Remembered[] | null> {
   return new Promise((resolve) => {
-    const store = database.transaction(RECORDS, 'readwrite').objectStore(RECORDS)
-    const asked = store.getAll()
-    asked.onsuccess = () => {
-      const all = (asked.result as Remembered[]).filter((record) => record.user === user)
-      for (const record of all) if (record.file && !others.has(record.tab)) store.put({ ...record, tab: own })
-      resolve(all)
+    try {
+      if (!database) return resolve(null)
+      const store = database.transaction(RECORDS, 'readwrite').objectStore(RECORDS)
+      const asked = store.getAll()
+      asked.onsuccess = () => {
+        const all = (asked.result as Remembered[]).filter((record) => record.user === user)
+        for (const record of all) if (mine(record)) store.put({ ...record, tab: own })
+        resolve(all)
+      }
+      asked.onerror = () => resolve(null)
+    } catch {
+      // A browser may close it, or clear it, at any time.
+      resolve(null)
     }
-    asked.onerror = () => resolve([])
   })
 }
 

@@ -160,15 +160,17 @@ export class Uploads {
   async add({ files: picked, unreadable: missing }: Pick): Promise<void> {
     if (missing) this.#say({ kind: 'unreadable', count: missing })
     await this.#recalled
-    const waiting = new Waiting(await this.#free(this.unfinished))
+    const offered = picked.map(itemOf)
+    const waiting = new Waiting(this.unfinished)
+    const wanted = new Map(offered.map((item) => [item, waiting.find(item)]))
+    const free = new Set(await this.#claim([...wanted.values()].filter((entry) => entry !== undefined)))
     const unreadable = new Map(this.items.filter(isUnreadable).map((item) => [likeness(item), item]))
     const known = new Set(this.items.filter(isLive).map(likeness))
     const fresh: Item[] = []
     const found: Unfinished[] = []
     let doubles = 0
     let double = ''
-    for (const one of picked) {
-      const item = itemOf(one)
+    for (const item of offered) {
       if (known.has(likeness(item))) {
         doubles += 1
         double = item.name
@@ -178,13 +180,15 @@ export class Uploads {
       const lost = unreadable.get(likeness(item))
       if (lost) {
         // The same file again, say from a drive that was pulled out.
-        lost.file = one.file
+        lost.file = item.file
         this.#requeue(lost)
         continue
       }
-      const earlier = waiting.find(item)
-      if (earlier) found.push(earlier)
-      fresh.push(earlier ? itemOfRecord(earlier, item.file) : item)
+      const earlier = wanted.get(item)
+      // Meanwhile another tab may have gone on with it, or this one.
+      const isFree = earlier && free.has(earlier) && !this.#ours.has(earlier.key)
+      if (isFree) found.push(earlier)
+      fresh.push(isFree ? itemOfRecord(earlier, item.file) : item)
     }
     this.#forgetEntries(found)
     if (doubles) this.#say({ kind: 'known', count: doubles, name: double })
@@ -216,16 +220,15 @@ export class Uploads {
   async #take(entry: Unfinished): Promise<boolean> {
     this.#forgetEntries([entry])
     this.#tell()
-    return (await this.#free([entry])).length > 0
+    return (await this.#claim([entry])).length > 0
   }
 
-  /** Those that are still nobody's. */
-  async #free(entries: Unfinished[]): Promise<Unfinished[]> {
+  /** Those that were still nobody's and are this tab's now; all of them where the browser does not say. */
+  async #claim(entries: Unfinished[]): Promise<Unfinished[]> {
     if (!entries.length) return []
     const memory = await this.#memory
-    const { records } = await memory.abandoned()
-    const keys = new Set(records.map(({ key }) => key))
-    return entries.filter(({ key }) => keys.has(key))
+    const keys = await memory.claim(entries.map(({ key }) => key))
+    return keys ? entries.filter(({ key }) => keys.has(key)) : entries
   }
 
   pause(items: Item[]): void {

@@ -447,3 +447,47 @@ async def test_a_tab_cannot_discard_what_another_one_went_on_with(
         await expect(second.row("film.mkv")).to_have_count(0)
         await second.page.wait_for_timeout(1_000)  # longer than a tab waits for the others
         assert await _arrived(server, first, "film.mkv", content)
+
+
+async def test_what_a_closed_tab_left_is_taken_up_by_one_that_sends_it(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    large, _ = _content(tmp_path / "in", "film.mkv", 12 * MIB, seed)
+    small, content = _content(tmp_path / "in", "notes.bin", 6 * MIB, seed + 1)
+    async with sending(server, large, rate=MIB, percent=10) as (visitor, proxy):
+        context = visitor.page.context
+        await visitor.page.close()
+        bystander = await visit(context, proxy.address.url)
+        await expect(bystander.row("film.mkv")).to_be_visible()
+        sender = await visit(context, proxy.address.url)
+        await sender.drop(small)
+        await sender.until_percent("notes.bin", 10)
+        await sender.page.close()
+        # This asks which uploads are still nobody's, and must not make the other one its own.
+        async with bystander.page.expect_request(lambda sent: sent.method == "DELETE"):
+            await bystander.page.get_by_role("button", name="Discard: film.mkv").click()
+        proxy.rate = 0
+        later = await visit(context, proxy.address.url)
+        await expect(later.badge("notes.bin", "Uploaded")).to_be_visible()
+        assert await _arrived(server, later, "notes.bin", content)
+
+
+_BREAK_DATABASE = """() => {
+  IDBDatabase.prototype.transaction = () => { throw new DOMException('closed', 'InvalidStateError') }
+}"""
+
+
+async def test_an_upload_goes_on_where_the_browser_closed_its_database_meanwhile(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    path, content = _content(tmp_path / "in", "film.mkv", 12 * MIB, seed)
+    async with sending(server, path, rate=MIB, percent=10) as (visitor, proxy):
+        await visitor.page.reload()
+        choose = visitor.page.get_by_role("button", name="Choose the file: film.mkv")
+        await expect(choose).to_be_visible()
+        await visitor.page.evaluate(_BREAK_DATABASE)
+        proxy.rate = 0
+        await visitor.choose(choose, path)
+        await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible()
+        assert await _arrived(server, visitor, "film.mkv", content)
+    assert len(await fetch(server, "SELECT id FROM uploads")) == 1
