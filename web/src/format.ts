@@ -21,14 +21,22 @@ const DURATIONS = [
 ] as const
 
 export function formatter(code: string): Formatter {
-  const unit = (value: number, name: string, digits = 0): string =>
-    new Intl.NumberFormat(code, {
-      style: 'unit',
-      unit: name,
-      unitDisplay: name === 'byte' || name === 'day' ? 'long' : 'short',
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-    }).format(value)
+  // Making one costs a hundred times what using it does, and lists use it for each row.
+  const units = new Map<string, Intl.NumberFormat>()
+  const unit = (value: number, name: string, digits = 0): string => {
+    const key = `${name} ${digits}`
+    const format =
+      units.get(key) ??
+      new Intl.NumberFormat(code, {
+        style: 'unit',
+        unit: name,
+        unitDisplay: name === 'byte' || name === 'day' ? 'long' : 'short',
+        minimumFractionDigits: digits,
+        maximumFractionDigits: digits,
+      })
+    units.set(key, format)
+    return format.format(value)
+  }
 
   const bytes = (value: number, suffix = ''): string => {
     let index = 0

@@ -161,9 +161,7 @@ export class Uploads {
     if (missing) this.#say({ kind: 'unreadable', count: missing })
     await this.#recalled
     const offered = picked.map(itemOf)
-    const waiting = new Waiting(this.unfinished)
-    const wanted = new Map(offered.map((item) => [item, waiting.find(item)]))
-    const free = new Set(await this.#claim([...wanted.values()].filter((entry) => entry !== undefined)))
+    const earlier = await this.#earlierOf(offered)
     const unreadable = new Map(this.items.filter(isUnreadable).map((item) => [likeness(item), item]))
     const known = new Set(this.items.filter(isLive).map(likeness))
     const fresh: Item[] = []
@@ -184,17 +182,28 @@ export class Uploads {
         this.#requeue(lost)
         continue
       }
-      const earlier = wanted.get(item)
-      // Meanwhile another tab may have gone on with it, or this one.
-      const isFree = earlier && free.has(earlier) && !this.#ours.has(earlier.key)
-      if (isFree) found.push(earlier)
-      fresh.push(isFree ? itemOfRecord(earlier, item.file) : item)
+      const entry = earlier.get(item)
+      if (entry) found.push(entry)
+      fresh.push(entry ? itemOfRecord(entry, item.file) : item)
     }
     this.#forgetEntries(found)
     if (doubles) this.#say({ kind: 'known', count: doubles, name: double })
     await this.#enqueue(fresh)
     this.#pump()
     if (fresh.length) this.#announce({ kind: 'added', count: fresh.length })
+  }
+
+  /** The unfinished uploads that these are of, as far as they are this tab's now. */
+  async #earlierOf(items: Item[]): Promise<Map<Item, Unfinished>> {
+    const waiting = new Waiting(this.unfinished)
+    const found = new Map<Item, Unfinished>()
+    for (const item of items) {
+      const entry = waiting.find(item)
+      if (entry) found.set(item, entry)
+    }
+    const free = new Set(await this.#claim([...found.values()]))
+    // Meanwhile another pick may have gone on with it.
+    return new Map([...found].filter(([, entry]) => free.has(entry) && !this.#ours.has(entry.key)))
   }
 
   /** Go on with an unfinished upload; `picked` must be the file that it was begun with. */
@@ -529,11 +538,15 @@ export class Uploads {
       const current = this.unfinished.find((one) => one.key === entry.key)
       if (!current) continue
       if (found.known && found.offset === entry.size) this.#finishEntry(current)
-      else if (found.known) Object.assign(current, { offset: found.offset, checked: 'there' })
-      else if (found.gone) Object.assign(current, { url: '', offset: 0, checked: 'gone' })
-      this.unfinished = [...this.unfinished]
+      else if (found.known) this.#replaceEntry({ ...current, offset: found.offset, checked: 'there' })
+      else if (found.gone) this.#replaceEntry({ ...current, url: '', offset: 0, checked: 'gone' })
       this.#tell()
     }
+  }
+
+  /** By a new one, so that the list sees which of them is to be drawn anew. */
+  #replaceEntry(entry: Unfinished): void {
+    this.unfinished = this.unfinished.map((one) => (one.key === entry.key ? entry : one))
   }
 
   /** It was finished all along; only the answer did not reach us. */

@@ -491,3 +491,51 @@ async def test_an_upload_goes_on_where_the_browser_closed_its_database_meanwhile
         await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible()
         assert await _arrived(server, visitor, "film.mkv", content)
     assert len(await fetch(server, "SELECT id FROM uploads")) == 1
+
+
+_REMEMBER = """async (records) => {
+  const { tenant, user_id } = await (await fetch('/api/v1/me')).json()
+  const database = await new Promise((resolve) => {
+    const asked = indexedDB.open('tusd-py')
+    asked.onsuccess = () => resolve(asked.result)
+  })
+  const transaction = database.transaction('unfinished', 'readwrite')
+  for (const [index, record] of records.entries()) {
+    const rest = { type: '', url: '', offset: 0, paused: false, changed: index, tab: 'gone' }
+    const user = JSON.stringify([tenant, user_id])
+    transaction.objectStore('unfinished').put({ key: `${index}`, ...rest, user, ...record })
+  }
+  await new Promise((resolve) => (transaction.oncomplete = resolve))
+  database.close()
+}"""
+
+
+async def test_thousands_of_unfinished_uploads_neither_stop_the_page_nor_what_is_chosen_again(
+    server: Server, tmp_path: Path, seed: int
+) -> None:
+    paths = write_files(tmp_path / "in", 200, 1024, seed)
+    names = [f"left{number:04}.bin" for number in range(2_800)]
+    left = [{"name": name, "path": f"left/{name}", "size": 1, "lastModified": 1} for name in names]
+    again = [
+        {
+            "name": path.name,
+            "path": f"in/{path.name}",
+            "size": 1024,
+            "lastModified": path.stat().st_mtime_ns // 1_000_000,
+        }
+        for path in paths
+    ]
+    async with browsing() as context:
+        visitor = await visit(context, server.address.url)
+        await visitor.page.evaluate(_REMEMBER, again + left)
+        async with visitor.watched() as work:
+            await visitor.page.reload()
+            await expect(visitor.page.get_by_text("and 2,900 more")).to_be_visible()
+            button = visitor.page.get_by_role("button", name="Choose several at once")
+            await visitor.choose(button, *paths)
+            await expect(visitor.page.get_by_role("heading", name="200 files uploaded")).to_be_visible()
+        assert work.longest <= 200, f"the page was at one thing for {work.longest:.0f} ms"
+        await expect(visitor.page.get_by_text("and 2,700 more")).to_be_visible()
+        assert await visitor.page.get_by_role("listitem").count() < 160
+        assert visitor.errors == []
+    assert len(await fetch(server, "SELECT id FROM uploads")) == 200

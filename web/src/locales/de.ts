@@ -100,6 +100,7 @@ export const de: Locale = {
     choose: 'Datei auswählen',
     discard: 'Verwerfen',
     many: 'Mehrere auf einmal auswählen',
+    more: (count) => `und ${count} weitere`,
     sent: (share, sent, size) => `${share} gesendet, ${sent} von ${size}`,
     notBegun: (size) => `${size}, nicht begonnen`,
     gone: (size) => `${size}; der Server hat das Gesendete nicht mehr`,

@@ -100,6 +100,7 @@ export const en: Locale = {
     choose: 'Choose the file',
     discard: 'Discard',
     many: 'Choose several at once',
+    more: (count) => `and ${count} more`,
     sent: (share, sent, size) => `${share} sent, ${sent} of ${size}`,
     notBegun: (size) => `${size}, not begun`,
     gone: (size) => `${size}; the server no longer has what was sent`,

@@ -78,6 +78,7 @@ export interface Locale {
     choose: string
     discard: string
     many: string
+    more: (count: string) => string
     sent: (share: string, sent: string, size: string) => string
     notBegun: (size: string) => string
     gone: (size: string) => string

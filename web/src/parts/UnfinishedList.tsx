@@ -1,13 +1,17 @@
 // Uploads of an earlier visit that wait for their file.
 
-import { useRef } from 'react'
+import { memo, useRef } from 'react'
 import { useLanguage } from '../locales'
 import { fromList } from '../picking'
 import type { Unfinished } from '../item'
 import type { Uploads } from '../uploads'
 
+/** A crash in the middle of thousands leaves thousands; whoever chooses them again does so by the hundred. */
+const SHOWN = 100
+
 export function UnfinishedList({ uploads }: { uploads: Uploads }) {
-  const { locale } = useLanguage()
+  const { locale, format } = useLanguage()
+  const more = uploads.unfinished.length - SHOWN
   if (!uploads.unfinished.length) return null
   return (
     <section className="unfinished" aria-labelledby="unfinished">
@@ -19,15 +23,16 @@ export function UnfinishedList({ uploads }: { uploads: Uploads }) {
       </div>
       <p className="lead">{locale.unfinished.lead}</p>
       <ul>
-        {uploads.unfinished.map((entry) => (
+        {uploads.unfinished.slice(0, SHOWN).map((entry) => (
           <Entry key={entry.key} entry={entry} uploads={uploads} />
         ))}
       </ul>
+      {more > 0 && <p className="lead">{locale.unfinished.more(format.count(more))}</p>}
     </section>
   )
 }
 
-function Entry({ entry, uploads }: { entry: Unfinished; uploads: Uploads }) {
+const Entry = memo(function Entry({ entry, uploads }: { entry: Unfinished; uploads: Uploads }) {
   const { locale, format } = useLanguage()
   const { actions, unfinished } = locale
   const size = format.bytes(entry.size)
@@ -60,7 +65,7 @@ function Entry({ entry, uploads }: { entry: Unfinished; uploads: Uploads }) {
       </div>
     </li>
   )
-}
+})
 
 interface FileButtonProps {
   label: string
