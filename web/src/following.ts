@@ -31,8 +31,9 @@ export class Following {
   #open = new Map<string, number>()
   /** News of uploads that were told faster than the answer to their last request. */
   #early = new Map<string, News>()
-  #listening = false
+  #hangUp: (() => void) | undefined
   #timer = 0
+  #asking = false
 
   constructor(
     private readonly config: ServerConfig,
@@ -41,8 +42,14 @@ export class Following {
 
   /** Before the first upload is finished, so that nothing is missed. */
   listen(): void {
-    if (!this.#listening) watchFiles((news) => this.#hear(news), () => this.#askAll())
-    this.#listening = true
+    this.#hangUp ??= watchFiles((news) => this.#hear(news), () => this.#askAll())
+  }
+
+  /** Find out nothing more. */
+  close(): void {
+    this.#hangUp?.()
+    this.#open.clear()
+    clearTimeout(this.#timer)
   }
 
   /** From when its last byte was confirmed. */
@@ -93,19 +100,23 @@ export class Following {
   }
 
   #wake(delay: number): void {
-    if (delay && this.#timer) return
+    // A round that is under way looks at its end what is due.
+    if (this.#asking || (delay && this.#timer)) return
     clearTimeout(this.#timer)
     this.#timer = window.setTimeout(() => void this.#round(), delay)
   }
 
   async #round(): Promise<void> {
+    this.#timer = 0
+    this.#asking = true
     const now = Date.now()
     const due = [...this.#open].filter(([, at]) => at <= now).slice(0, ASKED_AT_ONCE)
     for (const [id] of due) this.#open.set(id, now + (feed.connected ? SELDOM : AGAIN))
     await Promise.all(due.map(([id]) => this.#ask(id)))
     if (due.length) this.changed()
-    this.#timer = 0
-    if (this.#open.size) this.#wake(due.length === ASKED_AT_ONCE ? 1 : FIRST)
+    this.#asking = false
+    const isDue = [...this.#open.values()].some((at) => at <= Date.now())
+    if (this.#open.size) this.#wake(isDue ? 1 : FIRST)
   }
 
   async #ask(id: string): Promise<void> {

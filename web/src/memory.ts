@@ -51,6 +51,8 @@ export interface Memory {
   abandoned(): Promise<{ records: Remembered[]; someAreHeld: boolean }>
   /** Which of these are there and nobody's; they are this tab's from now on. null where the browser does not say. */
   claim(keys: string[]): Promise<Set<string> | null>
+  /** Leave what is remembered to other tabs, or to who opens it next in this one. */
+  close(): void
 }
 
 /** The records of one person. */
@@ -73,6 +75,10 @@ export async function openMemory(user: string): Promise<Memory> {
       const mine = (record: Remembered) => wanted.has(record.key) && !others.has(record.tab)
       const all = await claimOf(database, user, tabs.own, mine)
       return all && new Set(all.filter(mine).map(({ key }) => key))
+    },
+    close() {
+      tabs.leave()
+      database?.close()
     },
   }
 }
@@ -132,17 +138,19 @@ interface Tabs {
   own: string
   /** Those that are open now; asks them. */
   others(): Promise<Set<string>>
+  /** Answer the others no more. */
+  leave(): void
 }
 
 /** The name of this tab outlives a reload, and a copied tab takes another one. */
 async function joinTabs(): Promise<Tabs> {
   let own = ''
   let heard = new Set<string>()
-  const channel = typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel(CHANNEL)
+  let channel = typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel(CHANNEL)
   if (channel) {
     channel.onmessage = ({ data }) => {
       if (data.here) heard.add(data.here)
-      if (data.ask && own) channel.postMessage({ here: own })
+      if (data.ask && own) channel?.postMessage({ here: own })
     }
   }
   const others = async (): Promise<Set<string>> => {
@@ -159,7 +167,11 @@ async function joinTabs(): Promise<Tabs> {
   } catch {
     // Then this tab is a new one after every reload.
   }
-  return { own, others }
+  const leave = (): void => {
+    channel?.close()
+    channel = undefined
+  }
+  return { own, others, leave }
 }
 
 function readSession(): string | null {

@@ -104,6 +104,7 @@ export class Uploads {
   #moved = 0
   #probing = 0
   #following: Following
+  #closing = new AbortController()
 
   constructor(
     readonly config: ServerConfig,
@@ -113,10 +114,21 @@ export class Uploads {
     this.#user = session.me ? nameOf(session.me) : ''
     this.#memory = openMemory(this.#user)
     this.#recalled = this.#recall()
-    window.addEventListener('online', () => void this.#probe())
-    window.addEventListener('offline', () => void this.#probe())
-    window.addEventListener('pagehide', () => this.#settleCancelled())
-    session.subscribe(() => this.#goOnAfterSignIn())
+    const { signal } = this.#closing
+    window.addEventListener('online', () => void this.#probe(), { signal })
+    window.addEventListener('offline', () => void this.#probe(), { signal })
+    window.addEventListener('pagehide', () => this.#settleCancelled(), { signal })
+    signal.addEventListener('abort', session.subscribe(() => this.#goOnAfterSignIn()))
+  }
+
+  /** Stop, as if the page were left: what is unfinished is remembered, for another one to go on with. */
+  close(): void {
+    this.#settleCancelled()
+    this.#closing.abort()
+    for (const item of this.items) this.#halt(item)
+    this.#following.close()
+    clearTimeout(this.#probing)
+    void this.#memory.then((memory) => memory.close())
   }
 
   // --- for the page
@@ -320,7 +332,7 @@ export class Uploads {
 
   #pump(): void {
     // Without a sign-in every attempt would only be refused.
-    if (this.online && session.standing === 'in') {
+    if (this.online && session.standing === 'in' && !this.#closing.signal.aborted) {
       for (const item of this.items) {
         if (this.#attempts.size >= AT_ONCE) break
         if (item.state === 'queued') this.#begin(item)
@@ -493,7 +505,7 @@ export class Uploads {
     clearTimeout(this.#probing)
     const online = await isReachable()
     if (online !== this.online) this.#setOnline(online)
-    if (!online) this.#probing = window.setTimeout(() => void this.#probe(), PROBE_EVERY)
+    if (!online && !this.#closing.signal.aborted) this.#probing = window.setTimeout(() => void this.#probe(), PROBE_EVERY)
   }
 
   #setOnline(online: boolean): void {
@@ -535,6 +547,7 @@ export class Uploads {
     for (const entry of this.unfinished.slice(0, ASKED_AT_START)) {
       if (!entry.url) continue
       const found = await fetchOffset(entry.url)
+      if (this.#closing.signal.aborted) return
       const current = this.unfinished.find((one) => one.key === entry.key)
       if (!current) continue
       if (found.known && found.offset === entry.size) this.#finishEntry(current)
@@ -557,6 +570,7 @@ export class Uploads {
     this.items = [...this.items, whole]
     this.#forget([whole])
     this.#following.add(whole)
+    this.place.onUploaded?.(whole)
   }
 
   #remember(items: Item[]): void {

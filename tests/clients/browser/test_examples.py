@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -107,13 +107,21 @@ async def _run(command: list[str], folder: Path, **environ: str) -> None:
     assert process.returncode == 0, said.decode()
 
 
-async def _build(folder: Path, environ: Mapping[str, str]) -> Path:
-    """examples/react with a copy of our package among its modules, as npm would put it there."""
+async def _build(folder: Path, environ: Mapping[str, str], changes: Sequence[tuple[str, str]] = ()) -> Path:
+    """examples/react with a copy of our package among its modules, as npm would put it there.
+
+    `changes` are made to its source: what is there, and what stands there instead.
+    """
     path = find_node()
     assert path is not None
     npm = shutil.which("npm", path=path) or "npm"
     await _run([npm, "run", "--silent", "component"], PAGE, PATH=path)
     shutil.copytree(EXAMPLES / "react", folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
+    source = folder / "src" / "main.tsx"
+    for before, after in changes:
+        text = source.read_text("utf-8")
+        assert text.count(before) == 1, f"the example does not say {before} once"
+        source.write_text(text.replace(before, after), "utf-8")
     modules = folder / "node_modules"
     modules.mkdir()
     for there in MODULES.iterdir():
@@ -151,3 +159,42 @@ async def test_the_component_uploads_from_another_page_with_a_key_that_it_is_giv
             assert file["owner"] == "ann"
             assert visitor.errors == []
             assert await visitor.accessibility_faults() == []
+
+
+_TAKEN_OUT_AND_PUT_BACK = (
+    ("  const [needed", "  const [shown, setShown] = useState(true)\n  const [needed"),
+    (
+        "      <TusUpload\n",
+        "<button onClick={() => setShown(!shown)}>Turn</button>{shown && <TusUpload\n",
+    ),
+    ("      />\n      <h2>", "      />}\n      <h2>"),
+)
+
+
+async def test_the_component_stops_when_it_is_taken_out_and_goes_on_when_it_is_back(
+    tmp_path: Path, seed: int
+) -> None:
+    content = Content(seed=seed, length=6 * MIB)
+    path = content.write_to(tmp_path / "film.mkv")
+    port = free_port()
+    origin = f"http://127.0.0.1:{port}"
+    settings = {"access.auth": "key", "cors.allow_origin": origin, "live.allow_origin": origin}
+    async with Server(folder=tmp_path, settings=settings) as server:
+        proxy = CuttingProxy(target=server.address, rate=MIB // 2)
+        folder = await _build(tmp_path / "app", {"VITE_TUSD_PY": proxy.address.url}, _TAKEN_OUT_AND_PUT_BACK)
+        async with proxy.running(), elsewhere(folder, port), browsing() as context:
+            visitor = await _open(context, origin)
+            turn = visitor.page.get_by_role("button", name="Turn")
+            await visitor.page.get_by_label("Your key").fill(await make(server, "ann"))
+            await visitor.page.get_by_role("button", name="Go on").click()
+            await expect(visitor.page.get_by_text("Drop files")).to_be_visible()
+            await visitor.drop(path)
+            await visitor.until_percent("film.mkv", 20)
+            async with visitor.page.expect_event("requestfailed", lambda sent: sent.method == "PATCH"):
+                await turn.click()
+            proxy.rate = 0
+            await turn.click()
+            await expect(visitor.badge("film.mkv", "Uploaded")).to_be_visible()
+            await expect(visitor.page.get_by_text(f"film.mkv, {content.length} bytes")).to_be_visible()
+            assert visitor.errors == []
+        assert len(await fetch(server, "SELECT id FROM uploads")) == 1

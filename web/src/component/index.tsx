@@ -5,7 +5,7 @@
 // Belongs here: what its users may say and hear. Not here: the view itself (parts/UploadView.tsx).
 
 import { useEffect, useMemo, useRef, useState } from 'react'
-import { fetchMe } from '../api'
+import { asRefusal, fetchMe, Refusal } from '../api'
 import { begin } from '../begin'
 import { formatter } from '../format'
 import type { Item } from '../item'
@@ -15,7 +15,6 @@ import { Trouble } from '../parts/Trouble'
 import { UploadView } from '../parts/UploadView'
 import { serveFrom } from '../routing'
 import { session, useSession } from '../session'
-import { Refusal } from '../api'
 import { Uploads } from '../uploads'
 import { useLeavingWarning } from '../useLeavingWarning'
 import '../page.css'
@@ -93,11 +92,32 @@ function useUploads(server: string, credential: string, onUploaded: TusUploadPro
     }
   }, [uploads, failures, server, credential])
   useEffect(() => {
+    if (!uploads) return
+    return () => {
+      // Nobody would see what it does. What is unfinished is remembered, and is there for the next one.
+      uploads.close()
+      setUploads(undefined)
+    }
+  }, [uploads])
+  useEffect(() => {
     if (!uploads || credential === session.credential) return
-    fetchMe(credential).then(
-      (me) => session.enter(me, { credential }),
-      () => session.refuse(session.credential),
-    )
+    let isOver = false
+    let timer = 0
+    const ask = async () => {
+      try {
+        const me = await fetchMe(credential)
+        if (!isOver) session.enter(me, { credential })
+      } catch (error) {
+        if (isOver) return
+        if (asRefusal(error).isPassing) timer = window.setTimeout(() => void ask(), AGAIN)
+        else session.refuse(session.credential)
+      }
+    }
+    void ask()
+    return () => {
+      isOver = true
+      clearTimeout(timer)
+    }
   }, [uploads, credential])
   return { uploads, failed: failures > 0 }
 }
