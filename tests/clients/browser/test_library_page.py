@@ -245,6 +245,19 @@ async def test_a_deleted_file_comes_back_within_the_time_for_it_and_goes_without
         await in_order(visitor)
 
 
+async def test_a_file_that_comes_while_one_looks_is_listed(server: Server) -> None:
+    await upload(server, "first.txt", b"1")
+    async with browsing() as context:
+        visitor = await visit(context, server.address.url, "/library?q=first")
+        await expect(visitor.row("first.txt")).to_be_visible()
+        async with visitor.page.expect_response(lambda answer: "/api/v1/files?" in answer.url):
+            await upload(server, "other.txt", b"2")
+        await upload(server, "the first one.txt", b"3")
+        await expect(visitor.row("the first one.txt")).to_be_visible()
+        await expect(visitor.row("other.txt")).to_have_count(0)
+        await in_order(visitor)
+
+
 async def test_thousands_of_files_are_scrolled_through_without_a_stutter(server: Server) -> None:
     await fill(server, 3_000)
     async with browsing() as context:

@@ -84,6 +84,13 @@ async def test_the_operator_sees_what_is_under_way(server: Server, tmp_path: Pat
         await in_order(operator)
 
 
+async def test_an_address_that_names_no_section_shows_the_overview(server: Server) -> None:
+    async with browsing() as context:
+        visitor = await visit(context, server.address.url, "/operate?show=constructor")
+        await expect(visitor.page.get_by_text("Database answers")).to_be_visible()
+        await in_order(visitor)
+
+
 async def test_the_operator_finds_who_did_what_and_what_is_set(
     tmp_path: Path, server: Server, seed: int
 ) -> None:

@@ -46,7 +46,8 @@ export function nameOf({ filename, path, file_id }: File): string {
   return filename ?? path?.split('/').at(-1) ?? file_id
 }
 
-const AT_ONCE = 200
+/** Files in one answer. */
+export const AT_ONCE = 200
 
 export function findFiles(query: URLSearchParams, cursor: string | null, signal: AbortSignal): Promise<Page> {
   const asked = new URLSearchParams(query)

@@ -7,7 +7,7 @@
 
 import { Refusal } from '../api'
 import { newId } from '../memory'
-import { deleteFile, fetchFile, findFiles, type File } from './api'
+import { AT_ONCE, deleteFile, fetchFile, findFiles, type File, type Page } from './api'
 
 export type Standing = 'loading' | 'more' | 'complete' | 'failed'
 
@@ -19,6 +19,7 @@ export type Said = { id: string; file: File } & (
 const UNDO_WITHIN = 8_000 // milliseconds
 const SHOWN_FOR = 6_000
 const REFRESH_AFTER = 300
+const LOOK_AGAIN_AFTER = 1_000
 
 export class FileList {
   files: File[] = []
@@ -30,6 +31,7 @@ export class FileList {
   #next: string | null = null
   #asking: AbortController | undefined
   #timer = 0
+  #looking = 0
   #leaving = new Map<string, number>()
   #stale = new Map<string, number>()
   #listeners = new Set<() => void>()
@@ -49,6 +51,8 @@ export class FileList {
   /** Ask for other files, `delay` milliseconds from now; what was asked before is of no interest any more. */
   look(question: URLSearchParams, delay: number): void {
     clearTimeout(this.#timer)
+    clearTimeout(this.#looking)
+    this.#looking = 0
     this.#asking?.abort()
     this.#question = question
     this.standing = 'loading'
@@ -71,7 +75,8 @@ export class FileList {
 
   /** It changed: here, or as the server told. Asked for once, however often that is said in a moment. */
   refresh(fileId: string): void {
-    if (this.#stale.has(fileId) || this.#indexOf(fileId) < 0) return
+    if (fileId && this.#indexOf(fileId) < 0) return this.#lookAgain()
+    if (!fileId || this.#stale.has(fileId)) return
     const reload = async () => {
       this.#stale.delete(fileId)
       try {
@@ -81,6 +86,20 @@ export class FileList {
       }
     }
     this.#stale.set(fileId, window.setTimeout(() => void reload(), REFRESH_AFTER))
+  }
+
+  /** One that is new may fit. In a list that one answer holds it gets its place; a longer one keeps still for who reads it. */
+  #lookAgain(): void {
+    if (this.#looking || this.standing !== 'complete' || this.files.length >= AT_ONCE) return
+    const question = this.#question
+    const ask = async () => {
+      this.#looking = 0
+      const asking = new AbortController()
+      this.#asking = asking
+      const page = await findFiles(question, null, asking.signal).catch(() => undefined)
+      if (page && !asking.signal.aborted && this.standing === 'complete') this.#show(page, true)
+    }
+    this.#looking = window.setTimeout(() => void ask(), LOOK_AGAIN_AFTER)
   }
 
   put(file: File): void {
@@ -129,6 +148,7 @@ export class FileList {
   close(): void {
     this.settle()
     clearTimeout(this.#timer)
+    clearTimeout(this.#looking)
     this.#asking?.abort()
     window.removeEventListener('pagehide', this.settle)
   }
@@ -139,15 +159,9 @@ export class FileList {
     try {
       const page = await findFiles(this.#question, anew ? null : this.#next, asking.signal)
       if (asking.signal.aborted) return
-      const leaving = new Set(this.said.filter(({ id }) => this.#leaving.has(id)).map(({ file }) => file.file_id))
-      const found = page.files.filter((file) => !leaving.has(file.file_id))
-      if (anew) this.files = found
-      else this.files.push(...found)
-      this.#next = page.next
-      this.refusal = undefined
-      this.standing = page.next ? 'more' : 'complete'
+      const shown = this.#show(page, anew)
       // A page may be short: the server looks at so many files for one answer, not longer.
-      if (!found.length && page.next) return void this.#load(false)
+      if (!shown && page.next) return void this.#load(false)
     } catch (error) {
       if (asking.signal.aborted) return
       this.refusal = error instanceof Refusal ? error : new Refusal(0, '', String(error))
@@ -158,6 +172,19 @@ export class FileList {
       }
     }
     this.#tell()
+  }
+
+  /** How many of them; those that are being deleted are not. */
+  #show(page: Page, anew: boolean): number {
+    const leaving = new Set(this.said.filter(({ id }) => this.#leaving.has(id)).map(({ file }) => file.file_id))
+    const found = page.files.filter((file) => !leaving.has(file.file_id))
+    if (anew) this.files = found
+    else this.files.push(...found)
+    this.#next = page.next
+    this.refusal = undefined
+    this.standing = page.next ? 'more' : 'complete'
+    this.#tell()
+    return found.length
   }
 
   async #delete(id: string): Promise<void> {

@@ -25,7 +25,7 @@ export default function Operate() {
   const { locale } = useLanguage()
   const { isAdmin } = useSession()
   const wanted = useQuery().get('show') ?? ''
-  const section: Section = wanted in SECTIONS ? (wanted as Section) : 'overview'
+  const section: Section = Object.hasOwn(SECTIONS, wanted) ? (wanted as Section) : 'overview'
   if (!isAdmin) return <p role="alert">{locale.views.noRight}</p>
   const Shown = SECTIONS[section]
   return (
