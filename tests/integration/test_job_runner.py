@@ -60,6 +60,28 @@ async def test_the_claim_of_a_long_job_is_renewed_until_it_is_done(
     assert claims == sorted(claims)
 
 
+async def test_a_job_that_hangs_is_left_to_others_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "RENEW_EVERY", 0.0)
+    monkeypatch.setattr(runner_module, "RENEW_FOR", 0.0)
+    monkeypatch.setattr(runner_module, "LEASE", 0)
+    took = list[int]()
+
+    async with working(tmp_path) as worker:
+        rows = JobRows(worker.database)
+
+        async def work(_subject: str) -> None:
+            await asyncio.sleep(0)
+            took.append(len(await rows.claim("finish", "b1", 10, 60_000_000)))
+
+        runner = JobRunner(rows, {"finish": work}, worker=worker.id, look_every=60.0)
+        await worker.database.execute(enqueue("finish", "1", 0))
+        assert await runner.run_due() == 1
+        (row,) = await worker.database.read(Query("SELECT claimed_by FROM jobs"))
+        assert (took, row["claimed_by"]) == ([1], "b1")
+
+
 async def test_what_others_did_behind_a_long_job_is_not_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

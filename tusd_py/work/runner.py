@@ -25,6 +25,9 @@ LEASE = 60_000_000
 """Microseconds until a claimed job whose worker fell silent is given to another."""
 RENEW_EVERY = 20.0
 """Seconds; a copy of many gigabytes takes longer than a lease, and one who does it is enough."""
+RENEW_FOR = 6 * 3600.0
+"""Seconds after which it is renewed no more: a disk that is away here only, or a callback that never returns,
+must not keep the job from others for ever."""
 CLAIM_AFTER = 5.0
 """Seconds after which work that was not begun as a job is: before others may begin it (FINISH_DELAY), and for
 what is quick, which is nearly everything, never."""
@@ -133,8 +136,9 @@ class _Kept:
             await renewing
 
     async def renew(self, is_over: asyncio.Event) -> None:
-        """Until the event is set."""
-        while True:
+        """Until the event is set, or it took too long."""
+        until = time.monotonic() + RENEW_FOR
+        while time.monotonic() < until:
             with suppress(TimeoutError):
                 async with asyncio.timeout(RENEW_EVERY):
                     await is_over.wait()
