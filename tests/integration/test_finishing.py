@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -222,41 +222,52 @@ async def claimed(worker: Worker) -> None:
             await asyncio.sleep(0.01)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongFinish:
+    """A finish that has claimed its job and waits at a gate, and another worker that looks for jobs."""
+
+    worker: Worker
+    other: Worker
+    context: Context
+    upload: Upload
+    gate: Gate
+    request: asyncio.Task[Upload]
+
+
+@asynccontextmanager
+async def long_finish(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LongFinish]:
+    monkeypatch.setattr(runner, "CLAIM_AFTER", 0.0)
+    async with (
+        working(folder) as worker,
+        working(folder) as other,
+        slow_home(folder, worker) as (house, backend),
+    ):
+        upload = await in_two_segments(house)
+        backend.before = gate = Gate()
+        context = holding_jobs(house)
+        request = asyncio.create_task(finish(context, upload))
+        await claimed(worker)
+        yield LongFinish(
+            worker=worker, other=other, context=context, upload=upload, gate=gate, request=request
+        )
+
+
 async def test_a_finish_that_takes_long_is_not_begun_by_another_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "CLAIM_AFTER", 0.0)
-    async with (
-        working(tmp_path) as worker,
-        working(tmp_path) as other,
-        slow_home(tmp_path, worker) as (house, backend),
-    ):
-        upload = await in_two_segments(house)
-        backend.before = Gate()
-        request = asyncio.create_task(finish(holding_jobs(house), upload))
-        await claimed(worker)
-        await worker.database.execute(ALL_DUE)
-        assert await JobRows(other.database).claim("finish", other.id, 10, runner.LEASE) == []
-        backend.before.opened.set()
-        assert (await request).state is Transfer.STORED
-        assert await worker.database.read(CLAIMS) == []
+    async with long_finish(tmp_path, monkeypatch) as long:
+        await long.worker.database.execute(ALL_DUE)
+        assert await JobRows(long.other.database).claim("finish", long.other.id, 10, runner.LEASE) == []
+        long.gate.opened.set()
+        assert (await long.request).state is Transfer.STORED
+        assert await long.worker.database.read(CLAIMS) == []
 
 
 async def test_a_long_finish_that_failed_is_left_to_whoever_is_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "CLAIM_AFTER", 0.0)
-    async with (
-        working(tmp_path) as worker,
-        working(tmp_path) as other,
-        slow_home(tmp_path, worker) as (house, backend),
-    ):
-        upload = await in_two_segments(house)
-        backend.before = Gate()
-        context = holding_jobs(house)
-        request = asyncio.create_task(finish(context, upload))
-        await claimed(worker)
-        request.cancel()
-        await context.finishes.close()
-        (job,) = await JobRows(other.database).claim("finish", other.id, 10, runner.LEASE)
-        assert job.subject == upload.id
+    async with long_finish(tmp_path, monkeypatch) as long:
+        long.request.cancel()
+        await long.context.finishes.close()
+        (job,) = await JobRows(long.other.database).claim("finish", long.other.id, 10, runner.LEASE)
+        assert job.subject == long.upload.id
