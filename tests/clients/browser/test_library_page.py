@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import BrowserContext, expect
 
 from tests.harness.content import Content
 from tests.harness.cutting import CuttingProxy
@@ -133,14 +133,17 @@ async def test_a_file_is_renamed_tagged_and_found_by_its_tag(server: Server) -> 
         await in_order(visitor)
 
 
+async def _details_of_draft(context: BrowserContext, server: Server) -> Visitor:
+    visitor = await visit(context, server.address.url, "/library")
+    await visitor.page.get_by_role("button", name="Details of draft.txt").click()
+    await expect(visitor.page.get_by_label("Name", exact=True)).to_have_value("draft.txt")
+    return visitor
+
+
 async def test_a_name_that_somebody_changed_meanwhile_is_not_overwritten(server: Server) -> None:
     await upload(server, "draft.txt", b"words")
     async with browsing() as context:
-        first = await visit(context, server.address.url, "/library")
-        second = await visit(context, server.address.url, "/library")
-        for visitor in (first, second):
-            await visitor.page.get_by_role("button", name="Details of draft.txt").click()
-            await expect(visitor.page.get_by_label("Name", exact=True)).to_have_value("draft.txt")
+        first, second = [await _details_of_draft(context, server) for _ in range(2)]
         for visitor, name in ((first, "mine.txt"), (second, "yours.txt")):
             await visitor.page.get_by_label("Tags", exact=True).fill(name)
         await first.page.get_by_role("button", name="Save").click()
@@ -160,11 +163,7 @@ async def test_a_name_that_somebody_changed_meanwhile_is_not_overwritten(server:
 async def test_a_new_name_does_not_bring_back_the_tags_that_somebody_replaced(server: Server) -> None:
     await upload(server, "draft.txt", b"words")
     async with browsing() as context:
-        first = await visit(context, server.address.url, "/library")
-        second = await visit(context, server.address.url, "/library")
-        for visitor in (first, second):
-            await visitor.page.get_by_role("button", name="Details of draft.txt").click()
-            await expect(visitor.page.get_by_label("Name", exact=True)).to_have_value("draft.txt")
+        first, second = [await _details_of_draft(context, server) for _ in range(2)]
         await second.page.get_by_label("Name", exact=True).fill("final.txt")
         await first.page.get_by_label("Tags", exact=True).fill("signed")
         await first.page.get_by_role("button", name="Save").click()
