@@ -32,11 +32,14 @@ WITHIN = 20.0
 """Seconds until what runs in the background is done."""
 HOUR = 3600
 
-# What nothing holds back: rows that are due, and finals and others that wait to be finished.
+# What nothing holds back: rows that are due, and finals and others that wait to be finished. A final holds
+# back partials that are complete; another one ends on its day, and the final with it.
 _UNDONE = """
     SELECT (SELECT count(*) FROM jobs WHERE consumer = 'finish')
          + (SELECT count(*) FROM uploads u
-            WHERE u.expires_at <= :now AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = u.id))
+            WHERE u.expires_at <= :now
+              AND (u.state IN ('created', 'receiving')
+                   OR NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = u.id)))
 """
 _TO_PURGE = "SELECT count(*) FROM jobs"
 _REFS = """
