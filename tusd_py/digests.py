@@ -11,7 +11,7 @@ from typing import Protocol
 
 import crc32c
 
-from protocol.tus.checksum import DIGEST_SIZES
+from protocol.checksum import DIGEST_SIZES
 from storage_backends.base import Block
 
 

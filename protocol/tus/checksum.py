@@ -1,27 +1,15 @@
 """Upload-Checksum: what the bytes of one request must hash to (tus 1.0.0, Checksum).
 
-Belongs here: the header. Not here: hashing (it costs as much as receiving, so it belongs beside the writing).
+Belongs here: the header. Not here: hashing (uploads/proof.py).
 """
 
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
 
+from protocol.checksum import DIGEST_SIZES, Checksum
 from protocol.errors import BadHeader, UnsupportedAlgorithm
+from protocol.features import Features
 from protocol.headers import Headers
 from protocol.integers import shown
-
-from .features import Features
-
-DIGEST_SIZES = {"sha1": 20, "sha256": 32, "sha512": 64, "md5": 16, "crc32": 4, "crc32c": 4}
-"""Algorithms by the names that Tus-Checksum-Algorithm has for them, and their digests' bytes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checksum:
-    """What a client says of this request's body, after transfer decoding."""
-
-    algorithm: str
-    digest: bytes
 
 
 def parse_checksum(headers: Headers, features: Features) -> Checksum | None:

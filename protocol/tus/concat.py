@@ -4,25 +4,14 @@ Belongs here: the header, and which upload a URL in it names. Not here: making t
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from protocol.creation import Concat
 from protocol.errors import InvalidConcat, UploadNotFound
+from protocol.features import Features
 from protocol.headers import Headers
 from protocol.integers import shown
 from protocol.upload import UploadId, parse_upload_id
-
-from .features import Features
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Concat:
-    """What a creation says of its part in a concatenation."""
-
-    raw: str
-    """Echoed by HEAD byte for byte."""
-    urls: tuple[str, ...] | None
-    """The partials of a final upload in order, as sent; None for a partial one."""
 
 
 def parse_concat(headers: Headers, features: Features) -> Concat | None:

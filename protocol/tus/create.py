@@ -3,9 +3,9 @@
 tus 1.0.0, Creation, Creation With Upload, and Upload-Defer-Length.
 """
 
-from dataclasses import dataclass
-
 from protocol.answer import Answer
+from protocol.body import Body, parse_body
+from protocol.creation import Creation
 from protocol.errors import (
     InvalidConcat,
     InvalidDeferLength,
@@ -13,33 +13,19 @@ from protocol.errors import (
     LengthAndDeferLength,
     UploadSizeExceeded,
 )
+from protocol.expiry import expiry_headers
+from protocol.features import Features
 from protocol.headers import Headers
 from protocol.integers import shown
-from protocol.metadata import Metadata, parse_metadata
+from protocol.lengths import check_size, furthest
+from protocol.metadata import parse_metadata
 from protocol.upload import Upload
 
-from .answers import expiry_headers, tus_answer
-from .body import Body, check_content_type, parse_body
-from .checksum import Checksum, parse_checksum
-from .concat import Concat, parse_concat
-from .features import Features
-from .lengths import check_size, furthest, parse_length
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Creation:
-    """The upload that a client asks for."""
-
-    length: int | None
-    """None when deferred, and for a final upload."""
-    metadata: Metadata
-    body: Body
-    room: int | None
-    """Bytes that the body may have at most; None if there is no limit."""
-    checksum: Checksum | None = None
-    """What the body must hash to."""
-    concat: Concat | None = None
-    """Set for partial and final uploads."""
+from .answers import tus_answer
+from .body import check_content_type
+from .checksum import parse_checksum
+from .concat import parse_concat
+from .lengths import parse_length
 
 
 def parse_create(headers: Headers, features: Features) -> Creation:

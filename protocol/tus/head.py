@@ -1,9 +1,10 @@
 """HEAD: how far an upload is (tus 1.0.0, HEAD)."""
 
 from protocol.answer import Answer
+from protocol.expiry import expiry_headers
 from protocol.upload import Kind, Transfer, Upload
 
-from .answers import expiry_headers, tus_answer
+from .answers import tus_answer
 
 
 def answer_head(upload: Upload) -> Answer:

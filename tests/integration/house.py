@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 from dataclasses import dataclass
 from pathlib import Path
 
-from protocol.tus.features import Features
+from protocol.features import Features
 from protocol.upload import Dialect, Kind, Upload, UploadId, Verdict
 from storage_backends.base import StorageBackend
 from tusd_py.access.identity import ANONYMOUS

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from protocol.creation import Creation
 from protocol.errors import (
     InternalError,
     InvalidConcat,
@@ -19,7 +20,7 @@ from protocol.errors import (
 from protocol.headers import Headers
 from protocol.integers import LARGEST
 from protocol.tus.concat import upload_of_url
-from protocol.tus.create import Creation, parse_create
+from protocol.tus.create import parse_create
 from protocol.tus.head import answer_head
 from protocol.upload import Transfer, Upload, UploadId
 from tusd_py.access.admission import Admission

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from protocol.append import Append
+from protocol.checksum import Checksum
+from protocol.creation import Creation
 from protocol.errors import (
     ChecksumMismatch,
     OffsetConflict,
@@ -19,9 +22,8 @@ from protocol.errors import (
     UploadSizeExceeded,
 )
 from protocol.headers import Headers
-from protocol.tus.checksum import Checksum
-from protocol.tus.create import Creation, parse_create
-from protocol.tus.patch import Append, parse_append
+from protocol.tus.create import parse_create
+from protocol.tus.patch import parse_append
 from protocol.upload import Step, Transfer, Upload, UploadId
 from storage_backends.base import Durability
 from storage_backends.filesystem import FilesystemBackend

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from protocol.tus.features import Features
+from protocol.features import Features
 from storage_backends.base import Durability, StorageBackend
 from tusd_py.config.settings import Settings
 from tusd_py.digests import ALGORITHMS

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from protocol.tus.checksum import DIGEST_SIZES
+from protocol.checksum import DIGEST_SIZES
 from tusd_py.config.problems import ConfigErrors, Problem
 from tusd_py.config.units import Unreadable, parse_duration, parse_size
 

@@ -5,7 +5,7 @@ Belongs here: what a caller may choose, and which choices make no sense. Not her
 
 from dataclasses import dataclass, field
 
-from protocol.tus.checksum import DIGEST_SIZES
+from protocol.checksum import DIGEST_SIZES
 
 from .errors import BadOptions
 

@@ -18,7 +18,7 @@ from protocol.errors import (
     UploadInterrupted,
     UploadSizeExceeded,
 )
-from protocol.tus.answers import expiry_headers
+from protocol.expiry import expiry_headers
 from protocol.upload import Upload
 from storage_backends.base import StorageError, StorageFull
 from tusd_py.metadata.database import Conflict, DatabaseError

@@ -14,13 +14,15 @@ from urllib.parse import unquote, urlsplit
 from aiohttp import hdrs, web
 
 from protocol.answer import Answer
+from protocol.append import Append
+from protocol.creation import Creation
 from protocol.errors import MethodNotAllowed, NotFound, ProtocolError
 from protocol.headers import Headers
 from protocol.tus.concat import upload_of_url
-from protocol.tus.create import Creation, answer_created, parse_create
+from protocol.tus.create import answer_created, parse_create
 from protocol.tus.head import answer_head
 from protocol.tus.options import answer_options
-from protocol.tus.patch import Append, answer_patched, parse_append
+from protocol.tus.patch import answer_patched, parse_append
 from protocol.tus.terminate import answer_terminated
 from protocol.tus.version import check_version, effective_method
 from protocol.upload import Kind, UploadId, parse_upload_id

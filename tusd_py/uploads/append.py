@@ -7,6 +7,7 @@ Not here: headers (protocol/tus/patch.py), sockets (server/intake.py), answers (
 import asyncio
 from dataclasses import dataclass, replace
 
+from protocol.append import Append, check_append
 from protocol.errors import (
     ChecksumMismatch,
     ModifyFinal,
@@ -16,8 +17,7 @@ from protocol.errors import (
     UploadLocked,
     UploadRejected,
 )
-from protocol.tus.answers import expiry_headers, refusals_tell_expiry
-from protocol.tus.patch import Append, check_append
+from protocol.expiry import expiry_headers, refusals_tell_expiry
 from protocol.upload import OPEN, Kind, Step, Transfer, Upload, UploadId
 from storage_backends.base import StorageError, Stored
 from tusd_py.access.authorize import Action

@@ -4,8 +4,8 @@ Belongs here: opening the file, receiving, and what is kept. Not here: who gets 
 create.py), the loop itself (receive.py).
 """
 
+from protocol.checksum import Checksum
 from protocol.errors import QuotaExceeded, UploadGone, UploadRejected
-from protocol.tus.checksum import Checksum
 from protocol.upload import Step, Upload
 from storage_backends.base import Block, StorageAway, StorageBroken, StorageMissing
 from tusd_py.access.identity import Identity

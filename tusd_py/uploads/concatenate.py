@@ -6,7 +6,7 @@ Belongs here: making it. Not here: the plan's rows (metadata/plans.py), copying 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from protocol.tus.create import Creation
+from protocol.creation import Creation
 from protocol.upload import UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity

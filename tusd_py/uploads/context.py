@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, null
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from protocol.tus.features import Features
+from protocol.features import Features
 from protocol.upload import Upload, UploadId
 from storage_backends.base import StorageBackend
 from storage_backends.refs import attempt_ref

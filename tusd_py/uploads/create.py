@@ -5,7 +5,7 @@ Belongs here: what is made and in which order. Not here: headers (protocol/tus/c
 
 from dataclasses import replace
 
-from protocol.tus.create import Creation
+from protocol.creation import Creation
 from protocol.upload import Dialect, Kind, Step, Transfer, Upload, UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity

@@ -6,8 +6,8 @@ from a mismatch (receive.py).
 
 import asyncio
 
+from protocol.checksum import Checksum
 from protocol.errors import ChecksumMismatch
-from protocol.tus.checksum import Checksum
 from storage_backends.base import Block
 from tusd_py.digests import matches, new_digest
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from protocol.errors import ProtocolError
+from protocol.features import Features
 from protocol.headers import Headers
-from protocol.tus.features import Features
 from protocol.upload import Dialect, Kind, Transfer, Upload, UploadId
 
 NOON = 1_403_712_000_000_000

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.checksum import DIGEST_SIZES, Checksum
 from protocol.errors import BadHeader, UnsupportedAlgorithm
 from protocol.headers import Headers
-from protocol.tus.checksum import DIGEST_SIZES, Checksum, parse_checksum
+from protocol.tus.checksum import parse_checksum
 from protocol.tus.create import parse_create
 from protocol.tus.options import answer_options
 from protocol.tus.patch import parse_append

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.body import Body
 from protocol.errors import (
     BadHeader,
     ContentEncodingRefused,
@@ -17,7 +18,7 @@ from protocol.errors import (
 )
 from protocol.headers import Headers
 from protocol.integers import LARGEST
-from protocol.tus.body import CONTENT_TYPE, Body
+from protocol.tus.body import CONTENT_TYPE
 from protocol.tus.create import answer_created, parse_create
 from protocol.upload import Transfer
 

@@ -2,6 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.append import Append, check_append
+from protocol.body import Body
 from protocol.errors import (
     BadHeader,
     ContentEncodingRefused,
@@ -15,8 +17,8 @@ from protocol.errors import (
     UploadSizeExceeded,
 )
 from protocol.headers import Headers
-from protocol.tus.body import CONTENT_TYPE, Body
-from protocol.tus.patch import Append, answer_patched, check_append, parse_append
+from protocol.tus.body import CONTENT_TYPE
+from protocol.tus.patch import answer_patched, parse_append
 from protocol.upload import Transfer
 
 from .examples import FEATURES, NOON, NOON_TEXT, UNLIMITED, an_upload, explains, headers, refusal_of

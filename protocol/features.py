@@ -1,4 +1,7 @@
-"""What this server offers to tus clients."""
+"""What this server offers to clients of any dialect.
+
+Belongs here: settings that clients can see. Not here: what a dialect calls them.
+"""
 
 from dataclasses import dataclass
 
@@ -19,20 +22,3 @@ class Features:
     """Uploads may be made of others, also of unfinished ones."""
     checksums: tuple[str, ...] = ()
     """Algorithms for Upload-Checksum, most welcome first; none switches the extension off."""
-
-    @property
-    def extensions(self) -> tuple[str, ...]:
-        """For Tus-Extension: only what is really on."""
-        optional = (
-            ("expiration", self.expiration),
-            ("termination", self.termination),
-            ("checksum", bool(self.checksums)),
-            ("concatenation", self.concatenation),
-            ("concatenation-unfinished", self.concatenation),
-        )
-        return (
-            "creation",
-            "creation-with-upload",
-            "creation-defer-length",
-            *(name for name, on in optional if on),
-        )
