@@ -127,11 +127,24 @@ class OffsetConflict(ProtocolError):
 
     def __init__(self, *, sent: int, current: int | None) -> None:
         """`current` is told only when no writer is at work; otherwise it could be stale at once."""
+        self.sent, self.current = sent, current
         known = "" if current is None else f", the upload is at {current}"
         super().__init__(
             f"mismatched offset: sent {sent}{known}",
             headers={} if current is None else {"Upload-Offset": str(current)},
         )
+
+
+class WrongDialect(ProtocolError):
+    """the upload was made by another protocol"""
+
+    status, code = 400, "ERR_WRONG_PROTOCOL"
+
+
+class AlreadyComplete(ProtocolError):
+    """the upload is complete, nothing can be added"""
+
+    status, code = 400, "ERR_UPLOAD_COMPLETE"
 
 
 class UploadSizeExceeded(ProtocolError):

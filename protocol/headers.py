@@ -29,6 +29,10 @@ class Headers:
         """Whether the header was sent at all, be it empty."""
         return name.lower() in self._values
 
+    def every(self, name: str) -> list[str]:
+        """All its values as received, for fields that say themselves what that means; [] without any."""
+        return self._values.get(name.lower(), [])
+
     def one(self, name: str) -> str | None:
         """The header's value without whitespace around it; None when it was not sent.
 

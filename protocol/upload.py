@@ -196,7 +196,7 @@ class Upload:
     filename: str | None
     filetype: str | None
     length: int | None
-    """None while deferred (tus 1.0.0, Upload-Defer-Length)."""
+    """None while it is not known (tus 1.0.0, Upload-Defer-Length; IETF draft, 4.1.3)."""
     offset: int
     """The line: bytes before it are durable, bytes after it are rubbish."""
     synced_offset: int
@@ -228,7 +228,10 @@ class Upload:
 
     @property
     def is_complete(self) -> bool:
-        """All bytes are durable, whether or not the finish job is done."""
+        """All bytes are durable, whether or not the finish job is done.
+
+        In the IETF's dialect an upload may stand there and be open: its client has yet to say that it is all.
+        """
         return self.length is not None and self.offset == self.length
 
     @property

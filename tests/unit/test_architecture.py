@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 STAIRS = (
     ("conformance",),  # judges any server, so it imports nothing of ours
     ("protocol",),
-    ("protocol.tus",),
+    ("protocol.tus", "protocol.ietf"),
     ("storage_backends",),
     ("tusd_py.errors", "tusd_py.masking", "tusd_py.version", "tusd_py.neighbours"),
     (

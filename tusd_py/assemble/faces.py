@@ -4,10 +4,13 @@ import secrets
 
 from aiohttp import web
 
+from protocol.upload import UploadId
 from tusd_py.config.settings import Settings
+from tusd_py.server.bodies import Bodies
 from tusd_py.server.file_face import FileFace
 from tusd_py.server.files import AddressOf
 from tusd_py.server.identify import Identify
+from tusd_py.server.ietf import IetfFace
 from tusd_py.server.intake import BodyDeadlines
 from tusd_py.server.link_face import LinkFace
 from tusd_py.server.location import client_address, public_origin, upload_url
@@ -33,18 +36,32 @@ def make_tus_face(
 ) -> TusFace:
     """The tus face at `server.base_path`."""
     timeouts = settings.timeouts
+    deadlines = BodyDeadlines(
+        idle=timeouts.network, rate=timeouts.minimum_rate, window=timeouts.minimum_rate_window
+    )
+    bodies = Bodies(deadlines=deadlines, limits=limits)
+
+    def url_of(request: web.Request, upload_id: UploadId) -> str:
+        return upload_url(request, settings, upload_id)
+
     return TusFace(
         context=service.context,
         base_path=settings.server.base_path,
-        deadlines=BodyDeadlines(
-            idle=timeouts.network, rate=timeouts.minimum_rate, window=timeouts.minimum_rate_window
-        ),
+        bodies=bodies,
         identify=identify,
-        url_of=lambda request, upload_id: upload_url(request, settings, upload_id),
+        url_of=url_of,
         address_of=address_kept(settings),
         serves_downloads=not settings.uploads.disable_download,
         kick_jobs=service.jobs.kick,
-        limits=limits,
+        ietf=IetfFace(
+            context=service.context,
+            bodies=bodies,
+            identify=identify,
+            url_of=url_of,
+            kick_jobs=service.jobs.kick,
+        )
+        if settings.uploads.enable_experimental_protocol
+        else None,
     )
 
 

@@ -67,6 +67,7 @@ GROUPS = (
             "expiry": "uploads.expiry",
             "disable-download": "uploads.disable_download",
             "disable-concatenation": "uploads.disable_concatenation",
+            "enable-experimental-protocol": "uploads.enable_experimental_protocol",
             "disable-termination": "uploads.disable_termination",
         },
     ),
@@ -138,7 +139,6 @@ WITHOUT_EFFECT: Mapping[str, str] = {
 """Flags of tusd that we take, warn about and forget, because nothing is lost by it."""
 
 UNSUPPORTED: Mapping[str, str] = {
-    "enable-experimental-protocol": "the IETF draft is not part of this version",
     "enable-h2c": "HTTP/2 without TLS ends at the proxy: let it speak HTTP/1.1 to tusd-py",
     "expose-pprof": "there is no Go profiler in Python",
     "s3-disable-ssl": "write --s3-endpoint http://..., which is without TLS",

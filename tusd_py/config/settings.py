@@ -187,6 +187,8 @@ class Uploads:
     """Do not let clients make an upload of others."""
     disable_termination: bool = False
     """Do not let clients delete uploads."""
+    enable_experimental_protocol: bool = True
+    """Speak the IETF's draft of resumable uploads too, to clients that ask for it; see docs/ietf.md."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

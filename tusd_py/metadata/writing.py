@@ -33,6 +33,8 @@ class Advance:
     """What the storage backend remembers from now on; None changes nothing."""
     release: bool = False
     """Let go of the lease in the same commit."""
+    more: bool = False
+    """The client says that this is not the end, whatever the length (IETF draft, Upload-Complete: ?0)."""
     sniffed: str | None = None
     """What the first bytes look like, from when on that is known."""
     head: str | None = None
@@ -171,7 +173,8 @@ def advance(author: Author, advance: Advance, actor: str) -> Script[Upload | Non
     """Move the line. Raises QuotaExceeded where its upload has no length and no room."""
     upload = advance.upload
     length = upload.length if upload.length is not None else advance.length
-    state = Transfer.COMPLETING if advance.offset == length else after(upload.state, Step.RECEIVE)
+    ends = advance.offset == length and not advance.more
+    state = Transfer.COMPLETING if ends else after(upload.state, Step.RECEIVE)
     rows = yield _advance(author, advance, state)
     if not rows:
         yield from overtaken(author)

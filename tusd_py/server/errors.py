@@ -9,6 +9,7 @@ and what never became a request (bounded_connection.py).
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from aiohttp import hdrs, web
@@ -28,6 +29,7 @@ from protocol.errors import (
     Unavailable,
     UploadLocked,
 )
+from protocol.ietf.refusals import answer_refused
 from protocol.tus.answers import answer_error
 from protocol.tus.version import VERSION
 from tusd_py.config.settings import Settings
@@ -41,6 +43,7 @@ from .location import client_address
 from .problems import answer_problem, wants_problem
 from .refusal_page import answer_page, wants_page
 from .responses import SERVER_NAME, Bare, response_of
+from .spoken import SPOKEN
 
 log = get_logger("tusd_py.server")
 answered = Frequent("tusd_py.server", "request")
@@ -121,7 +124,7 @@ class Seam:
     def _finish(self, request: web.Request, response: web.StreamResponse) -> None:
         self.stamp(request, response.headers)
         response.headers["X-Request-ID"] = request_id(request)
-        if is_below_base(request, self.settings):
+        if SPOKEN not in request and is_below_base(request, self.settings):
             response.headers.setdefault("Tus-Resumable", VERSION)
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -173,7 +176,7 @@ class Seam:
         tus-js-client starts again from byte 0 on any other failure there, 5xx included.
         """
         method = request.headers.get("X-HTTP-Method-Override", request.method).upper()
-        passing = error.status >= _FIRST_SERVER_ERROR
+        passing = error.status >= _FIRST_SERVER_ERROR and SPOKEN not in request
         if method == "HEAD" and passing and is_below_base(request, self.settings):
             return UploadLocked(str(error), headers={"Retry-After": error.headers.get("Retry-After", "1")})
         return error
@@ -198,6 +201,9 @@ def _log(method: str, path: str, status: int, seconds: float, client: str) -> No
 
 
 def _form(request: web.BaseRequest) -> Callable[[ProtocolError], Answer]:
+    spoken = request.get(SPOKEN)
+    if spoken is not None:
+        return partial(answer_refused, interop=spoken.interop, limit=spoken.limit)
     if wants_page(request):
         return answer_page
     return answer_problem if wants_problem(request) else answer_error

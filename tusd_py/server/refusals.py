@@ -5,6 +5,7 @@ Belongs here: one table. Not here: how an error becomes a response (errors.py).
 
 from protocol.errors import (
     ChecksumMismatch,
+    InvalidUploadLength,
     MalformedBody,
     MaxSizeExceeded,
     ProtocolError,
@@ -33,6 +34,7 @@ _ENDINGS: dict[Ending, type[ProtocolError]] = {
     Ending.SHUTDOWN: ServerShutdown,
     Ending.ENDED: UploadGone,
     Ending.TOO_LONG: UploadSizeExceeded,
+    Ending.TOO_SHORT: InvalidUploadLength,
     Ending.MALFORMED: MalformedBody,
     Ending.MISMATCH: ChecksumMismatch,
     Ending.FULL: StorageExhausted,

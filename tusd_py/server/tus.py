@@ -7,6 +7,7 @@ Belongs here: that way. Not here: headers (protocol/tus), what is done (uploads/
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import unquote, urlsplit
@@ -16,7 +17,7 @@ from aiohttp import hdrs, web
 from protocol.answer import Answer
 from protocol.append import Append
 from protocol.creation import Creation
-from protocol.errors import MethodNotAllowed, NotFound, ProtocolError
+from protocol.errors import MethodNotAllowed, NotFound, UploadNotFinished
 from protocol.headers import Headers
 from protocol.tus.concat import upload_of_url
 from protocol.tus.create import answer_created, parse_create
@@ -28,7 +29,6 @@ from protocol.tus.version import check_version, effective_method
 from protocol.upload import Kind, UploadId, parse_upload_id
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
-from tusd_py.uploads.admit import most_of
 from tusd_py.uploads.append import Appended, append
 from tusd_py.uploads.concatenate import concatenate
 from tusd_py.uploads.context import Context
@@ -39,13 +39,11 @@ from tusd_py.uploads.offset import current_offset
 from tusd_py.uploads.receive import JUDGEMENTS, Ending, Source
 from tusd_py.uploads.terminate import terminate
 
-from .bulk import source_of
-from .expect import send_continue
+from .bodies import Bodies, refusal_of
 from .files import AddressOf, noted, send_version
 from .identify import Identify
-from .intake import BodyDeadlines, StreamSource, WholeSource
-from .rate_limits import RateLimits
-from .refusals import refusal_of_ending, refuse
+from .ietf import IetfFace, NotOurs, is_ours
+from .refusals import refuse
 from .responses import Bare, response_of
 from .route import BASE, Reply, Route
 from .schemas import UPLOAD_ID
@@ -60,15 +58,15 @@ class TusFace:
 
     context: Context
     base_path: str
-    deadlines: BodyDeadlines
+    bodies: Bodies
     identify: Identify
     url_of: Callable[[web.Request, UploadId], str]
     serves_downloads: bool
     address_of: AddressOf
     kick_jobs: Callable[[], None]
     """There may be something to purge, or to assemble."""
-    limits: RateLimits | None = None
-    """How fast bodies may come."""
+    ietf: IetfFace | None = None
+    """For what speaks the IETF draft; None where that is switched off."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Every request under the base path."""
@@ -84,10 +82,14 @@ class TusFace:
         name = self._name(request)
         self._check_method(name, method)
         if method == hdrs.METH_OPTIONS:
-            return response_of(answer_options(self.context.rules.features))
+            return response_of(self._options())
+        if self.ietf is not None and is_ours(method, headers, names_upload=bool(name)):
+            with suppress(NotOurs):
+                upload_id = parse_upload_id(name) if name else None
+                return await self.ietf.answer(request, headers, method, upload_id)
         if method == hdrs.METH_GET:
             # Downloads are not part of tus: browsers and curl fetch without Tus-Resumable.
-            return await self._get(request, parse_upload_id(name))
+            return await self._get(request, headers, parse_upload_id(name))
         check_version(headers)
         if not name:
             return await self._post(request, headers)
@@ -97,6 +99,12 @@ class TusFace:
         if method == hdrs.METH_PATCH:
             return await self._patch(request, headers, upload_id)
         return await self._delete(request, upload_id)
+
+    def _options(self) -> Answer:
+        answer = answer_options(self.context.rules.features)
+        if self.ietf is not None:
+            answer.headers.update(self.ietf.limit_of_any())
+        return answer
 
     def _name(self, request: web.Request) -> str:
         """What follows the base path, undecoded: no encoding of an id is an id."""
@@ -123,7 +131,7 @@ class TusFace:
         identity = await self.identify(request)
         if creation.concat is not None and creation.concat.urls is not None:
             return await self._post_final(request, identity, creation, creation.concat.urls)
-        async with self._source(request, identity) as source:
+        async with self.bodies.source(request, identity) as source:
             created, answer = await self.create(identity, creation, source, partial(self.url_of, request))
             return _closing(Bare(answer), created)
 
@@ -133,7 +141,7 @@ class TusFace:
         """An upload as asked for, with what came of its body."""
         created = await create(self.context, identity, creation, source)
         if created.ending in JUDGEMENTS:
-            raise self._refusal(created, creation.length)
+            raise refusal_of(self.context, created, creation.length)
         # 201 also when the body was cut short: with the URL and the offset, the client can go on.
         location = url_of(created.upload.id)
         return created, answer_created(created.upload, location, with_body=creation.body.present)
@@ -161,7 +169,7 @@ class TusFace:
     async def _patch(self, request: web.Request, headers: Headers, upload_id: UploadId) -> web.StreamResponse:
         wanted = parse_append(headers, self.context.rules.features)
         identity = await self.identify(request)
-        async with self._source(request, identity) as source:
+        async with self.bodies.source(request, identity) as source:
             return Bare(await self.append(identity, upload_id, wanted, source))
 
     async def append(self, identity: Identity, upload_id: UploadId, wanted: Append, source: Source) -> Answer:
@@ -170,7 +178,7 @@ class TusFace:
         if appended.upload.kind is Kind.PARTIAL and appended.upload.is_complete:
             self.kick_jobs()  # a final upload may have waited for it
         if appended.ending is not Ending.COMPLETE:
-            raise self._refusal(appended, wanted.length)
+            raise refusal_of(self.context, appended, wanted.length)
         return answer_patched(appended.upload)
 
     async def _delete(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
@@ -179,28 +187,20 @@ class TusFace:
         self.kick_jobs()
         return response_of(answer_terminated())
 
-    async def _get(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
+    async def _get(self, request: web.Request, headers: Headers, upload_id: UploadId) -> web.StreamResponse:
         identity = await self.identify(request)
-        version = await version_of_upload(self.context, identity, upload_id)
+        try:
+            version = await version_of_upload(self.context, identity, upload_id)
+        except UploadNotFinished:
+            if self.ietf is None:
+                raise
+            with suppress(NotOurs):
+                return await self.ietf.answer(request, headers, hdrs.METH_GET, upload_id)
+            raise
         download = Download(
             version=version, via=Via.UPLOAD, actor=identity.actor, client=self.address_of(request)
         )
         return await send_version(request, self.context, version, noted(self.context, download))
-
-    # --- bodies
-
-    def _refusal(self, ended: Appended, declared: int | None) -> ProtocolError:
-        max_size = self.context.rules.features.max_size
-        if most_of(self.context, ended.upload) != max_size:
-            max_size = 0
-        return refusal_of_ending(ended.ending, ended.upload, declared=declared, max_size=max_size)
-
-    def _source(self, request: web.Request, identity: Identity) -> StreamSource | WholeSource:
-        async def begin() -> None:
-            await send_continue(request)
-
-        throttle = None if self.limits is None else self.limits.throttle_of(request, identity)
-        return source_of(request, self.deadlines, begin, throttle)
 
 
 def _closing(response: Bare, appended: Appended) -> Bare:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from protocol.append import Append, check_append
 from protocol.errors import (
+    AlreadyComplete,
     ChecksumMismatch,
     ModifyFinal,
     OffsetConflict,
@@ -18,7 +19,7 @@ from protocol.errors import (
     UploadRejected,
 )
 from protocol.expiry import expiry_headers, refusals_tell_expiry
-from protocol.upload import OPEN, Kind, Step, Transfer, Upload, UploadId
+from protocol.upload import OPEN, Dialect, Kind, Step, Transfer, Upload, UploadId
 from storage_backends.base import StorageError, Stored
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
@@ -32,6 +33,7 @@ from .callbacks import ask_to_finish
 from .context import Context
 from .finish import ENDED, SYSTEM, announce_finished, finish
 from .ledger import Overtaken, about
+from .line import Told
 from .lookup import find_upload
 from .permit import permit
 from .proof import check_whole
@@ -53,15 +55,24 @@ class Appended:
 
 
 async def append(
-    context: Context, identity: Identity, upload_id: UploadId, request: Append, source: Source
+    context: Context,
+    identity: Identity,
+    upload_id: UploadId,
+    request: Append,
+    source: Source,
+    *,
+    told: Told | None = None,
 ) -> Appended:
-    """Append what the source gives. Raises the ProtocolErrors of `check_append` before any byte is read."""
+    """Append what the source gives. Raises the ProtocolErrors of `check_append` before any byte is read.
+
+    `told` hears of commits on the way.
+    """
     fresh = context.rows.take_fresh(upload_id)
     if fresh is not None and _is_all_of(request, fresh):
         stored = await _append_to_fresh(context, identity, fresh, request, source)
         if stored is not None:
             return Appended(upload=stored, ending=Ending.COMPLETE)
-    upload = await find_upload(context, identity, Action.APPEND, upload_id)
+    upload = await find_upload(context, identity, Action.APPEND, upload_id, dialect=request.dialect)
     with refusals_tell_expiry(upload):
         _refuse_in_vain(request, upload)
     if upload.state not in OPEN:
@@ -87,6 +98,8 @@ async def append(
                 room=room,
                 expected=request.body.expected,
                 checksum=request.checksum,
+                complete=request.complete,
+                told=told,
             )
             upload = lease.upload
     except NotOpen as complete:
@@ -94,12 +107,17 @@ async def append(
     except UploadLocked as locked:
         locked.headers.update(expiry_headers(upload))
         raise
+    if ending is Ending.TOO_LONG and upload.dialect is Dialect.IETF and upload.length is not None:
+        # "marking the upload resource invalid and rejecting any further interaction with it" (4.4.2)
+        await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM)
+        upload = replace(upload, state=Transfer.REFUSED)
     return Appended(upload=await finish_soon(context, upload), ending=ending)
 
 
 def _is_all_of(request: Append, fresh: Upload) -> bool:
     """Whatever happened to the row meanwhile, nothing but that can be wrong with this request."""
-    return request.offset == 0 and request.length is None and request.body.expected == fresh.length
+    is_whole = request.offset == 0 and request.length is None and request.body.expected == fresh.length
+    return is_whole and request.dialect is fresh.dialect
 
 
 async def _append_to_fresh(
@@ -120,8 +138,8 @@ def _refuse_in_vain(request: Append, upload: Upload) -> None:
     if upload.kind is Kind.FINAL:
         # "The Server MUST respond with the 403 Forbidden status to PATCH requests against a final upload."
         raise ModifyFinal
-    if upload.state in OPEN and request.offset < upload.offset:
-        # No reason to interrupt it.
+    if upload.dialect is Dialect.TUS and upload.state in OPEN and request.offset < upload.offset:
+        # No reason to interrupt it. The IETF's clients must always hear the offset, which a writer may move.
         raise OffsetConflict(sent=request.offset, current=None if upload.holder else upload.offset)
 
 
@@ -137,6 +155,8 @@ def _room(context: Context, request: Append, upload: Upload) -> int | None:
 async def _append_nothing(context: Context, request: Append, upload: Upload, source: Source) -> Appended:
     """To a complete upload, nothing may be added; an empty PATCH at its end is a client making sure."""
     check_append(request, upload, context.rules.features)
+    if request.complete is False:
+        raise AlreadyComplete
     try:
         # A chunked body does not say beforehand that there is nothing in it.
         if request.body.present and await source.read():
@@ -152,6 +172,8 @@ async def _append_whole(
     context: Context, identity: Identity, upload: Upload, request: Append, source: Source
 ) -> Upload | None:
     """The short cut: a small upload that comes whole costs one file and one commit, and no lease."""
+    if request.complete is False:
+        return None
     length = upload.length if upload.length is not None else request.length
     untouched = upload.state is Transfer.CREATED and upload.holder is None
     if length is None or not untouched or request.body.expected != length:

@@ -7,7 +7,7 @@ create.py), the loop itself (receive.py).
 from protocol.checksum import Checksum
 from protocol.errors import QuotaExceeded, UploadGone, UploadRejected
 from protocol.upload import Step, Upload
-from storage_backends.base import Block, StorageAway, StorageBroken, StorageMissing
+from storage_backends.base import Block, StorageAway, StorageBroken, StorageMissing, Writer
 from tusd_py.access.identity import Identity
 from tusd_py.leases import Lease
 from tusd_py.log import get_logger
@@ -17,7 +17,7 @@ from .contents import Head, head_of
 from .context import Context
 from .finish import SYSTEM
 from .ledger import Overtaken
-from .line import Line
+from .line import Line, Told
 from .progress import begin_telling
 from .proof import proof_of
 from .receive import JUDGEMENTS, Ending, Feed, Pace, Source, receive
@@ -36,31 +36,39 @@ async def write_body(
     room: int | None,
     expected: int | None,
     checksum: Checksum | None,
+    complete: bool | None = None,
+    told: Told | None = None,
 ) -> Ending:
     """Write a body under a lease; `lease.upload` is what was committed in the end.
 
-    `expected` is how many bytes its sender says it has, where that was said. Network endings keep what came,
-    except of a body with a checksum: half of it proves nothing.
+    `expected` is how many bytes its sender says it has, where that was said; `complete` what it says of the
+    upload's end (see `Creation`). Network endings keep what came, except of a body with a checksum: half of
+    it proves nothing.
 
     Raises UploadRejected when the pre-finish callback said no or the content may not be (the upload is ended
     then), Overtaken, StorageError, DatabaseError.
     """
     source.obey(lease.stop)
-    rules = context.rules
     head = head_of(context.contents, lease.upload)
-    line = await _open_line(context, identity, lease, declared=declared, expected=expected, head=head)
-    tap = context.taps.open(lease.upload, expected)
+    line = Line(
+        context,
+        lease,
+        await _open(context, lease, declared=declared, expected=expected),
+        actor=identity.actor,
+        declared=declared,
+        complete=complete,
+        head=head,
+        told=told,
+    )
+    # Only of a whole upload anybody wants to see the bytes.
+    tap = context.taps.open(lease.upload, None if complete is False else expected)
     telling = begin_telling(context, lease.upload, lambda: line.written)
     try:
-        pace = Pace(
-            every_bytes=rules.checkpoint_bytes,
-            every_seconds=rules.checkpoint_interval,
-            least=rules.checkpoint_least,
-        )
         with context.meter.receiving():
             ending = await receive(
-                source, line, room=room, pace=pace, proof=proof_of(checksum), tap=_feed(head, tap)
+                source, line, room=room, pace=_pace(context), proof=proof_of(checksum), tap=_feed(head, tap)
             )
+        ending = _at_the_end(line, ending, complete=complete)
         if ending is Ending.COMPLETE or (checksum is None and ending not in JUDGEMENTS):
             await _keep(line, tap if ending is Ending.COMPLETE else None)
     except StorageAway as away:
@@ -87,6 +95,22 @@ async def write_body(
             tap.close()
         await line.drop()
     return ending
+
+
+def _pace(context: Context) -> Pace:
+    rules = context.rules
+    return Pace(
+        every_bytes=rules.checkpoint_bytes,
+        every_seconds=rules.checkpoint_interval,
+        least=rules.checkpoint_least,
+    )
+
+
+def _at_the_end(line: Line, ending: Ending, *, complete: bool | None) -> Ending:
+    """A body that its sender called the rest of the upload has to be just that."""
+    if not complete or ending is not Ending.COMPLETE or line.ends_here():
+        return ending
+    return Ending.TOO_SHORT
 
 
 def _feed(head: Head | None, tap: Tap | None) -> Feed | None:
@@ -121,25 +145,16 @@ async def _leave_segment(context: Context, lease: Lease) -> None:
         lease.upload = moved_on
 
 
-async def _open_line(
-    context: Context,
-    identity: Identity,
-    lease: Lease,
-    *,
-    declared: int | None,
-    expected: int | None,
-    head: Head | None,
-) -> Line:
+async def _open(context: Context, lease: Lease, *, declared: int | None, expected: int | None) -> Writer:
     upload = lease.upload
     length = upload.length if upload.length is not None else declared
     try:
-        writer = await context.backend.writer(
+        return await context.backend.writer(
             upload.id, current_segment(upload), length, context.ledger_of(upload), coming=expected
         )
     except StorageMissing:
         await _lose(context, upload)
         raise UploadGone from None
-    return Line(context, lease, writer, actor=identity.actor, declared=declared, head=head)
 
 
 async def _lose(context: Context, upload: Upload) -> None:

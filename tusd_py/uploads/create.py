@@ -6,7 +6,7 @@ Belongs here: what is made and in which order. Not here: headers (protocol/tus/c
 from dataclasses import replace
 
 from protocol.creation import Creation
-from protocol.upload import Dialect, Kind, Step, Transfer, Upload, UploadId
+from protocol.upload import Kind, Step, Transfer, Upload, UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 from tusd_py.metadata.upload_row import NewUpload
@@ -18,14 +18,17 @@ from .callbacks import ask_to_create
 from .context import Context
 from .finish import SYSTEM, announce_finished
 from .keys import make_key
+from .line import Told
 from .permit import permit
 from .proof import check_whole
 from .receive import JUDGEMENTS, Ending, Source
 from .unnamed import naming
 
 
-async def create(context: Context, identity: Identity, creation: Creation, source: Source) -> Appended:
-    """Create it and take what body there is.
+async def create(
+    context: Context, identity: Identity, creation: Creation, source: Source, *, told: Told | None = None
+) -> Appended:
+    """Create it and take what body there is. `told` hears when there is one, and of commits on the way.
 
     Raises StorageFull below the floor, UploadRejected, MaxSizeExceeded, QuotaExceeded, TooManyOpen.
     """
@@ -41,9 +44,11 @@ async def create(context: Context, identity: Identity, creation: Creation, sourc
     upload = await context.rows.create(new, actor=identity.actor)
     context.meter.created()
     context.announcements.created(context.callbacks, upload)
+    if told is not None:
+        told(upload)
     if not creation.body.present:
         return Appended(upload=upload, ending=Ending.COMPLETE)
-    return await _take_body(context, identity, upload, creation, source)
+    return await _take_body(context, identity, upload, creation, source, told=told)
 
 
 async def permit_creation(context: Context, identity: Identity, creation: Creation) -> None:
@@ -65,7 +70,7 @@ def new_upload(context: Context, identity: Identity, creation: Creation) -> NewU
         filename=creation.metadata.filename,
         filetype=creation.metadata.filetype,
         length=creation.length,
-        dialect=Dialect.TUS,
+        dialect=creation.dialect,
         kind=_kind(creation),
         concat=creation.concat.raw if creation.concat is not None else "",
         key=make_key(
@@ -91,7 +96,7 @@ async def _whole_content(context: Context, creation: Creation, source: Source) -
 
     Raises ChecksumMismatch.
     """
-    if creation.length is None or creation.length > context.rules.inline_limit:
+    if creation.length is None or creation.length > context.rules.inline_limit or creation.complete is False:
         return None
     if creation.length == 0 and not creation.body.present:
         return b""
@@ -120,7 +125,13 @@ async def _create_whole(context: Context, identity: Identity, new: NewUpload, co
 
 
 async def _take_body(
-    context: Context, identity: Identity, upload: Upload, creation: Creation, source: Source
+    context: Context,
+    identity: Identity,
+    upload: Upload,
+    creation: Creation,
+    source: Source,
+    *,
+    told: Told | None,
 ) -> Appended:
     async with context.leases.acquire(upload.id, patience=context.rules.acquire_patience) as lease:
         ending = await write_body(
@@ -132,6 +143,8 @@ async def _take_body(
             room=room_of(context, lease.upload, creation.room),
             expected=creation.body.expected,
             checksum=creation.checksum,
+            complete=creation.complete,
+            told=told,
         )
         upload = lease.upload
     if ending in JUDGEMENTS:

@@ -19,6 +19,9 @@ from .context import Context
 from .ledger import Overtaken
 from .unnamed import give_back
 
+Told = Callable[[Upload], None]
+"""Hears of an upload as it was committed while its body still comes, so that its client can be told."""
+
 
 class Line:
     """Moves the line of the upload of `lease`, whose row it keeps up to date."""
@@ -31,18 +34,23 @@ class Line:
         *,
         actor: str,
         declared: int | None,
+        complete: bool | None = None,
         head: Head | None = None,
+        told: Told | None = None,
     ) -> None:
         """`declared` is the length that the request gives to a deferred upload; it counts once committed.
 
-        `head` is fed with what is written, and judges it before it is committed.
+        `complete` is what the request says of the upload's end (see `Creation`). `head` is fed with what is
+        written, and judges it before it is committed. `told` hears of every commit in the middle of a body.
         """
         self._context = context
         self._lease = lease
         self._writer = writer
         self._actor = actor
         self._declared = declared
+        self._complete = complete
         self._head = head
+        self._told = told
 
     @property
     def upload(self) -> Upload:
@@ -57,6 +65,12 @@ class Line:
     @property
     def length(self) -> int | None:
         return self.upload.length if self.upload.length is not None else self._declared
+
+    def ends_here(self) -> bool:
+        """The upload is what was written; False where another length was agreed on."""
+        if self.length is None:
+            self._declared = self.written
+        return self.written == self.length
 
     async def write(self, block: Block) -> None:
         """Raises StorageFull, StorageBroken."""
@@ -90,12 +104,14 @@ class Line:
             return
         await self._commit(checkpoint, release=False)
         self._context.meter.committed(time.monotonic() - began)
+        if self._told is not None:
+            self._told(self.upload)
 
     async def finish(self) -> None:
         """Make what was written safe, and let go of file and lease."""
         began = time.monotonic()
         checkpoint = await self._writer.checkpoint()
-        is_complete = checkpoint.offset == self.length
+        is_complete = checkpoint.offset == self.length and self._complete is not False
         if is_complete:
             upload = self.upload
             await ask_to_finish(self._context.callbacks, upload, ref=upload.ref, length=checkpoint.offset)
@@ -122,6 +138,7 @@ class Line:
             dropped=checkpoint.dropped,
             memory=checkpoint.memory,
             release=release,
+            more=self._complete is False,
             sniffed=judged.sniffed,
             head=judged.head,
         )

@@ -4,23 +4,43 @@ Belongs here: the order of the questions (may they at all, is there one, is it t
 same for every verb. Not here: what is done with it.
 """
 
-from protocol.errors import UploadGone, UploadNotFound
-from protocol.upload import Upload, UploadId, visible
+from protocol.errors import UploadGone, UploadNotFound, WrongDialect
+from protocol.upload import Dialect, Upload, UploadId, visible
 from tusd_py.access.authorize import Action, admit
 from tusd_py.access.identity import Identity
 
 from .context import Context
 from .permit import permit
 
+_NAMES = {Dialect.TUS: "tus", Dialect.IETF: "the IETF draft"}
 
-async def find_upload(context: Context, identity: Identity, action: Action, upload_id: UploadId) -> Upload:
-    """The row. Raises UploadNotFound (also for strangers), Unauthorized, Forbidden, UploadGone."""
+
+async def find_upload(
+    context: Context,
+    identity: Identity,
+    action: Action,
+    upload_id: UploadId,
+    *,
+    dialect: Dialect | None = None,
+) -> Upload:
+    """The row. Raises UploadNotFound (also for strangers), Unauthorized, Forbidden, UploadGone, WrongDialect.
+
+    `dialect` is the one that the request speaks, where that matters.
+    """
     # First, so that no refusal says whether there is one.
     admit(identity, action)
     seen = await context.rows.find(upload_id)
     if seen is None:
         raise UploadNotFound
     await permit(context, identity, action, seen.upload)
+    if dialect is not None:
+        check_dialect(seen.upload, dialect)
     if not visible(seen.upload, seen.now):
         raise UploadGone
     return seen.upload
+
+
+def check_dialect(upload: Upload, spoken: Dialect) -> None:
+    """An upload goes on as it began: what completes it differs. Raises WrongDialect."""
+    if upload.dialect is not spoken:
+        raise WrongDialect(f"the upload was made by {_NAMES[upload.dialect]}, not by {_NAMES[spoken]}")

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from protocol.upload import OPEN, Transfer, Upload, UploadId
+from protocol.upload import OPEN, Dialect, Transfer, Upload, UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 
@@ -10,9 +10,14 @@ from .context import Context
 from .lookup import find_upload
 
 
-async def current_offset(context: Context, identity: Identity, upload_id: UploadId) -> Upload:
-    """The upload, after whoever writes to it has saved and let go. Raises UploadLocked if that takes long."""
-    upload = await find_upload(context, identity, Action.OFFSET, upload_id)
+async def current_offset(
+    context: Context, identity: Identity, upload_id: UploadId, dialect: Dialect = Dialect.TUS
+) -> Upload:
+    """The upload, after whoever writes to it has saved and let go.
+
+    Raises UploadLocked if that takes long, and like `find_upload`.
+    """
+    upload = await find_upload(context, identity, Action.OFFSET, upload_id, dialect=dialect)
     if upload.state is Transfer.WAITING:
         # "as soon as the length can be easily calculated", which is when every partial has one.
         return replace(upload, length=await context.rows.planned_length(upload_id))

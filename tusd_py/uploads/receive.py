@@ -30,6 +30,8 @@ class Ending(StrEnum):
     ENDED = "ended"
     """The upload was terminated under the request."""
     TOO_LONG = "too long"
+    TOO_SHORT = "too short"
+    """Its client called it the end of the upload, and it ended before the length that was agreed on."""
     MALFORMED = "malformed"
     MISMATCH = "mismatch"
     """The body is not what its checksum says."""
@@ -40,7 +42,7 @@ class Ending(StrEnum):
     """The store does not answer; what it has confirmed is kept."""
 
 
-JUDGEMENTS = frozenset({Ending.TOO_LONG, Ending.ENDED, Ending.MALFORMED, Ending.MISMATCH})
+JUDGEMENTS = frozenset({Ending.TOO_LONG, Ending.TOO_SHORT, Ending.ENDED, Ending.MALFORMED, Ending.MISMATCH})
 """Endings that drop what was not committed."""
 
 

@@ -1,7 +1,7 @@
 """DELETE, and the end of uploads whose date passed."""
 
 from protocol.errors import UploadGone
-from protocol.upload import Step, UploadId
+from protocol.upload import Dialect, Step, UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 
@@ -10,12 +10,14 @@ from .finish import SYSTEM
 from .lookup import find_upload
 
 
-async def terminate(context: Context, identity: Identity, upload_id: UploadId) -> None:
+async def terminate(
+    context: Context, identity: Identity, upload_id: UploadId, dialect: Dialect = Dialect.TUS
+) -> None:
     """End it for good. One commit fences whoever writes; the purge job removes the bytes.
 
-    Raises UploadNotFound, UploadGone, TerminationRejected.
+    Raises UploadNotFound, UploadGone, WrongDialect, TerminationRejected.
     """
-    upload = await find_upload(context, identity, Action.TERMINATE, upload_id)
+    upload = await find_upload(context, identity, Action.TERMINATE, upload_id, dialect=dialect)
     if context.callbacks.pre_terminate is not None:
         await context.callbacks.pre_terminate(identity, upload)
     ended = await context.rows.end(upload_id, Step.TERMINATE, actor=identity.actor)

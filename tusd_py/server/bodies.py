@@ -1,0 +1,47 @@
+"""Where the faces of uploads get a request's body from, and what they say of one that did not end well.
+
+Belongs here: what both dialects do alike. Not here: reading (intake.py, bulk.py), the dialects (tus.py,
+ietf.py).
+"""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from protocol.errors import ProtocolError
+from tusd_py.access.identity import Identity
+from tusd_py.uploads.admit import most_of
+from tusd_py.uploads.append import Appended
+from tusd_py.uploads.context import Context
+
+from .bulk import source_of
+from .expect import send_continue
+from .intake import BodyDeadlines, StreamSource, WholeSource
+from .rate_limits import RateLimits
+from .refusals import refusal_of_ending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bodies:
+    """How slow and how fast they may come."""
+
+    deadlines: BodyDeadlines
+    limits: RateLimits | None = None
+    """None where senders may be as fast as they can."""
+
+    def source(self, request: web.Request, identity: Identity) -> StreamSource | WholeSource:
+        """The body; nothing is asked of the client before somebody reads it."""
+
+        async def begin() -> None:
+            await send_continue(request)
+
+        throttle = None if self.limits is None else self.limits.throttle_of(request, identity)
+        return source_of(request, self.deadlines, begin, throttle)
+
+
+def refusal_of(context: Context, ended: Appended, declared: int | None) -> ProtocolError:
+    """What a client hears whose body did not end well; `declared` is the Upload-Length of its request."""
+    max_size = context.rules.features.max_size
+    if most_of(context, ended.upload) != max_size:
+        max_size = 0
+    return refusal_of_ending(ended.ending, ended.upload, declared=declared, max_size=max_size)
