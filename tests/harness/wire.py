@@ -104,10 +104,14 @@ class Connection:
             raise NoAnswer(f"{method}: the connection ended before the answer did: {error!r}") from error
         return Answer(status=status, headers=headers, body=body, seconds=time.monotonic() - began)
 
+    async def raw_head(self) -> bytes:
+        """Of the next answer as it came, be it an interim one. Raises IncompleteReadError, TimeoutError."""
+        async with asyncio.timeout(ANSWER_WITHIN):
+            return await self._reader.readuntil(b"\r\n\r\n")
+
     async def told_to_continue(self) -> None:
         """Wait for 100 Continue. Raises NoAnswer when anything else comes, TimeoutError."""
-        async with asyncio.timeout(ANSWER_WITHIN):
-            head = await self._reader.readuntil(b"\r\n\r\n")
+        head = await self.raw_head()
         if not head.startswith(b"HTTP/1.1 100 "):
             raise NoAnswer(f"wanted 100 Continue, found {head!r}")
 

@@ -1,6 +1,7 @@
 """The faces of a running service: what answers requests, wherever it is mounted."""
 
 import secrets
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -13,7 +14,7 @@ from tusd_py.server.identify import Identify
 from tusd_py.server.ietf import IetfFace
 from tusd_py.server.intake import BodyDeadlines
 from tusd_py.server.link_face import LinkFace
-from tusd_py.server.location import client_address, public_origin, upload_url
+from tusd_py.server.location import client_address, is_forwarded, public_origin, upload_url
 from tusd_py.server.rate_limits import RateLimits
 from tusd_py.server.tus import TusFace
 from tusd_py.server.visit_face import VisitFace
@@ -59,10 +60,17 @@ def make_tus_face(
             identify=identify,
             url_of=url_of,
             kick_jobs=service.jobs.kick,
+            may_tell=_may_tell(settings),
         )
         if settings.uploads.enable_experimental_protocol
         else None,
     )
+
+
+def _may_tell(settings: Settings) -> Callable[[web.Request], bool]:
+    """Interim responses pass whatever is between us and a client."""
+    told = settings.server.interim_responses
+    return lambda request: told == "always" or (told == "direct" and not is_forwarded(request))
 
 
 def make_file_face(settings: Settings, service: Service, identify: Identify) -> FileFace:

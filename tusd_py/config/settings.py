@@ -39,6 +39,10 @@ class Server:
     """Processes that serve. With more than one, a supervisor restarts those that die."""
     event_loop: Literal["auto", "uvloop", "asyncio"] = "auto"
     """"auto" takes uvloop where it is installed, "uvloop" insists on it, "asyncio" does without."""
+    interim_responses: Literal["direct", "always", "never"] = "direct"
+    """Tell clients of the IETF draft by 104 responses where to go on and how far they are. "direct": only
+    where no proxy says that it is in between, as some take one for the whole answer (nginx does, haproxy
+    does not)."""
     socket_receive: bool = True
     """Large plain bodies are read from the socket by a thread, for about half the CPU. Off, every body goes
     through the event loop."""

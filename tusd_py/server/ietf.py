@@ -69,6 +69,8 @@ class IetfFace:
     identify: Identify
     url_of: Callable[[web.Request, UploadId], str]
     kick_jobs: Callable[[], None]
+    may_tell: Callable[[web.Request], bool]
+    """Interim responses reach whoever sent this."""
 
     async def answer(
         self, request: web.Request, headers: Headers, method: str, upload_id: UploadId | None
@@ -99,16 +101,15 @@ class IetfFace:
         identity = await self.identify(request)
 
         def told(upload: Upload) -> None:
-            if interop.version is None:
-                return
             if upload.offset:
                 send_interim(request, progress_fields(interop, upload))
             else:
                 location = self.url_of(request, upload.id)
                 send_interim(request, created_fields(interop, location, self._limit(upload)))
 
+        listens = self._listens(request, interop)
         async with self.bodies.source(request, identity) as source:
-            created = await create(self.context, identity, creation, source, told=told)
+            created = await create(self.context, identity, creation, source, told=told if listens else None)
             location = self.url_of(request, created.upload.id)
             if created.ending is not Ending.COMPLETE:
                 raise self._refusal(created, creation.length, location)
@@ -121,11 +122,13 @@ class IetfFace:
         identity = await self.identify(request)
 
         def told(upload: Upload) -> None:
-            if interop.version is not None:
-                send_interim(request, progress_fields(interop, upload))
+            send_interim(request, progress_fields(interop, upload))
 
+        listens = self._listens(request, interop)
         async with self.bodies.source(request, identity) as source:
-            appended = await append(self.context, identity, upload_id, wanted, source, told=told)
+            appended = await append(
+                self.context, identity, upload_id, wanted, source, told=told if listens else None
+            )
             if appended.ending is not Ending.COMPLETE:
                 raise self._refusal(appended, wanted.length, None)
             if not wanted.complete:
@@ -145,6 +148,10 @@ class IetfFace:
         return response_of(answer_cancelled())
 
     # --- what they say
+
+    def _listens(self, request: web.Request, interop: Interop) -> bool:
+        """The client understands our interim responses, and will get them."""
+        return interop.version is not None and self.may_tell(request)
 
     def _limit(self, upload: Upload) -> dict[str, str]:
         now = int(self.context.clock() * 1e6)
