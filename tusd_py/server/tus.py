@@ -218,7 +218,7 @@ TUS_ROUTES = (
         name="tus_options",
         handle=TusFace.handle,
         action=None,
-        summary="What this server can do (tus 1.0.0)",
+        summary="What this server can do",
         replies={200: Reply(description="In headers.")},
     ),
     Route(
@@ -227,7 +227,7 @@ TUS_ROUTES = (
         name="tus_create",
         handle=TusFace.handle,
         action=Action.CREATE,
-        summary="Create an upload, perhaps with its first bytes (tus 1.0.0)",
+        summary="Create an upload, perhaps with its first bytes (tus 1.0.0, or the IETF draft)",
         reads="application/offset+octet-stream",
         replies={201: Reply(description="Created.", headers={"Location": "Where the bytes go."})},
     ),
@@ -238,9 +238,12 @@ TUS_ROUTES = (
         handle=TusFace.handle,
         action=Action.OFFSET,
         hides=True,
-        summary="Where to go on (tus 1.0.0)",
+        summary="Where to go on (tus 1.0.0; of an upload of the IETF draft, 204)",
         parameters=(UPLOAD_ID,),
-        replies={200: Reply(description="There.", headers={"Upload-Offset": "Bytes."})},
+        replies={
+            200: Reply(description="There.", headers={"Upload-Offset": "Bytes."}),
+            204: Reply(description="There, of the IETF draft.", headers={"Upload-Offset": "Bytes."}),
+        },
     ),
     Route(
         method="PATCH",
@@ -249,10 +252,15 @@ TUS_ROUTES = (
         handle=TusFace.handle,
         action=Action.APPEND,
         hides=True,
-        summary="Send bytes (tus 1.0.0)",
+        summary="Send bytes (tus 1.0.0; of the IETF draft, application/partial-upload)",
         parameters=(UPLOAD_ID,),
         reads="application/offset+octet-stream",
-        replies={204: Reply(description="Kept.", headers={"Upload-Offset": "Bytes."})},
+        replies={
+            201: Reply(
+                description="Kept, and complete: of the IETF draft.", headers={"Upload-Offset": "Bytes."}
+            ),
+            204: Reply(description="Kept.", headers={"Upload-Offset": "Bytes."}),
+        },
     ),
     Route(
         method="DELETE",
@@ -261,7 +269,7 @@ TUS_ROUTES = (
         handle=TusFace.handle,
         action=Action.TERMINATE,
         hides=True,
-        summary="Give an upload up, with its bytes (tus 1.0.0)",
+        summary="Give an upload up, with its bytes",
         parameters=(UPLOAD_ID,),
         replies={204: Reply(description="Gone.")},
     ),
