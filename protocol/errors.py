@@ -147,6 +147,12 @@ class AlreadyComplete(ProtocolError):
     status, code = 400, "ERR_UPLOAD_COMPLETE"
 
 
+class InvalidPart(ProtocolError):
+    """a part is not what the request says of it"""
+
+    status, code = 400, "ERR_INVALID_PART"
+
+
 class UploadSizeExceeded(ProtocolError):
     """upload's size exceeded"""
 

@@ -107,6 +107,14 @@ async def new_link(server: Server, as_somebody: Iterable[tuple[str, str]], file_
     return str(json.loads(made.body)["link_id"])
 
 
+async def new_multipart(server: Server, as_somebody: Iterable[tuple[str, str]]) -> str:
+    """The id of an upload in parts, of which none came."""
+    json_type = ("Content-Type", "application/json")
+    made = await request(server.address, "POST", "/upload/initiate", (*as_somebody, json_type), b"{}")
+    assert made.status == 201, made.body
+    return str(json.loads(made.body)["upload_id"])
+
+
 def file_id_of(server: Server, upload_id: str) -> str:
     """From the row: clients of tus are not told."""
     with contextlib.closing(sqlite3.connect(server.data / ".tusd" / "tusd.db")) as rows:

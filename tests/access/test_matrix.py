@@ -19,7 +19,7 @@ from tusd_py.access.identity import Identity, Scope
 from tusd_py.server.route import BASE, Route
 from tusd_py.server.routes import TABLE
 
-from .asking import TUS, Head, Headers, ask_for_head, new_file, new_link, new_upload
+from .asking import TUS, Head, Headers, ask_for_head, new_file, new_link, new_multipart, new_upload
 from .issuer import bearer, token
 
 LATE, LONG_AGO = 3600, 72 * 3600
@@ -116,6 +116,7 @@ class Things:
     upload_id: str
     file_id: str
     link_id: str
+    multipart_id: str
     other_upload_token: str
     upload_token: str
 
@@ -149,6 +150,8 @@ def sample(name: str, things: Things) -> str:
         "name": lambda: "index.js",
         "token": lambda: "x",
         "link_id": lambda: things.link_id,
+        "multipart_id": lambda: things.multipart_id,
+        "part_number": lambda: "1",
     }
     assert name in known, f"say in sample() what a {{{name}}} of the owner's is"
     return known[name]()
@@ -197,6 +200,7 @@ async def things_of_owner(server: Server) -> Things:
         upload_id=uploads[0],
         file_id=file_id,
         link_id=link_id,
+        multipart_id=await new_multipart(server, [AS_OWNER]),
         upload_token=tokens[0],
         other_upload_token=tokens[1],
     )

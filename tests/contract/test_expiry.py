@@ -1,5 +1,7 @@
 """When uploads end by themselves: what each commit writes of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from protocol.upload import Kind, Step, Transfer, Upload, UploadId
@@ -142,7 +144,8 @@ async def test_a_partial_that_a_final_was_made_of_since_it_was_due_is_left_alone
 
 async def joined(rows: UploadRows, *partials: Upload) -> Upload:
     ids = [partial.id for partial in partials]
-    return await rows.create_final(new(None, Kind.FINAL), ids, limit=0, actor="ann")
+    named = "final;" + " ".join(f"/files/{name}" for name in ids)
+    return await rows.create_final(replace(new(None, Kind.FINAL), concat=named), ids, limit=0, actor="ann")
 
 
 async def row(rows: UploadRows, upload: Upload) -> Upload:

@@ -39,7 +39,7 @@ from tusd_py.version import version
 
 from .access import newest_key
 from .admin import admin_faces
-from .faces import make_file_face, make_link_face, make_tus_face, make_visit_face
+from .faces import make_file_face, make_link_face, make_multipart_face, make_tus_face, make_visit_face
 from .hooks import has_hooks, hooks_middleware, telling_hooks
 from .limits import make_quotas, make_rate_limits
 from .outbox import relay_names
@@ -119,6 +119,8 @@ def _faces(
         progress=ProgressRows(service.database),
         catalogue=catalogue,
     )
+    if not settings.uploads.disable_multipart:
+        yield make_multipart_face(settings, service, identify, limits)
     yield AccessFace(
         context=service.context,
         settings=settings,

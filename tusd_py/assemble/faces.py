@@ -7,6 +7,8 @@ from aiohttp import web
 
 from protocol.upload import UploadId
 from tusd_py.config.settings import Settings
+from tusd_py.metadata.multiparts import MultipartRows
+from tusd_py.metadata.progress import ProgressRows
 from tusd_py.server.bodies import Bodies
 from tusd_py.server.file_face import FileFace
 from tusd_py.server.files import AddressOf
@@ -15,9 +17,11 @@ from tusd_py.server.ietf import IetfFace
 from tusd_py.server.intake import BodyDeadlines
 from tusd_py.server.link_face import LinkFace
 from tusd_py.server.location import client_address, is_forwarded, public_origin, upload_url
+from tusd_py.server.multipart_face import MultipartFace
 from tusd_py.server.rate_limits import RateLimits
 from tusd_py.server.tus import TusFace
 from tusd_py.server.visit_face import VisitFace
+from tusd_py.uploads.multipart import Multiparts
 
 from .service import Service
 from .sharing import LINK_TOKEN_BYTES
@@ -36,11 +40,7 @@ def make_tus_face(
     settings: Settings, service: Service, identify: Identify, limits: RateLimits | None = None
 ) -> TusFace:
     """The tus face at `server.base_path`."""
-    timeouts = settings.timeouts
-    deadlines = BodyDeadlines(
-        idle=timeouts.network, rate=timeouts.minimum_rate, window=timeouts.minimum_rate_window
-    )
-    bodies = Bodies(deadlines=deadlines, limits=limits)
+    bodies = _bodies(settings, limits)
 
     def url_of(request: web.Request, upload_id: UploadId) -> str:
         return upload_url(request, settings, upload_id)
@@ -67,6 +67,14 @@ def make_tus_face(
     )
 
 
+def _bodies(settings: Settings, limits: RateLimits | None) -> Bodies:
+    timeouts = settings.timeouts
+    deadlines = BodyDeadlines(
+        idle=timeouts.network, rate=timeouts.minimum_rate, window=timeouts.minimum_rate_window
+    )
+    return Bodies(deadlines=deadlines, limits=limits)
+
+
 def _may_tell(settings: Settings) -> Callable[[web.Request], bool]:
     """Interim responses pass whatever is between us and a client."""
     told = settings.server.interim_responses
@@ -83,6 +91,21 @@ def make_file_face(settings: Settings, service: Service, identify: Identify) -> 
         origin_of=lambda request: public_origin(request, settings),
         url_expiry=settings.downloads.url_expiry,
         gives_urls=settings.downloads.mode == "link",
+    )
+
+
+def make_multipart_face(
+    settings: Settings, service: Service, identify: Identify, limits: RateLimits | None = None
+) -> MultipartFace:
+    """Uploads in parts."""
+    return MultipartFace(
+        multiparts=Multiparts(
+            context=service.context, rows=MultipartRows(service.database, service.context.rows.author)
+        ),
+        bodies=_bodies(settings, limits),
+        identify=identify,
+        progress=ProgressRows(service.database),
+        metadata_limit=settings.uploads.max_metadata,
     )
 
 

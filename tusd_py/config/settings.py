@@ -191,6 +191,8 @@ class Uploads:
     """Do not let clients make an upload of others."""
     disable_termination: bool = False
     """Do not let clients delete uploads."""
+    disable_multipart: bool = False
+    """No uploads in parts that come in any order, at /upload/; see docs/multipart.md."""
     enable_experimental_protocol: bool = True
     """Speak the IETF's draft of resumable uploads too, to clients that ask for it; see docs/ietf.md."""
 

@@ -5,10 +5,12 @@ answers (work/).
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from protocol.upload import Upload, UploadId
 from storage_backends.base import Synced
 
+from . import multiparts
 from .database import Database, Query, Script
 from .upload_row import DUE, to_upload
 
@@ -59,6 +61,13 @@ class Housekeeping:
             Query(f"SELECT id FROM uploads WHERE {DUE} ORDER BY expires_at LIMIT :limit", {"limit": limit})
         )
         return [UploadId(row["id"]) for row in rows]
+
+    async def expire_multiparts(self, limit: int) -> int:
+        """Forget multipart uploads whose date passed; how many. Their parts have dates of their own."""
+        due = await self._database.read(Query(multiparts.DUE, {"limit": limit}))
+        for multipart_id in (row["id"] for row in due):
+            await self._database.transact(partial(multiparts.expire, multipart_id))
+        return len(due)
 
     async def forget(self, limit: int) -> int:
         """Drop rows that were remembered long enough; how many. What they became lives on as versions.

@@ -139,11 +139,13 @@ def let_go(author: Author, final: Upload) -> Script[None]:
     Before the row of the final is locked: theirs come first.
     """
     lifetime = author.lifetime
-    if min(lifetime.expiry, lifetime.max_age) <= lifetime.retention:
+    # Those of a multipart upload were never anybody else's.
+    stay = lifetime.retention if final.concat else 0
+    if min(lifetime.expiry, lifetime.max_age) <= stay:
         return
     pinned = yield Query(_PINNED, {"id": final.id})
     for partial in sorted(row["partial_id"] for row in pinned):
-        yield Query(_LET_GO, {"id": partial, "retention": lifetime.retention})
+        yield Query(_LET_GO, {"id": partial, "retention": stay})
 
 
 def unpin(final: Upload) -> Script[None]:

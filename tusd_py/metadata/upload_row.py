@@ -160,12 +160,14 @@ EXPIRES = """
          ELSE created_at + CAST(:max_age AS BIGINT) END
 """
 
-# Stored partials that a final waits for have to stay. Asked again under the lock of the row before it ends.
+# Stored partials that a final or a multipart upload waits for have to stay. Asked again under the lock of the
+# row before it ends.
 DUE = """
     expires_at <= {now}
     AND (state IN ('created', 'receiving', 'waiting')
          OR (state = 'stored' AND kind = 'partial'
-             AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = uploads.id)))
+             AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = uploads.id)
+             AND NOT EXISTS (SELECT 1 FROM multipart_parts m WHERE m.upload_id = uploads.id)))
 """
 
 

@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from tusd_py.config.settings import Cors
 from tusd_py.errors import Refused
 
-METHODS = ("POST", "HEAD", "PATCH", "OPTIONS", "DELETE", "GET")
+METHODS = ("POST", "HEAD", "PATCH", "PUT", "OPTIONS", "DELETE", "GET")
 
 REQUEST_HEADERS = (
     "Authorization",
@@ -40,6 +40,7 @@ REQUEST_HEADERS = (
 RESPONSE_HEADERS = (
     "Upload-Offset",
     "Location",
+    "ETag",
     "Upload-Length",
     "Tus-Version",
     "Tus-Resumable",

@@ -29,7 +29,7 @@ PROBLEM_SCHEMA = {
     },
 }
 
-_BELOW = ("/api/v1/", "/file/", "/s/")
+_BELOW = ("/api/v1/", "/file/", "/s/", "/upload/")
 _ITSELF = frozenset(prefix.rstrip("/") for prefix in _BELOW)
 
 

@@ -27,6 +27,7 @@ from .health import HEALTH_ROUTES, Health
 from .identify import TAKES_TICKET, Identify
 from .link_face import LINK_ROUTES, LinkFace
 from .live import LIVE_ROUTES, Live
+from .multipart_face import MULTIPART_ROUTES, MultipartFace
 from .openapi import document
 from .operator import OPERATOR_ROUTES, Operator
 from .page import PAGE_ROUTES, Page
@@ -51,6 +52,7 @@ TABLE = (
     Face(kind=QuarantineFace, routes=QUARANTINE_ROUTES),
     Face(kind=FilesApi, routes=FILES_API_ROUTES),
     Face(kind=UploadsApi, routes=UPLOADS_API_ROUTES),
+    Face(kind=MultipartFace, routes=MULTIPART_ROUTES),
     Face(kind=AccessFace, routes=ACCESS_ROUTES),
     Face(kind=Live, routes=LIVE_ROUTES),
     Face(kind=Operator, routes=OPERATOR_ROUTES),

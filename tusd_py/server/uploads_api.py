@@ -63,7 +63,7 @@ class UploadsApi:
             )
         except BadCursor as bad:
             raise InvalidQuery(f"cursor: {bad}") from None
-        uploads = [upload_json(one, _status_of(one)) for one in found]
+        uploads = [upload_json(one, status_of_progress(one)) for one in found]
         return polled(request, {"uploads": uploads, "next": following})
 
     async def show(self, request: web.Request) -> web.Response:
@@ -84,10 +84,11 @@ class UploadsApi:
             file = await self.catalogue.of_upload(UploadId(found.upload.id))
             if file is not None:
                 return status_for(self.context, identity, file)
-        return _status_of(found)
+        return status_of_progress(found)
 
 
-def _status_of(found: Progress) -> Status:
+def status_of_progress(found: Progress) -> Status:
+    """As far as its row tells."""
     if not visible(found.upload, found.now):
         return Status.FAILED
     return status_of(found.upload.state, Verdict.UNKNOWN, ScanJob.NONE, served=False, released=False)

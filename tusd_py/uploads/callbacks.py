@@ -15,6 +15,7 @@ from tusd_py.log import get_logger
 from tusd_py.metadata.catalogue import File
 from tusd_py.metadata.files import Version
 from tusd_py.metadata.links import Link
+from tusd_py.metadata.multiparts import Multipart
 from tusd_py.metadata.upload_row import NewUpload
 
 log = get_logger("tusd_py.uploads")
@@ -22,7 +23,7 @@ log = get_logger("tusd_py.uploads")
 LAST_CALLS = 5.0
 """Seconds that calls under way of what is told afterwards may still take when we stop."""
 
-Authorize = Callable[[Identity, Action, Upload | Version | File | Link | None], Awaitable[None]]
+Authorize = Callable[[Identity, Action, Upload | Version | File | Link | Multipart | None], Awaitable[None]]
 PreCreate = Callable[[Identity, NewUpload], Awaitable[NewUpload | None]]
 PreFinish = Callable[[Upload], Awaitable[None]]
 PostFinish = Callable[[Upload], Awaitable[None]]
@@ -37,7 +38,8 @@ class Callbacks:
 
     authorize: Authorize | None = None
     """On every verb, after our own rule said yes; raises Forbidden or UploadNotFound. There is no upload yet
-    for Action.CREATE; for downloads and new share links it is the file's version, for others the link."""
+    for Action.CREATE, at most a multipart upload that was begun; for downloads and new share links it is the
+    file's version, for others the link."""
     pre_create: PreCreate | None = None
     """Before anything is made. May return the upload with other metadata (`NewUpload.with_metadata`), or
     raise UploadRejected."""

@@ -9,6 +9,9 @@ BATCH = 500
 
 async def reap(context: Context, housekeeping: Housekeeping) -> int:
     """How many uploads were looked at."""
+    # First, as their parts are uploads that are due once nothing holds them.
+    while await housekeeping.expire_multiparts(BATCH) == BATCH:
+        pass
     due = await housekeeping.due(BATCH)
     for upload_id in due:
         await expire(context, upload_id)

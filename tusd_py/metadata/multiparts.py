@@ -1,0 +1,267 @@
+"""Multipart uploads: parts that come in any order, and are put together when their client says so.
+
+Each part is a partial upload, and the whole becomes a final one of them, with the id that the multipart
+upload had from the beginning. So nothing that keeps bytes safe knows of multipart uploads; these rows only
+say which part has which number, and keep partials from expiring before the whole does.
+
+Locks are taken from multipart uploads to uploads.
+Belongs here: rows of `multiparts` and `multipart_parts`. Not here: bytes (uploads/multipart.py), plans of
+finals (plans.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from protocol.errors import InvalidPart
+from protocol.metadata import parse_metadata
+from protocol.upload import Dialect, Kind, Upload, UploadId
+
+from .creating import create_final
+from .database import Database, Query, Row, Script
+from .upload_row import EXPIRES, FOREVER, Author, NewUpload
+
+_ALIVE = "id = :id AND (expires_at IS NULL OR expires_at > {now})"
+_INSERT = """
+    INSERT INTO multiparts (id, tenant, owner, metadata, length, key, file_id, created_at)
+    VALUES (:id, :tenant, :owner, :metadata, CAST(:length AS BIGINT), :key, :file_id, {now})
+"""
+_RENEW = "UPDATE multiparts SET expires_at = " + EXPIRES + " WHERE id = :id RETURNING *"
+_FIND = "SELECT * FROM multiparts WHERE " + _ALIVE
+_LOCK = _FIND + " {for_update}"
+_PARTS = """
+    SELECT p.number AS number, u.id AS upload_id, u.length AS length, u.created_at AS created_at
+    FROM multipart_parts p JOIN uploads u ON u.id = p.upload_id
+    WHERE p.multipart_id = :id AND p.number > CAST(:after AS BIGINT)
+    ORDER BY p.number LIMIT CAST(:limit AS BIGINT)
+"""
+_PUT = """
+    INSERT INTO multipart_parts (multipart_id, number, upload_id)
+    VALUES (:id, CAST(:number AS BIGINT), :upload_id)
+    ON CONFLICT (multipart_id, number) DO UPDATE SET upload_id = excluded.upload_id
+"""
+_AT = "SELECT upload_id FROM multipart_parts WHERE multipart_id = :id AND number = CAST(:number AS BIGINT)"
+_DROP_PARTS = "DELETE FROM multipart_parts WHERE multipart_id = :id RETURNING upload_id"
+_DROP = "DELETE FROM multiparts WHERE id = :id RETURNING id"
+DUE = "SELECT id FROM multiparts WHERE expires_at <= {now} ORDER BY expires_at LIMIT CAST(:limit AS BIGINT)"
+_DROP_DUE = "DELETE FROM multiparts WHERE id = :id AND expires_at <= {now} RETURNING id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multipart:
+    """One that was begun. Times are microseconds since the epoch, sizes bytes."""
+
+    id: UploadId
+    tenant: str
+    owner: str
+    metadata: str
+    length: int | None
+    """What its parts have to add up to, where its client said so."""
+    key: str
+    file_id: str
+    created_at: int
+    expires_at: int | None
+
+    def as_new_upload(self) -> NewUpload:
+        """What it becomes."""
+        described = parse_metadata(self.metadata, limit=len(self.metadata))
+        return NewUpload(
+            id=self.id,
+            tenant=self.tenant,
+            owner=self.owner,
+            metadata=self.metadata,
+            filename=described.filename,
+            filetype=described.filetype,
+            length=None,
+            dialect=Dialect.TUS,
+            kind=Kind.FINAL,
+            concat="",
+            key=self.key,
+            file_id=self.file_id,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultipartPart:
+    """A part that is there."""
+
+    number: int
+    upload_id: UploadId
+    """Of its partial upload: another one for each time that the part is sent, so also its entity tag."""
+    length: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """A part that was taken."""
+
+    replaced: UploadId | None
+    """The partial upload that had this number before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """A multipart upload that became an upload."""
+
+    final: Upload
+    left_out: Sequence[UploadId]
+    """Partial uploads that are no part of it."""
+
+
+class MultipartRows:
+    """All of them."""
+
+    def __init__(self, database: Database, author: Author) -> None:
+        self._database = database
+        self._author = author
+
+    async def create(self, new: NewUpload) -> Multipart:
+        """`new` is what it is to become; its length may be None."""
+
+        def script() -> Script[Multipart]:
+            yield Query(
+                _INSERT,
+                {
+                    "id": new.id,
+                    "tenant": new.tenant,
+                    "owner": new.owner,
+                    "metadata": new.metadata,
+                    "length": new.length,
+                    "key": new.key,
+                    "file_id": new.file_id,
+                },
+            )
+            return _to_multipart((yield self._renew(new.id))[0])
+
+        return await self._database.transact(script)
+
+    async def find(self, multipart_id: UploadId) -> Multipart | None:
+        """None also for one whose date passed, or that was completed."""
+        rows = await self._database.read(Query(_FIND, {"id": multipart_id}))
+        return _to_multipart(rows[0]) if rows else None
+
+    async def parts(self, multipart_id: UploadId, *, after: int, limit: int) -> list[MultipartPart]:
+        """Those with numbers above `after`, in order."""
+        query = Query(_PARTS, {"id": multipart_id, "after": after, "limit": limit})
+        return [_to_part(row) for row in await self._database.read(query)]
+
+    async def put(self, multipart_id: UploadId, number: int, partial: UploadId) -> Put | None:
+        """Make a stored partial upload the part of that number; None where there is nothing to be part of."""
+
+        def script() -> Script[Put | None]:
+            if not (yield Query(_LOCK, {"id": multipart_id})):
+                return None
+            before = yield Query(_AT, {"id": multipart_id, "number": number})
+            yield Query(_PUT, {"id": multipart_id, "number": number, "upload_id": partial})
+            yield self._renew(multipart_id)
+            return Put(replaced=UploadId(before[0]["upload_id"]) if before else None)
+
+        return await self._database.transact(script)
+
+    async def complete(
+        self,
+        multipart_id: UploadId,
+        wanted: Mapping[int, UploadId] | None,
+        *,
+        most: int,
+        limit: int,
+        actor: str,
+    ) -> Completed | None:
+        """Plan the upload of its parts, of which there are at most `most`, and forget that there were any.
+
+        `wanted` says which; None is all of them, without a gap. None when there is no such multipart upload.
+        Raises InvalidPart, MaxSizeExceeded above `limit` bytes (0 is none), QuotaExceeded, TooManyOpen.
+        """
+
+        def script() -> Script[Completed | None]:
+            rows = yield Query(_LOCK, {"id": multipart_id})
+            if not rows:
+                return None
+            multipart = _to_multipart(rows[0])
+            there = [
+                _to_part(row)
+                for row in (yield Query(_PARTS, {"id": multipart_id, "after": 0, "limit": most}))
+            ]
+            chosen = _chosen(there, wanted)
+            _check_length(chosen, multipart.length)
+            dropped = yield Query(_DROP_PARTS, {"id": multipart_id})
+            yield Query(_DROP, {"id": multipart_id})
+            partials = [part.upload_id for part in chosen]
+            new = multipart.as_new_upload()
+            final = yield from create_final(self._author, new, partials, limit=limit, actor=actor)
+            left_out = {UploadId(row["upload_id"]) for row in dropped} - set(partials)
+            return Completed(final=final, left_out=sorted(left_out))
+
+        return await self._database.transact(script)
+
+    async def drop(self, multipart_id: UploadId) -> list[UploadId] | None:
+        """Give it up; the partial uploads that are nobody's now. None where there is none."""
+
+        def script() -> Script[list[UploadId] | None]:
+            if not (yield Query(_LOCK, {"id": multipart_id})):
+                return None
+            dropped = yield Query(_DROP_PARTS, {"id": multipart_id})
+            yield Query(_DROP, {"id": multipart_id})
+            return [UploadId(row["upload_id"]) for row in dropped]
+
+        return await self._database.transact(script)
+
+    def _renew(self, multipart_id: UploadId) -> Query:
+        lifetime = self._author.lifetime
+        params = {"expiry": lifetime.expiry, "max_age": lifetime.max_age, "forever": FOREVER}
+        return Query(_RENEW, {"id": multipart_id, **params})
+
+
+def expire(multipart_id: str) -> Script[None]:
+    """Forget it if its date passed."""
+    if (yield Query(_DROP_DUE, {"id": multipart_id})):
+        yield Query(_DROP_PARTS, {"id": multipart_id})
+
+
+def _chosen(there: Sequence[MultipartPart], wanted: Mapping[int, UploadId] | None) -> Sequence[MultipartPart]:
+    """Raises InvalidPart for what is not there, or is another than its client means."""
+    if wanted is None:
+        gap = next((n for n, part in enumerate(there, start=1) if part.number != n), None)
+        if gap is not None:
+            raise InvalidPart(f"part {gap} is not there, and a later one is")
+        chosen = there
+    else:
+        known = {part.number: part for part in there}
+        for number, upload_id in wanted.items():
+            if number not in known:
+                raise InvalidPart(f"part {number} is not there")
+            if known[number].upload_id != upload_id:
+                raise InvalidPart(f"part {number} has the etag {known[number].upload_id}, not that one")
+        chosen = [known[number] for number in sorted(wanted)]
+    if not chosen:
+        raise InvalidPart("there is no part")
+    return chosen
+
+
+def _check_length(parts: Sequence[MultipartPart], length: int | None) -> None:
+    total = sum(part.length for part in parts)
+    if length is not None and total != length:
+        raise InvalidPart(f"the parts have {total} bytes, and file_size was {length}")
+
+
+def _to_multipart(row: Row) -> Multipart:
+    return Multipart(
+        id=UploadId(row["id"]),
+        tenant=row["tenant"],
+        owner=row["owner"],
+        metadata=row["metadata"],
+        length=row["length"],
+        key=row["key"],
+        file_id=row["file_id"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+def _to_part(row: Row) -> MultipartPart:
+    return MultipartPart(
+        number=row["number"],
+        upload_id=UploadId(row["upload_id"]),
+        length=row["length"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,159 @@
+"""Multipart uploads: begin, put parts in any order and side by side, complete.
+
+Belongs here: the operations. Not here: rows (metadata/multiparts.py), HTTP (server/multipart_face.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from protocol.body import Body
+from protocol.checksum import Checksum
+from protocol.creation import Concat, Creation
+from protocol.errors import UploadGone, UploadNotFound
+from protocol.lengths import check_size
+from protocol.metadata import Metadata, parse_metadata
+from protocol.upload import Step, Upload, UploadId
+from tusd_py.access.authorize import Action, admit
+from tusd_py.access.identity import Identity
+from tusd_py.metadata.multiparts import Completed, Multipart, MultipartPart, MultipartRows
+
+from .admit import admit as admit_upload
+from .admit import most_of
+from .append import Appended, finish_soon
+from .callbacks import ask_to_create
+from .context import Context
+from .create import create, new_upload, permit_creation
+from .finish import SYSTEM
+from .lookup import find_upload
+from .permit import permit
+from .receive import Ending, Source
+
+MOST_PARTS = 1000
+"""Of one upload: what is planned and put together by one commit."""
+
+_NOTHING = Body(expected=0, present=False)
+_UNNAMED = parse_metadata(None, limit=0)
+_PARTIAL = Concat(raw="partial", urls=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multiparts:
+    """The operations. All raise UploadNotFound for what is not there or somebody else's."""
+
+    context: Context
+    rows: MultipartRows
+
+    async def begin(self, identity: Identity, metadata: Metadata, length: int | None) -> Multipart:
+        """`length` in bytes, where it is known. Raises what the creation of an upload raises."""
+        context = self.context
+        wanted = Creation(length=length, metadata=metadata, body=_NOTHING, room=None)
+        await permit_creation(context, identity, wanted)
+        if length is not None:
+            check_size(length, context.rules.features)
+        await context.backend.ensure_room(length or 0)
+        new = await ask_to_create(context.callbacks, identity, new_upload(context, identity, wanted))
+        admit_upload(context, new)
+        return await self.rows.create(new)
+
+    async def find(self, identity: Identity, multipart_id: UploadId) -> Multipart:
+        """One that is still open."""
+        admit(identity, Action.CREATE)
+        found = await self.rows.find(multipart_id)
+        if found is None:
+            raise UploadNotFound
+        await permit(self.context, identity, Action.CREATE, found)
+        return found
+
+    async def look(self, identity: Identity, multipart_id: UploadId) -> None:
+        """It is there and theirs, be it open or complete already: asked before a body is read."""
+        try:
+            await self.find(identity, multipart_id)
+        except UploadNotFound:
+            await find_upload(self.context, identity, Action.CREATE, multipart_id)
+
+    async def parts(self, multipart: Multipart, *, after: int, limit: int) -> list[MultipartPart]:
+        """Those with numbers above `after`, in order."""
+        return await self.rows.parts(multipart.id, after=after, limit=limit)
+
+    async def put(
+        self,
+        identity: Identity,
+        multipart: Multipart,
+        number: int,
+        source: Source,
+        *,
+        body: Body,
+        checksum: Checksum | None,
+    ) -> Appended:
+        """A part is all there or not at all: what came of a broken one is dropped.
+
+        It takes the place of what had its number before, once it is durable.
+        """
+        owner = replace(identity, tenant=multipart.tenant, subject=multipart.owner)
+        most = most_of(self.context, multipart.as_new_upload())
+        wanted = Creation(
+            length=body.expected,
+            metadata=_UNNAMED,
+            body=body,
+            room=most or None if body.expected is None else body.expected,
+            checksum=checksum,
+            concat=_PARTIAL,
+            complete=True,
+        )
+        check_size(body.least, self.context.rules.features)
+        part = await create(self.context, owner, wanted, source)
+        if part.ending is not Ending.COMPLETE:
+            await self._end(part.upload.id)
+            return part
+        taken = await self.rows.put(multipart.id, number, part.upload.id)
+        if taken is None:
+            await self._end(part.upload.id)
+            raise UploadGone
+        if taken.replaced is not None:
+            await self._end(taken.replaced)
+        return part
+
+    async def complete(
+        self, identity: Identity, multipart_id: UploadId, wanted: Mapping[int, UploadId] | None
+    ) -> Upload:
+        """The upload that it became. Asked again, the same: an answer may have been lost.
+
+        `wanted` are the entity tags of the parts that make it; None is all that there are. Raises
+        InvalidPart, MaxSizeExceeded, QuotaExceeded, TooManyOpen.
+        """
+        context = self.context
+        completed = await self._plan(identity, multipart_id, wanted)
+        if completed is None:
+            return await find_upload(context, identity, Action.CREATE, multipart_id)
+        context.meter.created()
+        context.announcements.created(context.callbacks, completed.final)
+        for partial in completed.left_out:
+            await self._end(partial)
+        return await finish_soon(context, completed.final)
+
+    async def _plan(
+        self, identity: Identity, multipart_id: UploadId, wanted: Mapping[int, UploadId] | None
+    ) -> Completed | None:
+        """None when it is complete already, or was never there."""
+        try:
+            multipart = await self.find(identity, multipart_id)
+        except UploadNotFound:
+            return None
+        return await self.rows.complete(
+            multipart.id,
+            wanted,
+            most=MOST_PARTS,
+            limit=most_of(self.context, multipart.as_new_upload()),
+            actor=identity.actor,
+        )
+
+    async def abort(self, identity: Identity, multipart_id: UploadId) -> None:
+        """Give it up, with its parts."""
+        multipart = await self.find(identity, multipart_id)
+        for partial in await self.rows.drop(multipart.id) or []:
+            await self._end(partial)
+
+    async def _end(self, partial: UploadId) -> None:
+        ended = await self.context.rows.end(partial, Step.TERMINATE, actor=SYSTEM)
+        if ended is not None:
+            self.context.leases.end(ended)
