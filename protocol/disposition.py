@@ -1,7 +1,7 @@
-"""Content-Disposition of downloads (RFC 6266, RFC 8187)."""
+"""Content-Disposition: of downloads, and as an upload names its file (RFC 6266, RFC 8187)."""
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from .filenames import safe_filename
 
@@ -10,6 +10,12 @@ _NOT_PLAIN = re.compile(r'[^ -~]|["\\%]', re.ASCII)
 
 # RFC 8187, 3.2.1: attr-char besides letters and digits.
 _ATTR_CHAR = "!#$&+-.^_`|~"
+
+# RFC 9110, 5.6.6: a token, or a quoted string with escapes.
+_PARAMETER = re.compile(
+    r""";[ \t]*([A-Za-z0-9!#$%&'*+.^_`|~-]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;"\s]*)""", re.ASCII
+)
+_ESCAPED = re.compile(r"\\(.)", re.ASCII | re.DOTALL)
 
 
 def attachment(filename: str | None) -> str:
@@ -24,3 +30,38 @@ def attachment(filename: str | None) -> str:
     if plain == name:
         return f'attachment; filename="{plain}"'
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe=_ATTR_CHAR)}"
+
+
+def filename_of(disposition: str) -> str | None:
+    """The name in a header that somebody else wrote; `filename*` wins (RFC 6266, 4.3). None without one.
+
+    Takes time in proportion to the header, whatever is in it.
+    """
+    found: dict[str, str] = {}
+    position = disposition.find(";")
+    while position >= 0:
+        parameter = _PARAMETER.match(disposition, position)
+        if parameter is not None:
+            found.setdefault(parameter[1].lower(), parameter[2])
+            position = parameter.end()
+        position = disposition.find(";", position + (parameter is None))
+    extended = _extended(found["filename*"]) if "filename*" in found else None
+    return extended if extended is not None else _unquoted(found.get("filename"))
+
+
+def _extended(value: str) -> str | None:
+    """RFC 8187, 3.2: only UTF-8 is to be written, and only that is read."""
+    charset, _, rest = value.partition("'")
+    _, quoted, encoded = rest.partition("'")
+    if charset.lower() != "utf-8" or not quoted:
+        return None
+    try:
+        return unquote_to_bytes(encoded).decode()
+    except UnicodeError:
+        return None
+
+
+def _unquoted(value: str | None) -> str | None:
+    if value is None or not value.startswith('"'):
+        return value
+    return _ESCAPED.sub(r"\1", value[1:-1])

@@ -55,7 +55,7 @@ class MaxSizeExceeded(ProtocolError):
 
 
 class InvalidContentType(ProtocolError):
-    """missing or invalid Content-Type header, wanted application/offset+octet-stream"""
+    """missing or invalid Content-Type header"""
 
     status, code = 415, "ERR_INVALID_CONTENT_TYPE"
 
@@ -253,6 +253,11 @@ class UploadRejected(ProtocolError):
         if status:
             # Only of this one: a class says what its errors are otherwise.
             self.__dict__["status"] = status
+
+    @property
+    def has_own_body(self) -> bool:
+        """Whoever rejects says it in words of their own."""
+        return bool(self._body)
 
     @property
     def body(self) -> str:

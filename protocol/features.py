@@ -20,7 +20,5 @@ class Features:
     """Unfinished uploads go after a while."""
     concatenation: bool = False
     """Uploads may be made of others, also of unfinished ones."""
-    ietf: bool = False
-    """The IETF draft is spoken, too."""
     checksums: tuple[str, ...] = ()
     """Algorithms for Upload-Checksum, most welcome first; none switches the extension off."""

@@ -10,6 +10,9 @@ import re
 from base64 import b64decode
 from collections.abc import Sequence
 
+LARGEST_INTEGER = 10**15 - 1
+"""RFC 9651, 3.3.1."""
+
 _KEY = r"[a-z*][a-z0-9_.*-]*"
 _INTEGER = r"-?[0-9]{1,15}"
 _STRING = r'"(?:[ !#-\[\]-~]|\\["\\])*"'

@@ -227,11 +227,8 @@ class Upload:
     """Its first bytes in hexadecimal digits, while there are too few of them to know."""
 
     @property
-    def is_complete(self) -> bool:
-        """All bytes are durable, whether or not the finish job is done.
-
-        In the IETF's dialect an upload may stand there and be open: its client has yet to say that it is all.
-        """
+    def has_all_bytes(self) -> bool:
+        """All bytes are durable. In the IETF's dialect that does not make it complete: its client has to."""
         return self.length is not None and self.offset == self.length
 
     @property

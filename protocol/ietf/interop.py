@@ -19,6 +19,7 @@ MEDIA_TYPE = "application/partial-upload"
 _COMPLETE, _INCOMPLETE = "Upload-Complete", "Upload-Incomplete"
 _SAYS_INCOMPLETE = (3,)
 """Draft -01 has the field the other way round."""
+_OF_TUS_JS_CLIENT = (5, 6)
 _TYPED_SINCE = 6
 """Draft -04. Before it a PATCH had no media type of its own."""
 
@@ -34,6 +35,11 @@ class Interop:
     def has_media_type(self) -> bool:
         """A PATCH has to be of `MEDIA_TYPE`."""
         return self.version is None or self.version >= _TYPED_SINCE
+
+    @property
+    def is_of_tus_js_client(self) -> bool:
+        """It may be tus-js-client, which has habits of its own in this dialect."""
+        return self.version in _OF_TUS_JS_CLIENT
 
     def complete(self, headers: Headers) -> bool | None:
         """What the client says of the upload's end; None where it says nothing that can be understood."""
@@ -56,8 +62,8 @@ def interop_of(headers: Headers) -> Interop:
 
 
 def is_creation(headers: Headers) -> bool:
-    """A POST without Tus-Resumable wants an upload of this dialect (4.2.1)."""
-    return interop_of(headers).complete(headers) is not None
+    """A POST or PUT without Tus-Resumable wants an upload of this dialect (4.2.1)."""
+    return headers.has(VERSION_FIELD) or interop_of(headers).complete(headers) is not None
 
 
 def is_append(headers: Headers) -> bool:

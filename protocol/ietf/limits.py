@@ -1,9 +1,7 @@
 """Upload-Limit: what a client has to keep to (draft, 4.1.4)."""
 
+from protocol.structured import LARGEST_INTEGER
 from protocol.upload import UNFINISHED, Upload
-
-_LARGEST_INTEGER = 10**15 - 1
-"""RFC 9651, 3.3.1."""
 
 
 def limits(max_size: int, upload: Upload | None = None, *, now: int = 0) -> dict[str, str]:
@@ -11,7 +9,7 @@ def limits(max_size: int, upload: Upload | None = None, *, now: int = 0) -> dict
 
     Of an upload it says how much longer it lives as it is; every byte renews that, so it never shrinks.
     """
-    known = {"max-size": min(max_size, _LARGEST_INTEGER)} if max_size else {}
+    known = {"max-size": min(max_size, LARGEST_INTEGER)} if max_size else {}
     if upload is not None and upload.state in UNFINISHED and upload.expires_at is not None:
         known["max-age"] = max(0, upload.expires_at - now) // 1_000_000
     # "it MUST use min-size=0 instead of an empty header value"

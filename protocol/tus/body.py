@@ -12,6 +12,6 @@ def check_content_type(headers: Headers) -> None:
     """Raises InvalidContentType. Parameters do not count: browsers add a charset to strings."""
     text = headers.one("Content-Type")
     if text is None:
-        raise InvalidContentType
+        raise InvalidContentType(f"Content-Type is missing, wanted {CONTENT_TYPE}")
     if essence_of(text) != CONTENT_TYPE:
         raise InvalidContentType(f"Content-Type is {shown(text)}, wanted {CONTENT_TYPE}")

@@ -22,7 +22,7 @@ from protocol.integers import LARGEST
 from protocol.tus.concat import upload_of_url
 from protocol.tus.create import parse_create
 from protocol.tus.head import answer_head
-from protocol.upload import Transfer, Upload, UploadId
+from protocol.upload import Dialect, Transfer, Upload, UploadId
 from tusd_py.access.admission import Admission
 from tusd_py.access.identity import ANONYMOUS, Identity
 from tusd_py.metadata.database import Query
@@ -100,12 +100,12 @@ async def test_a_final_of_unfinished_partials_waits_for_the_last(tmp_path: Path)
         )
         whole = await final(house, done, begun, unknown)
         assert whole.state is Transfer.WAITING
-        seen = await current_offset(house.context, ANONYMOUS, whole.id)
+        seen = await current_offset(house.context, ANONYMOUS, whole.id, Dialect.TUS)
         assert "Upload-Offset" not in answer_head(seen).headers
         assert "Upload-Length" not in answer_head(seen).headers
         last = appending(0, length=2)
         await append(house.context, ANONYMOUS, unknown.id, last, Script(b"z"))
-        seen = await current_offset(house.context, ANONYMOUS, whole.id)
+        seen = await current_offset(house.context, ANONYMOUS, whole.id, Dialect.TUS)
         assert answer_head(seen).headers["Upload-Length"] == "11"
         await sent(house, begun, 3, b"ghi")
         assert (await row(house.worker, whole.id)).state is Transfer.WAITING
@@ -128,9 +128,9 @@ async def test_a_deleted_partial_is_gone_but_the_final_still_gets_its_bytes(tmp_
     async with home(tmp_path) as house:
         done, begun = await partial(house, 3, b"abc"), await partial(house, 6, b"def")
         whole = await final(house, done, begun)
-        await terminate(house.context, ANONYMOUS, done.id)
+        await terminate(house.context, ANONYMOUS, done.id, Dialect.TUS)
         with pytest.raises(UploadGone):
-            await current_offset(house.context, ANONYMOUS, done.id)
+            await current_offset(house.context, ANONYMOUS, done.id, Dialect.TUS)
         housekeeping = housekeeping_of(house.worker)
         await purge(house.backend, housekeeping, done.id)
         assert await sweep(house.backend, housekeeping, house.worker.workers) == []
@@ -145,7 +145,7 @@ async def test_a_final_whose_partial_can_never_be_complete_ends(tmp_path: Path) 
     async with home(tmp_path) as house:
         done, begun = await partial(house, 3, b"abc"), await partial(house, 6, b"def")
         whole = await final(house, done, begun)
-        await terminate(house.context, ANONYMOUS, begun.id)
+        await terminate(house.context, ANONYMOUS, begun.id, Dialect.TUS)
         assert (await row(house.worker, whole.id)).state is Transfer.TERMINATED
         assert (await row(house.worker, done.id)).state is Transfer.STORED
 
@@ -163,7 +163,7 @@ async def test_a_partial_deleted_between_its_last_byte_and_its_object_readies_th
         )
         whole, other = await final(house, done, last), await final(house, last, begun)
         await last_byte(house, last, b"ghi")
-        await terminate(house.context, ANONYMOUS, last.id)
+        await terminate(house.context, ANONYMOUS, last.id, Dialect.TUS)
         assert (await row(house.worker, other.id)).state is Transfer.WAITING
         housekeeping = housekeeping_of(house.worker)
         await purge(house.backend, housekeeping, last.id)
@@ -194,7 +194,7 @@ async def test_deleting_a_final_leaves_its_partials(tmp_path: Path) -> None:
     async with home(tmp_path) as house:
         parts = [await partial(house, 3, b"abc"), await partial(house, 6, b"def")]
         waiting = await final(house, *parts)
-        await terminate(house.context, ANONYMOUS, waiting.id)
+        await terminate(house.context, ANONYMOUS, waiting.id, Dialect.TUS)
         await sent(house, parts[1], 3, b"ghi")
         whole = await final(house, *parts)
         assert await content(house, whole.id) == b"abcdefghi"
@@ -220,7 +220,7 @@ async def test_nothing_but_visible_partials_of_ones_own_can_be_named(tmp_path: P
         part, whole = await partial(house, 3, b"abc"), await final(house, await partial(house, 1, b"x"))
         plain = (await create(house.context, ANONYMOUS, parsed(("Upload-Length", "5")), Script())).upload
         gone = await partial(house, 3, b"abc")
-        await terminate(house.context, ANONYMOUS, gone.id)
+        await terminate(house.context, ANONYMOUS, gone.id, Dialect.TUS)
         for named, refusal in ((plain, InvalidConcat), (whole, InvalidConcat), (gone, UploadGone)):
             with pytest.raises(refusal):
                 await final(house, part, named)
@@ -276,7 +276,7 @@ async def test_the_maximum_holds_for_a_sum_that_nobody_knew_at_its_creation(
         for refused in (long, longer):
             assert (await row(house.worker, refused.id)).state is Transfer.REFUSED
             with pytest.raises(UploadGone):
-                await current_offset(small.context, ANONYMOUS, refused.id)
+                await current_offset(small.context, ANONYMOUS, refused.id, Dialect.TUS)
         assert [job["subject"] for job in await house.worker.database.read(JOBS)] == [fine.id]
         assert files(house) == kept
         assert (await stored(small, fine)).state is Transfer.STORED
@@ -296,7 +296,7 @@ async def test_a_sum_that_nothing_can_hold_is_refused_and_keeps_nothing_else_bac
         whole = await final(house, part, *unknown)
         for one in unknown:
             await append(house.context, ANONYMOUS, one.id, appending(0, length=LARGEST, body=0), Script())
-        seen = await current_offset(house.context, ANONYMOUS, whole.id)
+        seen = await current_offset(house.context, ANONYMOUS, whole.id, Dialect.TUS)
         assert answer_head(seen).headers["Upload-Length"] == str(2 * LARGEST + 3)
         assert (await sent(house, part, 0, b"abc")).upload.state is Transfer.STORED
         assert (await row(house.worker, whole.id)).state is Transfer.WAITING

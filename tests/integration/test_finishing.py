@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol.upload import Transfer, Upload
+from protocol.upload import Dialect, Transfer, Upload
 from storage_backends.base import Durability, Ledger, Segment, Stored
 from storage_backends.filesystem import FilesystemBackend
 from tusd_py.access.identity import ANONYMOUS
@@ -151,7 +151,7 @@ async def test_an_upload_that_is_deleted_while_it_is_finished_leaves_no_bytes(tm
             setattr(backend, gate, Gate())
             late = asyncio.create_task(finish(house.context, upload))
             await getattr(backend, gate).reached.wait()
-            await terminate(house.context, ANONYMOUS, upload.id)
+            await terminate(house.context, ANONYMOUS, upload.id, Dialect.TUS)
             await purge(backend, housekeeping_of(worker), upload.id)
             getattr(backend, gate).opened.set()
             await late

@@ -17,7 +17,7 @@ from yarl import URL
 
 from protocol.headers import Headers
 from protocol.tus.create import parse_create
-from protocol.upload import Transfer, UploadId
+from protocol.upload import Dialect, Transfer, UploadId
 from storage_backends import base
 from storage_backends.base import ObjectStore, Part
 from storage_backends.s3 import S3Backend
@@ -309,7 +309,7 @@ async def test_partials_deleted_before_they_were_objects_still_become_one_and_le
             await unfinished(context, one, content.read(0, middle))
             await unfinished(context, one, content.read(middle, content.length))
             await unfinished(context, one, b"", declared=content.length)
-            await terminate(context, ANONYMOUS, one)
+            await terminate(context, ANONYMOUS, one, Dialect.TUS)
         readied = await row(worker, final.id)
         assert readied.state is Transfer.COMPLETING
         stored = await finish(context, readied)

@@ -24,7 +24,7 @@ from protocol.errors import (
 from protocol.headers import Headers
 from protocol.tus.create import parse_create
 from protocol.tus.patch import parse_append
-from protocol.upload import Step, Transfer, Upload, UploadId
+from protocol.upload import Dialect, Step, Transfer, Upload, UploadId
 from storage_backends.base import Durability
 from storage_backends.filesystem import FilesystemBackend
 from tests.contract.books import ABOUT
@@ -210,7 +210,7 @@ async def test_a_small_patch_counts_also_when_another_worker_had_a_try_meanwhile
 async def test_a_patch_of_an_upload_that_ended_right_after_its_post_hears_that(tmp_path: Path) -> None:
     async with home(tmp_path, clock=(clock := Clock())) as house:
         ended, late = await made(house, 50), await made(house, 50)
-        await terminate(house.context, ANONYMOUS, ended.id)
+        await terminate(house.context, ANONYMOUS, ended.id, Dialect.TUS)
         clock.ahead = 8 * DAY
         for upload in (ended, late):
             with pytest.raises(UploadGone):
@@ -225,7 +225,7 @@ async def test_a_cut_keeps_every_byte_that_came(tmp_path: Path) -> None:
         upload = await made(house, 3000)
         cut = await sent(house, upload, 0, b"x" * 777, Ending.GONE)
         assert (cut.upload.offset, cut.ending) == (777, Ending.GONE)
-        assert (await current_offset(house.context, ANONYMOUS, upload.id)).offset == 777
+        assert (await current_offset(house.context, ANONYMOUS, upload.id, Dialect.TUS)).offset == 777
 
 
 async def test_the_line_moves_while_a_long_body_comes(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ async def test_a_full_upload_is_not_complete_before_its_body_ends(tmp_path: Path
         await body.reached.wait()
         assert (await row(house.worker, upload.id)).offset == 0
         hold.set()
-        assert (await task).upload.is_complete
+        assert (await task).upload.has_all_bytes
 
 
 async def test_wrong_offsets_are_refused_before_a_byte_is_read(tmp_path: Path) -> None:
@@ -427,7 +427,7 @@ async def test_missing_bytes_below_the_line_make_an_upload_lost_not_shorter(tmp_
         with pytest.raises(UploadGone):
             await sent(house, upload, 1000, b"b")
         with pytest.raises(UploadGone):
-            await current_offset(house.context, ANONYMOUS, upload.id)
+            await current_offset(house.context, ANONYMOUS, upload.id, Dialect.TUS)
         assert (await row(house.worker, upload.id)).state is Transfer.LOST
         assert "lost" in house.worker.meter.seen
 
@@ -513,9 +513,9 @@ async def test_strangers_find_nothing(tmp_path: Path) -> None:
         with pytest.raises(UploadNotFound):
             await append(house.context, STRANGER, upload.id, appending(0), Script(b"x"))
         with pytest.raises(UploadNotFound):
-            await current_offset(house.context, STRANGER, upload.id)
+            await current_offset(house.context, STRANGER, upload.id, Dialect.TUS)
         with pytest.raises(UploadNotFound):
-            await terminate(house.context, STRANGER, upload.id)
+            await terminate(house.context, STRANGER, upload.id, Dialect.TUS)
         await sent(house, upload, 0, b"0123456789")
         with pytest.raises(UploadNotFound):
             await version_of_upload(house.context, STRANGER, upload.id)
@@ -528,12 +528,12 @@ async def test_termination_fences_the_writer_and_frees_the_bytes(tmp_path: Path)
         body = Script(b"x" * 1024, hold, b"y" * 1024)
         task = asyncio.create_task(append(house.context, ANONYMOUS, upload.id, appending(0), body))
         await body.reached.wait()
-        await terminate(house.context, ANONYMOUS, upload.id)
+        await terminate(house.context, ANONYMOUS, upload.id, Dialect.TUS)
         hold.set()
         with pytest.raises(Overtaken):
             await task
         with pytest.raises(UploadGone):
-            await current_offset(house.context, ANONYMOUS, upload.id)
+            await current_offset(house.context, ANONYMOUS, upload.id, Dialect.TUS)
         await purge(house.backend, housekeeping_of(house.worker), upload.id)
         assert files(house) == []
 
@@ -542,7 +542,7 @@ async def test_a_terminated_file_is_gone_too(tmp_path: Path) -> None:
     async with home(tmp_path) as house:
         upload = await made(house, 10)
         await sent(house, upload, 0, b"0123456789")
-        await terminate(house.context, ANONYMOUS, upload.id)
+        await terminate(house.context, ANONYMOUS, upload.id, Dialect.TUS)
         await purge(house.backend, housekeeping_of(house.worker), upload.id)
         with pytest.raises(UploadGone):
             await version_of_upload(house.context, ANONYMOUS, upload.id)
@@ -559,7 +559,7 @@ async def test_unfinished_uploads_expire_and_finished_files_do_not(tmp_path: Pat
         assert (await row(house.worker, unfinished.id)).state is Transfer.RECEIVING
         clock.ahead = DAY + 1_000_000
         with pytest.raises(UploadGone):
-            await current_offset(house.context, ANONYMOUS, unfinished.id)
+            await current_offset(house.context, ANONYMOUS, unfinished.id, Dialect.TUS)
         assert await reap(house.context, housekeeping_of(house.worker)) == 1
         await purge(house.backend, housekeeping_of(house.worker), unfinished.id)
         assert await content(house, finished.id) == b"0123456789"

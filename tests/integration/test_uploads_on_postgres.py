@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import UploadGone
-from protocol.upload import Transfer
+from protocol.upload import Dialect, Transfer
 from storage_backends.base import Synced
 from tusd_py.access.identity import ANONYMOUS
 from tusd_py.metadata.database import Buried
@@ -57,9 +57,9 @@ async def test_ends_are_the_same(tmp_path: Path, postgres_dsn: str) -> None:
         ended, expiring, kept = [await made(house, 10) for _ in range(3)]
         for upload, body in ((ended, b"0123456789"), (expiring, b"0123"), (kept, b"0123456789")):
             await sent(house, upload, 0, body)
-        await terminate(house.context, ANONYMOUS, ended.id)
+        await terminate(house.context, ANONYMOUS, ended.id, Dialect.TUS)
         with pytest.raises(UploadGone):
-            await current_offset(house.context, ANONYMOUS, ended.id)
+            await current_offset(house.context, ANONYMOUS, ended.id, Dialect.TUS)
         clock.ahead = DAY + 1_000_000
         housekeeping = housekeeping_of(house.worker)
         assert await reap(house.context, housekeeping) == 1

@@ -194,7 +194,6 @@ def make_rules(settings: Settings) -> Rules:
             termination=not uploads.disable_termination,
             expiration=bool(uploads.expiry or uploads.max_age),
             concatenation=not uploads.disable_concatenation,
-            ietf=uploads.enable_experimental_protocol,
             checksums=ALGORITHMS,
         ),
         checkpoint_bytes=_checkpoint_bytes(settings),

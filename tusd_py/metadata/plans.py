@@ -119,7 +119,7 @@ def ready_finals(author: Author, partial: Upload, actor: str) -> Script[None]:
 
 def finals_in_vain(partial: Upload, state: Transfer) -> Script[list[Upload]]:
     """Finals that wait for a partial which ended in `state` before it was complete: they never will be."""
-    if partial.kind is not Kind.PARTIAL or (state is Transfer.TERMINATED and partial.is_complete):
+    if partial.kind is not Kind.PARTIAL or (state is Transfer.TERMINATED and partial.has_all_bytes):
         return []
     return (yield from _waiting_for(partial))
 

@@ -176,7 +176,10 @@ class Seam:
         tus-js-client starts again from byte 0 on any other failure there, 5xx included.
         """
         method = request.headers.get("X-HTTP-Method-Override", request.method).upper()
-        passing = error.status >= _FIRST_SERVER_ERROR and SPOKEN not in request
+        spoken = request.get(SPOKEN)
+        if spoken is not None and not spoken.interop.is_of_tus_js_client:
+            return error
+        passing = error.status >= _FIRST_SERVER_ERROR
         if method == "HEAD" and passing and is_below_base(request, self.settings):
             return UploadLocked(str(error), headers={"Retry-After": error.headers.get("Retry-After", "1")})
         return error

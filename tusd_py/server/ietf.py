@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aiohttp import hdrs, web
 
 from protocol.answer import Answer
-from protocol.errors import ProtocolError, WrongDialect
+from protocol.errors import Forbidden, ProtocolError, WrongDialect
 from protocol.headers import Headers
 from protocol.ietf.answers import (
     answer_appended,
@@ -26,13 +26,13 @@ from protocol.ietf.append import parse_append
 from protocol.ietf.create import parse_create
 from protocol.ietf.interop import VERSION_FIELD, Interop, interop_of, is_append, is_creation
 from protocol.ietf.limits import limits
-from protocol.upload import Dialect, Upload, UploadId
+from protocol.upload import Dialect, Upload, UploadId, parse_upload_id
 from tusd_py.uploads.admit import most_of
 from tusd_py.uploads.append import Appended, append
 from tusd_py.uploads.context import Context
 from tusd_py.uploads.create import create
 from tusd_py.uploads.offset import current_offset
-from tusd_py.uploads.receive import Ending
+from tusd_py.uploads.receive import JUDGEMENTS, Ending
 from tusd_py.uploads.terminate import terminate
 
 from .bodies import Bodies, refusal_of
@@ -46,18 +46,18 @@ def is_ours(method: str, headers: Headers, *, names_upload: bool) -> bool:
     """The request is not one of tus, and may be one of the draft."""
     if headers.has("Tus-Resumable"):
         return False
-    if method == hdrs.METH_POST:
-        return is_creation(headers)
+    if method == hdrs.METH_POST or (method == hdrs.METH_PUT and not names_upload):
+        return not names_upload and is_creation(headers)
     if method == hdrs.METH_PATCH:
         return is_append(headers)
     if method == hdrs.METH_GET:
-        # Without the version it is a download, unless there is nothing to download yet.
+        # Without the version it is a download: whoever only looks must not stop a writer.
         return names_upload and headers.has(VERSION_FIELD)
     return names_upload and method in (hdrs.METH_HEAD, hdrs.METH_DELETE)
 
 
 class NotOurs(Exception):
-    """HEAD, GET or DELETE of an upload that tus made."""
+    """HEAD, GET or DELETE of an upload that tus made, or a GET by somebody who may only read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,22 +73,31 @@ class IetfFace:
     """Interim responses reach whoever sent this."""
 
     async def answer(
-        self, request: web.Request, headers: Headers, method: str, upload_id: UploadId | None
+        self, request: web.Request, headers: Headers, method: str, name: str
     ) -> web.StreamResponse:
-        """POST (without `upload_id`), PATCH, HEAD, GET or DELETE. Raises NotOurs."""
+        """POST or PUT (of no `name`), PATCH, HEAD, GET or DELETE of what has that name. Raises NotOurs."""
         interop = interop_of(headers)
-        request[SPOKEN] = Spoken(interop=interop, limit=self.limit_of_any())
-        if upload_id is None:
-            return await self._post(request, headers, interop)
+        if not name:
+            return await self._create(request, headers, interop)
+        upload_id = parse_upload_id(name)
         if method == hdrs.METH_PATCH:
-            return await self._patch(request, headers, interop, upload_id)
+            return await self._append(request, headers, interop, upload_id)
         try:
             if method == hdrs.METH_DELETE:
-                return await self._delete(request, upload_id)
+                return await self._cancel(request, upload_id)
             return response_of(await self._offset(request, interop, upload_id))
         except WrongDialect:
             del request[SPOKEN]
             raise NotOurs from None
+        except Forbidden:
+            if method != hdrs.METH_GET:
+                raise
+            del request[SPOKEN]
+            raise NotOurs from None
+
+    def mark(self, request: web.Request, headers: Headers) -> None:
+        """Whatever is refused from now on is refused in the words of this dialect."""
+        request[SPOKEN] = Spoken(interop=interop_of(headers), limit=self.limit_of_any())
 
     def limit_of_any(self) -> dict[str, str]:
         """What OPTIONS says."""
@@ -96,7 +105,7 @@ class IetfFace:
 
     # --- one method a verb
 
-    async def _post(self, request: web.Request, headers: Headers, interop: Interop) -> web.StreamResponse:
+    async def _create(self, request: web.Request, headers: Headers, interop: Interop) -> web.StreamResponse:
         creation = parse_create(headers, self.context.rules.features, interop)
         identity = await self.identify(request)
 
@@ -109,13 +118,15 @@ class IetfFace:
 
         listens = self._listens(request, interop)
         async with self.bodies.source(request, identity) as source:
-            created = await create(self.context, identity, creation, source, told=told if listens else None)
+            created = await create(
+                self.context, identity, creation, source, on_commit=told if listens else None
+            )
             location = self.url_of(request, created.upload.id)
             if created.ending is not Ending.COMPLETE:
                 raise self._refusal(created, creation.length, location)
             return Bare(self._done(interop, created.upload, location, complete=creation.complete is True))
 
-    async def _patch(
+    async def _append(
         self, request: web.Request, headers: Headers, interop: Interop, upload_id: UploadId
     ) -> web.StreamResponse:
         wanted = parse_append(headers, interop)
@@ -127,7 +138,7 @@ class IetfFace:
         listens = self._listens(request, interop)
         async with self.bodies.source(request, identity) as source:
             appended = await append(
-                self.context, identity, upload_id, wanted, source, told=told if listens else None
+                self.context, identity, upload_id, wanted, source, on_commit=told if listens else None
             )
             if appended.ending is not Ending.COMPLETE:
                 raise self._refusal(appended, wanted.length, None)
@@ -141,7 +152,7 @@ class IetfFace:
         upload = await current_offset(self.context, identity, upload_id, Dialect.IETF)
         return answer_offset(interop, upload, self._limit(upload))
 
-    async def _delete(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
+    async def _cancel(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
         identity = await self.identify(request)
         await terminate(self.context, identity, upload_id, Dialect.IETF)
         self.kick_jobs()
@@ -162,6 +173,6 @@ class IetfFace:
 
     def _refusal(self, ended: Appended, declared: int | None, location: str | None) -> ProtocolError:
         refusal = refusal_of(self.context, ended, declared)
-        if location is not None:
+        if location is not None and ended.ending not in JUDGEMENTS:  # after these it is gone
             refusal.headers["Location"] = location
         return refusal

@@ -34,7 +34,6 @@ _ENDINGS: dict[Ending, type[ProtocolError]] = {
     Ending.SHUTDOWN: ServerShutdown,
     Ending.ENDED: UploadGone,
     Ending.TOO_LONG: UploadSizeExceeded,
-    Ending.TOO_SHORT: InvalidUploadLength,
     Ending.MALFORMED: MalformedBody,
     Ending.MISMATCH: ChecksumMismatch,
     Ending.FULL: StorageExhausted,
@@ -58,6 +57,9 @@ def refusal_of_ending(
     if ending is Ending.TOO_LONG and upload.length is None and declared is None:
         told = {"Tus-Max-Size": str(max_size)} if max_size else {}
         return MaxSizeExceeded(headers={**told, **expiry})
+    if ending is Ending.TOO_SHORT:
+        length = upload.length if upload.length is not None else declared
+        return InvalidUploadLength(f"the body that was to complete the upload ended before byte {length}")
     return _ENDINGS[ending](headers={**offset, **expiry})
 
 

@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 from protocol.answer import Answer
 from protocol.append import Append
 from protocol.creation import Creation
-from protocol.errors import MethodNotAllowed, NotFound, UploadNotFinished
+from protocol.errors import MethodNotAllowed, NotFound
 from protocol.headers import Headers
 from protocol.tus.concat import upload_of_url
 from protocol.tus.create import answer_created, parse_create
@@ -26,7 +26,7 @@ from protocol.tus.options import answer_options
 from protocol.tus.patch import answer_patched, parse_append
 from protocol.tus.terminate import answer_terminated
 from protocol.tus.version import check_version, effective_method
-from protocol.upload import Kind, UploadId, parse_upload_id
+from protocol.upload import Dialect, Kind, UploadId, parse_upload_id
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 from tusd_py.uploads.append import Appended, append
@@ -80,16 +80,18 @@ class TusFace:
 
     async def _dispatch(self, request: web.Request, headers: Headers, method: str) -> web.StreamResponse:
         name = self._name(request)
+        if self.ietf is not None and is_ours(method, headers, names_upload=bool(name)):
+            self.ietf.mark(request, headers)
+            # There, whatever has content may create (draft, 4.2.1).
+            self._check_method(name, method if name else hdrs.METH_POST)
+            with suppress(NotOurs):
+                return await self.ietf.answer(request, headers, method, name)
         self._check_method(name, method)
         if method == hdrs.METH_OPTIONS:
             return response_of(self._options())
-        if self.ietf is not None and is_ours(method, headers, names_upload=bool(name)):
-            with suppress(NotOurs):
-                upload_id = parse_upload_id(name) if name else None
-                return await self.ietf.answer(request, headers, method, upload_id)
         if method == hdrs.METH_GET:
             # Downloads are not part of tus: browsers and curl fetch without Tus-Resumable.
-            return await self._get(request, headers, parse_upload_id(name))
+            return await self._get(request, parse_upload_id(name))
         check_version(headers)
         if not name:
             return await self._post(request, headers)
@@ -164,7 +166,7 @@ class TusFace:
 
     async def _head(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
         identity = await self.identify(request)
-        return response_of(answer_head(await current_offset(self.context, identity, upload_id)))
+        return response_of(answer_head(await current_offset(self.context, identity, upload_id, Dialect.TUS)))
 
     async def _patch(self, request: web.Request, headers: Headers, upload_id: UploadId) -> web.StreamResponse:
         wanted = parse_append(headers, self.context.rules.features)
@@ -175,7 +177,7 @@ class TusFace:
     async def append(self, identity: Identity, upload_id: UploadId, wanted: Append, source: Source) -> Answer:
         """The bytes that the source gives, added."""
         appended = await append(self.context, identity, upload_id, wanted, source)
-        if appended.upload.kind is Kind.PARTIAL and appended.upload.is_complete:
+        if appended.upload.kind is Kind.PARTIAL and appended.upload.has_all_bytes:
             self.kick_jobs()  # a final upload may have waited for it
         if appended.ending is not Ending.COMPLETE:
             raise refusal_of(self.context, appended, wanted.length)
@@ -183,20 +185,13 @@ class TusFace:
 
     async def _delete(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
         identity = await self.identify(request)
-        await terminate(self.context, identity, upload_id)
+        await terminate(self.context, identity, upload_id, Dialect.TUS)
         self.kick_jobs()
         return response_of(answer_terminated())
 
-    async def _get(self, request: web.Request, headers: Headers, upload_id: UploadId) -> web.StreamResponse:
+    async def _get(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:
         identity = await self.identify(request)
-        try:
-            version = await version_of_upload(self.context, identity, upload_id)
-        except UploadNotFinished:
-            if self.ietf is None:
-                raise
-            with suppress(NotOurs):
-                return await self.ietf.answer(request, headers, hdrs.METH_GET, upload_id)
-            raise
+        version = await version_of_upload(self.context, identity, upload_id)
         download = Download(
             version=version, via=Via.UPLOAD, actor=identity.actor, client=self.address_of(request)
         )

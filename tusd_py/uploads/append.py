@@ -33,7 +33,7 @@ from .callbacks import ask_to_finish
 from .context import Context
 from .finish import ENDED, SYSTEM, announce_finished, finish
 from .ledger import Overtaken, about
-from .line import Told
+from .line import OnCommit
 from .lookup import find_upload
 from .permit import permit
 from .proof import check_whole
@@ -61,11 +61,11 @@ async def append(
     request: Append,
     source: Source,
     *,
-    told: Told | None = None,
+    on_commit: OnCommit | None = None,
 ) -> Appended:
     """Append what the source gives. Raises the ProtocolErrors of `check_append` before any byte is read.
 
-    `told` hears of commits on the way.
+    `on_commit` hears of commits on the way.
     """
     fresh = context.rows.take_fresh(upload_id)
     if fresh is not None and _is_all_of(request, fresh):
@@ -99,7 +99,7 @@ async def append(
                 expected=request.body.expected,
                 checksum=request.checksum,
                 complete=request.complete,
-                told=told,
+                on_commit=on_commit,
             )
             upload = lease.upload
     except NotOpen as complete:
@@ -107,9 +107,10 @@ async def append(
     except UploadLocked as locked:
         locked.headers.update(expiry_headers(upload))
         raise
-    if ending is Ending.TOO_LONG and upload.dialect is Dialect.IETF and upload.length is not None:
+    has_length = upload.length is not None or request.length is not None
+    if ending is Ending.TOO_LONG and upload.dialect is Dialect.IETF and has_length:
         # "marking the upload resource invalid and rejecting any further interaction with it" (4.4.2)
-        await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM)
+        await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
         upload = replace(upload, state=Transfer.REFUSED)
     return Appended(upload=await finish_soon(context, upload), ending=ending)
 

@@ -17,7 +17,7 @@ from .contents import Head, head_of
 from .context import Context
 from .finish import SYSTEM
 from .ledger import Overtaken
-from .line import Line, Told
+from .line import Line, OnCommit
 from .progress import begin_telling
 from .proof import proof_of
 from .receive import JUDGEMENTS, Ending, Feed, Pace, Source, receive
@@ -37,7 +37,7 @@ async def write_body(
     expected: int | None,
     checksum: Checksum | None,
     complete: bool | None = None,
-    told: Told | None = None,
+    on_commit: OnCommit | None = None,
 ) -> Ending:
     """Write a body under a lease; `lease.upload` is what was committed in the end.
 
@@ -58,7 +58,7 @@ async def write_body(
         declared=declared,
         complete=complete,
         head=head,
-        told=told,
+        on_commit=on_commit,
     )
     # Only of a whole upload anybody wants to see the bytes.
     tap = context.taps.open(lease.upload, None if complete is False else expected)
@@ -108,6 +108,8 @@ def _pace(context: Context) -> Pace:
 
 def _at_the_end(line: Line, ending: Ending, *, complete: bool | None) -> Ending:
     """A body that its sender called the rest of the upload has to be just that."""
+    if complete and ending is not Ending.COMPLETE:
+        line.stays_open()
     if not complete or ending is not Ending.COMPLETE or line.ends_here():
         return ending
     return Ending.TOO_SHORT

@@ -18,7 +18,7 @@ from .callbacks import ask_to_create
 from .context import Context
 from .finish import SYSTEM, announce_finished
 from .keys import make_key
-from .line import Told
+from .line import OnCommit
 from .permit import permit
 from .proof import check_whole
 from .receive import JUDGEMENTS, Ending, Source
@@ -26,9 +26,14 @@ from .unnamed import naming
 
 
 async def create(
-    context: Context, identity: Identity, creation: Creation, source: Source, *, told: Told | None = None
+    context: Context,
+    identity: Identity,
+    creation: Creation,
+    source: Source,
+    *,
+    on_commit: OnCommit | None = None,
 ) -> Appended:
-    """Create it and take what body there is. `told` hears when there is one, and of commits on the way.
+    """Create it and take what body there is. `on_commit` hears when there is one, and of commits on the way.
 
     Raises StorageFull below the floor, UploadRejected, MaxSizeExceeded, QuotaExceeded, TooManyOpen.
     """
@@ -44,11 +49,11 @@ async def create(
     upload = await context.rows.create(new, actor=identity.actor)
     context.meter.created()
     context.announcements.created(context.callbacks, upload)
-    if told is not None:
-        told(upload)
+    if on_commit is not None:
+        on_commit(upload)
     if not creation.body.present:
         return Appended(upload=upload, ending=Ending.COMPLETE)
-    return await _take_body(context, identity, upload, creation, source, told=told)
+    return await _take_body(context, identity, upload, creation, source, on_commit=on_commit)
 
 
 async def permit_creation(context: Context, identity: Identity, creation: Creation) -> None:
@@ -131,7 +136,7 @@ async def _take_body(
     creation: Creation,
     source: Source,
     *,
-    told: Told | None,
+    on_commit: OnCommit | None,
 ) -> Appended:
     async with context.leases.acquire(upload.id, patience=context.rules.acquire_patience) as lease:
         ending = await write_body(
@@ -144,7 +149,7 @@ async def _take_body(
             expected=creation.body.expected,
             checksum=creation.checksum,
             complete=creation.complete,
-            told=told,
+            on_commit=on_commit,
         )
         upload = lease.upload
     if ending in JUDGEMENTS:

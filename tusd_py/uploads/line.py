@@ -19,7 +19,7 @@ from .context import Context
 from .ledger import Overtaken
 from .unnamed import give_back
 
-Told = Callable[[Upload], None]
+OnCommit = Callable[[Upload], None]
 """Hears of an upload as it was committed while its body still comes, so that its client can be told."""
 
 
@@ -36,12 +36,12 @@ class Line:
         declared: int | None,
         complete: bool | None = None,
         head: Head | None = None,
-        told: Told | None = None,
+        on_commit: OnCommit | None = None,
     ) -> None:
         """`declared` is the length that the request gives to a deferred upload; it counts once committed.
 
         `complete` is what the request says of the upload's end (see `Creation`). `head` is fed with what is
-        written, and judges it before it is committed. `told` hears of every commit in the middle of a body.
+        written, and judges it before it is committed. `on_commit` hears of commits in the middle of a body.
         """
         self._context = context
         self._lease = lease
@@ -50,7 +50,7 @@ class Line:
         self._declared = declared
         self._complete = complete
         self._head = head
-        self._told = told
+        self._on_commit = on_commit
 
     @property
     def upload(self) -> Upload:
@@ -65,6 +65,10 @@ class Line:
     @property
     def length(self) -> int | None:
         return self.upload.length if self.upload.length is not None else self._declared
+
+    def stays_open(self) -> None:
+        """The body broke off, and its end was to be that of the upload, however many bytes came."""
+        self._complete = False
 
     def ends_here(self) -> bool:
         """The upload is what was written; False where another length was agreed on."""
@@ -104,8 +108,8 @@ class Line:
             return
         await self._commit(checkpoint, release=False)
         self._context.meter.committed(time.monotonic() - began)
-        if self._told is not None:
-            self._told(self.upload)
+        if self._on_commit is not None:
+            self._on_commit(self.upload)
 
     async def finish(self) -> None:
         """Make what was written safe, and let go of file and lease."""

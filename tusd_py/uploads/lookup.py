@@ -33,14 +33,9 @@ async def find_upload(
     if seen is None:
         raise UploadNotFound
     await permit(context, identity, action, seen.upload)
-    if dialect is not None:
-        check_dialect(seen.upload, dialect)
+    if dialect is not None and seen.upload.dialect is not dialect:
+        # An upload goes on as it began: what completes it differs.
+        raise WrongDialect(f"the upload was made by {_NAMES[seen.upload.dialect]}, not by {_NAMES[dialect]}")
     if not visible(seen.upload, seen.now):
         raise UploadGone
     return seen.upload
-
-
-def check_dialect(upload: Upload, spoken: Dialect) -> None:
-    """An upload goes on as it began: what completes it differs. Raises WrongDialect."""
-    if upload.dialect is not spoken:
-        raise WrongDialect(f"the upload was made by {_NAMES[upload.dialect]}, not by {_NAMES[spoken]}")

@@ -11,7 +11,7 @@ from .lookup import find_upload
 
 
 async def current_offset(
-    context: Context, identity: Identity, upload_id: UploadId, dialect: Dialect = Dialect.TUS
+    context: Context, identity: Identity, upload_id: UploadId, dialect: Dialect
 ) -> Upload:
     """The upload, after whoever writes to it has saved and let go.
 

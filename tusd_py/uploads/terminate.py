@@ -10,9 +10,7 @@ from .finish import SYSTEM
 from .lookup import find_upload
 
 
-async def terminate(
-    context: Context, identity: Identity, upload_id: UploadId, dialect: Dialect = Dialect.TUS
-) -> None:
+async def terminate(context: Context, identity: Identity, upload_id: UploadId, dialect: Dialect) -> None:
     """End it for good. One commit fences whoever writes; the purge job removes the bytes.
 
     Raises UploadNotFound, UploadGone, WrongDialect, TerminationRejected.

@@ -112,11 +112,11 @@ def test_an_upload_that_ended_is_invisible(state: Transfer) -> None:
     assert not visible(an_upload(state=state), 0)
 
 
-def test_an_upload_is_complete_when_its_offset_is_its_length() -> None:
-    assert an_upload(offset=100).is_complete
-    assert an_upload(length=0).is_complete
-    assert not an_upload(offset=99).is_complete
-    assert not an_upload(length=None).is_complete
+def test_an_upload_has_all_bytes_when_its_offset_is_its_length() -> None:
+    assert an_upload(offset=100).has_all_bytes
+    assert an_upload(length=0).has_all_bytes
+    assert not an_upload(offset=99).has_all_bytes
+    assert not an_upload(length=None).has_all_bytes
 
 
 def test_only_an_unknown_length_is_deferred() -> None:
