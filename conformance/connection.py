@@ -6,7 +6,7 @@ Belongs here: bytes to and from a server, responses parsed by RFC 9112. Not here
 import asyncio
 import contextlib
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -46,7 +46,10 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._patience = patience
-        self._interim: list[int] = []
+        self._before: list[Response] = []
+        """Interim responses to the request that has no final one yet."""
+        self._unread: bytes = b""
+        """The head of a final response that came while an interim one was waited for."""
 
     @classmethod
     async def open(cls, address: Address, patience: float) -> Self:
@@ -88,20 +91,25 @@ class Connection:
             raise NoAnswer(f"the answer is not HTTP/1.1: {error}") from error
 
     async def interim(self, within: float) -> int | None:
-        """Wait for a 1xx response; its status, or None if nothing comes. A final one stays unread."""
+        """The status of the next 1xx response, or None if none comes. A final one stays unread."""
+        early = await self.early(within)
+        return None if early is None else early.status
+
+    async def early(self, within: float) -> Response | None:
+        """Wait for a 1xx response; None if none comes. A final one stays unread."""
+        if self._unread:
+            return None
         try:
             async with asyncio.timeout(within):
                 head = await self._reader.readuntil(_HEAD_END)
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
             return None
-        status = _status_line(head)[0]
-        if status < _FINAL:
-            self._interim.append(status)
-            return status
+        early = _without_body(head)
+        if early.status < _FINAL:
+            self._before.append(early)
+            return early
         self._unread = head
         return None
-
-    _unread: bytes = b""
 
     async def ended(self, within: float) -> bool:
         """The server closes the connection within that many seconds."""
@@ -128,17 +136,17 @@ class Connection:
     async def _read(self, method: str) -> Response:
         while True:
             head, self._unread = self._unread or await self._reader.readuntil(_HEAD_END), b""
-            status, reason = _status_line(head)
-            if status >= _FINAL:
+            response = _without_body(head)
+            if response.status >= _FINAL:
                 break
-            self._interim.append(status)
-        headers = _headers(head)
-        bodiless = method == "HEAD" or status in _BODILESS
-        body = b"" if bodiless else await self._body({name.lower(): value for name, value in headers})
-        interim, self._interim = tuple(self._interim), []
-        return Response(status=status, reason=reason, headers=headers, body=body, interim=interim)
+            self._before.append(response)
+        bodiless = method == "HEAD" or response.status in _BODILESS
+        body = b"" if bodiless else await self._body(response)
+        before, self._before = tuple(self._before), []
+        return replace(response, body=body, before=before)
 
-    async def _body(self, headers: dict[str, str]) -> bytes:
+    async def _body(self, response: Response) -> bytes:
+        headers = {name.lower(): value for name, value in response.headers}
         if "chunked" in headers.get("transfer-encoding", "").lower():
             return await self._chunks()
         if "content-length" in headers:
@@ -153,6 +161,11 @@ class Connection:
         while (await self._reader.readuntil(b"\r\n")) != b"\r\n":
             continue
         return body
+
+
+def _without_body(head: bytes) -> Response:
+    status, reason = _status_line(head)
+    return Response(status=status, reason=reason, headers=_headers(head))
 
 
 def _status_line(head: bytes) -> tuple[int, str]:

@@ -8,15 +8,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A final response. Text is latin-1, as on the wire."""
+    """A response, final or interim. Text is latin-1, as on the wire."""
 
     status: int
     reason: str
     headers: tuple[tuple[str, str], ...]
     """In order and as spelled by the server."""
-    body: bytes
-    interim: tuple[int, ...] = ()
-    """Statuses of the 1xx responses that came before it."""
+    body: bytes = b""
+    before: "tuple[Response, ...]" = ()
+    """The interim (1xx) responses that came before a final one, in order."""
+
+    @property
+    def interim(self) -> tuple[int, ...]:
+        """Statuses of the interim responses that came before it."""
+        return tuple(early.status for early in self.before)
 
     def header(self, name: str) -> str | None:
         """The first of that name."""
@@ -42,10 +47,14 @@ class Response:
     @property
     def text(self) -> str:
         """As it would be read in a terminal."""
-        interim = [f"HTTP/1.1 {status}" for status in self.interim]
+        heads = [line for early in self.before for line in (*early.head, "")] + self.head
+        return "\n".join([*heads, "", _shown(self.body)] if self.body else heads)
+
+    @property
+    def head(self) -> list[str]:
+        """The lines before the body."""
         first = f"HTTP/1.1 {self.status} {self.reason}".rstrip()
-        lines = [*interim, first, *(f"{name}: {value}" for name, value in self.headers)]
-        return "\n".join([*lines, "", _shown(self.body)] if self.body else lines)
+        return [first, *(f"{name}: {value}" for name, value in self.headers)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,11 @@ class Exchange:
 
     sent: bytes
     came: Response | str
+
+    def brought(self, response: Response) -> bool:
+        """`response` is what came, or came before it."""
+        before = self.came.before if isinstance(self.came, Response) else ()
+        return any(told is response for told in (self.came, *before))
 
     @property
     def request_text(self) -> str:

@@ -77,8 +77,15 @@ class Probe:
         self._remember(sent, response)
         return response
 
-    def note(self, sent: bytes, came: str) -> None:
-        """Record what was sent where no response is expected."""
+    async def early(self, connection: Connection) -> Response | None:
+        """The next interim response on a connection; None if none comes while patience lasts."""
+        response = await connection.early(self.subject.patience)
+        if response is not None:
+            self._keep(response)
+        return response
+
+    def note(self, sent: bytes, came: str | Response) -> None:
+        """Record what was sent where no final response is expected."""
         self.exchanges.append(Exchange(sent=sent, came=came))
 
     async def ask(self, method: str, where: Resource, *lines: str, body: Body = b"") -> Response:
@@ -97,8 +104,13 @@ class Probe:
 
     def _remember(self, sent: bytes, response: Response) -> None:
         self.exchanges.append(Exchange(sent=sent, came=response))
+        for told in (*response.before, response):
+            self._keep(told)
+
+    def _keep(self, response: Response) -> None:
+        """An upload was made, and is to be terminated at the end."""
         location = response.header("Location")
-        if response.succeeded and location:
+        if location and (response.succeeded or response.status < 200):
             with contextlib.suppress(ValueError):
                 made = self.base.join(location)
                 self.made[made.url] = made

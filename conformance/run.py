@@ -152,5 +152,5 @@ class _Run:
 
 def _end_at(about: Response | None, exchanges: list[Exchange]) -> None:
     """What came after the response that is wrong explains nothing."""
-    while about is not None and exchanges and exchanges[-1].came is not about:
+    while about is not None and exchanges and not exchanges[-1].brought(about):
         exchanges.pop()
