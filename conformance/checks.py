@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from .probe import Probe
+from .specification import Specification
 from .verdict import Level
 
 Ask = Callable[[Probe], Awaitable[None]]
@@ -19,11 +20,12 @@ class Check:
 
     ids: tuple[str, ...]
     level: Level
+    specification: Specification
     section: str
     """Of the specification, or what the habit is about."""
     wants: str
     needs: tuple[str, ...]
-    """Extensions without which the check is not offered."""
+    """Extensions, or the draft, without which the check is not offered."""
     rough: bool
     """It may break a weak server, so it is asked after all that are not."""
     ask: Ask
@@ -37,9 +39,12 @@ class Check:
 class Section:
     """The checks of one part of the specification, in the order they are written."""
 
-    def __init__(self, title: str, *, rough: bool = False) -> None:
+    def __init__(
+        self, title: str, *, rough: bool = False, specification: Specification = Specification.TUS
+    ) -> None:
         self.title = title
         self.rough = rough
+        self.specification = specification
         self.checks: list[Check] = []
 
     def check(self, *ids: str, level: Level, wants: str, needs: tuple[str, ...] = ()) -> Callable[[Ask], Ask]:
@@ -49,6 +54,7 @@ class Section:
             written = Check(
                 ids=ids,
                 level=level,
+                specification=self.specification,
                 section=self.title,
                 wants=wants,
                 needs=needs,

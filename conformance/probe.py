@@ -13,11 +13,15 @@ from .exchange import Exchange, Response
 from .offer import Offer
 from .request import Body, head, render
 from .resource import Resource
+from .specification import Specification
 from .verdict import Failed, Silent, Unclear
 
 TUS = "Tus-Resumable: 1.0.0"
 OCTETS = "Content-Type: application/offset+octet-stream"
 NAMED = "Upload-Metadata: filename aGVsbG8udHh0,filetype dGV4dC9wbGFpbg=="
+
+INTEROP_VERSION = 9
+"""Of the IETF draft: draft-ietf-httpbis-resumable-upload-12, and later ones as far as they are known."""
 
 _POLL = 0.05
 _BUSY = (423, 425, 429, 503)
@@ -36,6 +40,8 @@ class Subject:
     """Seconds that an answer may take."""
     origin: str = "https://app.example"
     """Where a browser's requests pretend to come from."""
+    interop: int = INTEROP_VERSION
+    """The interop version of the IETF draft that requests say."""
 
 
 @dataclass(kw_only=True)
@@ -44,6 +50,8 @@ class Probe:
 
     subject: Subject
     offer: Offer
+    specification: Specification = Specification.TUS
+    """What HEAD and DELETE are asked by."""
     exchanges: list[Exchange] = field(default_factory=list)
     made: dict[str, Resource] = field(default_factory=dict)
     """Every upload that was created, by URL."""
@@ -54,6 +62,13 @@ class Probe:
 
     def announces(self, *extensions: str) -> bool:
         return self.offer.extensions.issuperset(extensions)
+
+    @property
+    def greeting(self) -> str:
+        """The header line by which a client says what it speaks."""
+        if self.specification is Specification.TUS:
+            return TUS
+        return f"Upload-Draft-Interop-Version: {self.subject.interop}"
 
     # --- raw
 
@@ -140,10 +155,10 @@ class Probe:
         return await self.ask("PATCH", upload, TUS, OCTETS, f"Upload-Offset: {offset}", *lines, body=body)
 
     async def head(self, upload: Resource) -> Response:
-        return await self.ask("HEAD", upload, TUS)
+        return await self.ask("HEAD", upload, self.greeting)
 
     async def delete(self, upload: Resource) -> Response:
-        return await self.ask("DELETE", upload, TUS)
+        return await self.ask("DELETE", upload, self.greeting)
 
     async def uploaded(self, content: bytes, *lines: str) -> Resource:
         """A complete upload. Raises Unclear."""
@@ -159,6 +174,8 @@ class Probe:
         """What HEAD says now; None if it says nothing. Waits while the upload is busy."""
         response = await self.head_when_free(upload)
         text = response.header("Upload-Offset") or ""
+        if self.specification is Specification.IETF:
+            text = text.partition(";")[0].rstrip()
         return int(text) if text.isascii() and text.isdigit() else None
 
     async def head_when_free(self, upload: Resource) -> Response:

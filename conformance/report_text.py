@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from .checks import Check
+from .offer import DRAFT, Offer
 from .requirements import REQUIREMENTS, UNSEEN, covered
 from .run import Outcome, Report
 from .verdict import Level, Verdict
@@ -28,6 +29,7 @@ def lines_of(report: Report) -> Iterator[str]:
     """The whole report."""
     yield f"{report.url}: tus {', '.join(report.offer.versions) or 'without Tus-Version'}"
     yield f"extensions: {', '.join(sorted(report.offer.extensions)) or 'none'}"
+    yield f"IETF draft: {_draft(report.offer)}"
     yield ""
     for outcome in report.outcomes:
         yield _line(outcome)
@@ -36,6 +38,10 @@ def lines_of(report: Report) -> Iterator[str]:
             yield from _explained(outcome)
     yield ""
     yield from summary(report)
+
+
+def _draft(offer: Offer) -> str:
+    return "not announced" if offer.limits is None else f"{DRAFT}: {offer.limits}"
 
 
 def _line(outcome: Outcome) -> str:
@@ -50,15 +56,27 @@ def _explained(outcome: Outcome) -> Iterator[str]:
     yield ""
     yield f"== {', '.join(check.ids)} ({check.level.value.upper()}): {check.name}"
     wanted = f"{check.wants} [{_source(check)}]"
-    yield from textwrap.wrap(wanted, _WIDTH, initial_indent="wanted: ", subsequent_indent="        ")
-    yield from textwrap.wrap(finding.reason, _WIDTH, initial_indent="found:  ", subsequent_indent="        ")
+    yield from _wrapped("wanted: ", wanted)
+    yield from _wrapped("found:  ", finding.reason)
     for exchange in finding.exchanges[-_SHOWN:]:
         yield from _quoted("sent", exchange.request_text)
         yield from _quoted("came", exchange.response_text)
 
 
+def _wrapped(label: str, text: str) -> Iterator[str]:
+    # Names of headers and drafts stay whole.
+    indent = " " * len(label)
+    yield from textwrap.wrap(
+        text, _WIDTH, initial_indent=label, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
 def _source(check: Check) -> str:
-    return check.section if check.level is Level.HABIT else f"tus 1.0.0, {check.section}"
+    return (
+        check.section
+        if check.level is Level.HABIT
+        else f"{check.specification.name_in_full}, {check.section}"
+    )
 
 
 def _quoted(label: str, text: str) -> Iterator[str]:

@@ -28,6 +28,17 @@ _COUNTS = (
     ("CAT", 15),
     ("CORS", 4),
     ("WIRE", 1),
+    ("RUFH-VER", 2),
+    ("RUFH-SF", 3),
+    ("RUFH-CRE", 11),
+    ("RUFH-HEAD", 4),
+    ("RUFH-PAT", 6),
+    ("RUFH-DEL", 1),
+    ("RUFH-CONC", 1),
+    ("RUFH-OPT", 1),
+    ("RUFH-LIM", 1),
+    ("RUFH-SEC", 1),
+    ("RUFH-DIG", 1),
 )
 
 REQUIREMENTS = tuple(f"{family}-{number}" for family, count in _COUNTS for number in range(1, count + 1))
@@ -35,6 +46,7 @@ REQUIREMENTS = tuple(f"{family}-{number}" for family, count in _COUNTS for numbe
 UNSEEN = {
     "EXP-6": "whether partial uploads wait for their final one shows only after hours",
     "CAT-11": "whether hooks run for partial uploads shows only inside the server",
+    "RUFH-CRE-11": "a server ends an upload early for reasons of its own, which no client can give it",
 }
 """No client can find out; the reason."""
 

@@ -80,10 +80,8 @@ class _Run:
         self._under_way: list[Check] = []
 
     async def take_turn(self, check: Check) -> Outcome:
-        lacking = [name for name in check.needs if name not in self.offer.extensions]
-        if lacking:
-            reason = f"{', '.join(lacking)} is not in Tus-Extension"
-            return Outcome(check=check, finding=Finding(verdict=Verdict.NOT_OFFERED, reason=reason))
+        if absence := self.offer.absence(check.needs):
+            return Outcome(check=check, finding=Finding(verdict=Verdict.NOT_OFFERED, reason=absence))
         async with self._turns:
             if self.fell_during and not await self._lives():
                 return Outcome(check=check, finding=Finding(verdict=Verdict.UNCLEAR, reason=_SILENT))
@@ -99,7 +97,7 @@ class _Run:
             self.fell_during = (_AFTERWARDS,)
 
     async def _find(self, check: Check) -> Finding:
-        probe = Probe(subject=self._subject, offer=self.offer)
+        probe = Probe(subject=self._subject, offer=self.offer, specification=check.specification)
         began = asyncio.get_running_loop().time()
         try:
             verdict, reason = await self._ask(check, probe)

@@ -19,6 +19,8 @@ class Request:
 
     method: str
     path: str
+    http: str
+    """The version of HTTP."""
     lines: list[tuple[str, str]]
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -90,11 +92,12 @@ class Answer:
 async def read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request:
     """The next head. Raises asyncio.IncompleteReadError, ConnectionError at the end."""
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
-    method, path, _ = first.split(" ", 2)
+    method, path, http = first.split(" ", 2)
     pairs = [line.partition(":") for line in lines]
     return Request(
         method=method,
         path=path,
+        http=http,
         lines=[(name.strip().lower(), value.strip()) for name, _, value in pairs],
         reader=reader,
         writer=writer,

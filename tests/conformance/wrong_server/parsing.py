@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Set as AbstractSet
+from enum import StrEnum
 
 from .bugs import Bug
 from .http import Answer, Request
@@ -25,7 +26,7 @@ class Refused(Exception):
         self.answer = Answer(status=status, body=message.encode(), reason=reason)
 
 
-def single(request: Request, name: str, bugs: AbstractSet[Bug]) -> str | None:
+def single(request: Request, name: str, bugs: AbstractSet[StrEnum]) -> str | None:
     found = request.every(name)
     if len(set(found)) > 1 and Bug.FIRST_HEADER_WINS not in bugs:
         raise Refused(400, f"{name} was sent twice")
@@ -43,7 +44,7 @@ def number(text: str | None, *, kind: bool) -> int:
     return int(text)
 
 
-def checked_length(text: str, bugs: AbstractSet[Bug]) -> int:
+def checked_length(text: str, bugs: AbstractSet[StrEnum]) -> int:
     found = number(text, kind=Bug.KIND_LENGTHS in bugs)
     if Bug.FLOATING_LENGTHS in bugs:
         return int(float(found))
@@ -64,7 +65,7 @@ def _kind_number(text: str) -> int:
     return found
 
 
-def check_metadata(raw: str, bugs: AbstractSet[Bug]) -> None:
+def check_metadata(raw: str, bugs: AbstractSet[StrEnum]) -> None:
     if raw == "" and Bug.EMPTY_METADATA_REFUSED not in bugs:
         return
     keys = []
@@ -89,7 +90,7 @@ def _check_base64(value: str, *, lenient: bool) -> None:
         raise Refused(400, "not Base64")
 
 
-def parse_checksum(raw: str, bugs: AbstractSet[Bug]) -> tuple[str, bytes] | None:
+def parse_checksum(raw: str, bugs: AbstractSet[StrEnum]) -> tuple[str, bytes] | None:
     """The algorithm and the digest; None where nothing is to be verified."""
     name, _, value = raw.partition(" ")
     if name not in ALGORITHMS:

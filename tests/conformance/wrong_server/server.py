@@ -5,11 +5,13 @@ Belongs here: connections and what every answer carries. Not here: tus (tus.py).
 
 import asyncio
 import contextlib
+from enum import StrEnum
 from types import TracebackType
 from typing import Self
 
 from .bugs import Bug
 from .http import Answer, Cut, Request, read_request
+from .ietf.bugs import DraftBug
 from .parsing import Refused
 from .tus import METHODS, answer, effective_method
 from .uploads import House
@@ -28,9 +30,9 @@ _EXPOSED = (
 class WrongServer:
     """An async context manager; without bugs it is right."""
 
-    def __init__(self, *bugs: Bug, lifetime: float = 3600.0) -> None:
+    def __init__(self, *bugs: Bug | DraftBug, lifetime: float = 3600.0) -> None:
         """`lifetime` is the seconds after which unfinished uploads expire."""
-        self._bugs = frozenset(bugs)
+        self._bugs = frozenset[StrEnum](bugs)
         self._lifetime = lifetime
         self._connections: set[asyncio.Task[None]] = set()
 

@@ -10,6 +10,9 @@ from contextlib import suppress
 from .bugs import Bug
 from .creating import create
 from .http import Answer, Request
+from .ietf import verbs as ietf
+from .ietf.bugs import DraftBug
+from .ietf.limits import limits
 from .parsing import ALGORITHMS, MAX_SIZE, Refused
 from .uploads import House, Upload
 from .writing import patch
@@ -28,6 +31,8 @@ async def answer(house: House, request: Request) -> Answer:
         request.invite()
     if method == "OPTIONS":
         return _options(house, request)
+    if ietf.is_of_the_draft(house, request):
+        return await ietf.answer(house, request)
     if Bug.FOREIGN_VERSION_STORED in house.bugs and method == "PATCH":
         done = await patch(house, request)
         _check_version(house, request)
@@ -89,6 +94,8 @@ def _options(house: House, request: Request) -> Answer:
         "Tus-Extension": "" if Bug.EMPTY_EXTENSIONS in house.bugs else ",".join(extensions),
         "Tus-Max-Size": "1GB" if Bug.MAX_SIZE_IN_WORDS in house.bugs else str(MAX_SIZE),
     }
+    if DraftBug.DRAFT_UNSAID not in house.bugs:
+        headers |= limits(house.bugs)
     if Bug.ALGORITHMS_UNSAID not in house.bugs:
         headers["Tus-Checksum-Algorithm"] = ",".join(algorithms)
     return Answer(status=200, headers=headers)

@@ -8,10 +8,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from enum import StrEnum
 from urllib.parse import urljoin, urlsplit
 
 from .bugs import Bug
 from .http import Request
+from .ietf.uploads import Draft
 from .parsing import Refused
 
 
@@ -69,9 +71,11 @@ class House:
     """All uploads, and what is wrong with the server."""
 
     base: str
-    bugs: AbstractSet[Bug]
+    bugs: AbstractSet[StrEnum]
     lifetime: float
     uploads: dict[str, Upload] = field(default_factory=dict)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    """Uploads of the IETF draft."""
 
     @property
     def root(self) -> str:

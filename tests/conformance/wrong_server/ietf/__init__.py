@@ -1,0 +1,1 @@
+"""The IETF draft as the wrong server speaks it, beside tus."""
