@@ -85,7 +85,9 @@ def _only(values: Sequence[str], grammar: re.Pattern[str]) -> str | None:
 def _decoded(value: str) -> bytes | None:
     if not re.fullmatch(_BYTES, value, re.ASCII):
         return None
+    encoded = value[1:-1].rstrip("=")
     try:
-        return b64decode(value[1:-1], validate=True)
+        # "synthesizing padding if necessary" (RFC 9651, 4.2.7)
+        return b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except ValueError:
         return None
