@@ -13,6 +13,7 @@ from protocol.errors import (
     InvalidUploadLength,
     OffsetConflict,
     ProtocolError,
+    TerminationRejected,
     UploadInterrupted,
     UploadLocked,
     UploadRejected,
@@ -32,7 +33,7 @@ def answer_refused(error: ProtocolError, interop: Interop, limit: dict[str, str]
     """A refusal of `error`, whose headers that tus has are left out."""
     status = _status(error)
     # What a rule or a hook says of a file is the answer to the upload, which is over (4.4.2).
-    rejected = isinstance(error, UploadRejected)
+    rejected = isinstance(error, UploadRejected) and not isinstance(error, TerminationRejected)
     speaks = isinstance(error, UploadRejected) and error.has_own_body
     headers = {
         "Content-Type": "text/plain; charset=utf-8" if speaks else "application/problem+json",
