@@ -15,6 +15,8 @@ from typing import Self
 
 ANSWER_WITHIN = 60.0
 """Seconds; an answer that takes longer is a failure of its own (house invariant I7)."""
+FINAL = 200
+"""The first status that is no interim one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,14 @@ class NoAnswer(ConnectionError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interim:
+    """An interim answer (1xx); header names as in `Answer`."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """One answer; header names are lower-case, repeated ones joined by a comma."""
 
@@ -42,6 +52,8 @@ class Answer:
     body: bytes
     seconds: float = field(compare=False)
     """From the last byte of the request to the last of the answer."""
+    interims: tuple[Interim, ...] = ()
+    """Those that came before it, without what `Connection.interim` has given out."""
 
     @property
     def offset(self) -> int | None:
@@ -98,11 +110,21 @@ class Connection:
         began = time.monotonic()
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
-                status, headers = await self._final_head()
+                interims, status, headers = await self._final_head()
                 body = b"" if method == "HEAD" else await self._body(status, headers)
         except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
             raise NoAnswer(f"{method}: the connection ended before the answer did: {error!r}") from error
-        return Answer(status=status, headers=headers, body=body, seconds=time.monotonic() - began)
+        return Answer(
+            status=status, headers=headers, body=body, seconds=time.monotonic() - began, interims=interims
+        )
+
+    async def interim(self) -> Interim:
+        """The next answer, which has to be an interim one. Raises NoAnswer for any other, TimeoutError."""
+        async with asyncio.timeout(ANSWER_WITHIN):
+            status, headers = await self._head()
+        if status >= FINAL:
+            raise NoAnswer(f"wanted an interim answer, found {status} {headers}")
+        return Interim(status=status, headers=headers)
 
     async def raw_head(self) -> bytes:
         """Of the next answer as it came, be it an interim one. Raises IncompleteReadError, TimeoutError."""
@@ -115,18 +137,23 @@ class Connection:
         if not head.startswith(b"HTTP/1.1 100 "):
             raise NoAnswer(f"wanted 100 Continue, found {head!r}")
 
-    async def _final_head(self) -> tuple[int, dict[str, str]]:
+    async def _final_head(self) -> tuple[tuple[Interim, ...], int, dict[str, str]]:
+        interims: list[Interim] = []
         while True:
-            head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            first, *lines = head.strip().split("\r\n")
-            status = int(first.split(" ", 2)[1])
-            headers: dict[str, str] = {}
-            for line in lines:
-                name, _, value = line.partition(":")
-                name = name.strip().lower()
-                headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
-            if status >= 200:
-                return status, headers
+            status, headers = await self._head()
+            if status >= FINAL:
+                return tuple(interims), status, headers
+            interims.append(Interim(status=status, headers=headers))
+
+    async def _head(self) -> tuple[int, dict[str, str]]:
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *lines = head.strip().split("\r\n")
+        headers: dict[str, str] = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            name = name.strip().lower()
+            headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
+        return int(first.split(" ", 2)[1]), headers
 
     async def _body(self, status: int, headers: Mapping[str, str]) -> bytes:
         if status in (204, 304):
@@ -146,7 +173,7 @@ class Connection:
     async def download(self) -> tuple[int, AsyncIterator[bytes]]:
         """Status and body of an answer of known length, in blocks. Raises NoAnswer when it is short."""
         try:
-            status, headers = await self._final_head()
+            _, status, headers = await self._final_head()
         except asyncio.IncompleteReadError as error:
             raise NoAnswer("the connection ended before the answer began") from error
         return status, self._blocks(int(headers["content-length"]))
