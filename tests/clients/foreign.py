@@ -35,12 +35,16 @@ class Variant:
     chunk_size: int = 0
     """0 sends the rest of the file in one PATCH."""
     stream: bool = False
+    buffered: bool = False
+    """The bytes of the file instead of the file itself."""
     deferred: bool = False
     """Of a plain stream; one that ends exactly with a chunk makes tus-js-client 4.3.1 wait for ever."""
     during_creation: bool = False
     override_patch: bool = False
     parallel: int = 1
     """Into how many partial uploads the file is cut."""
+    protocol: str = "tus-v1"
+    """Or "ietf-draft-03" (interop version 5) or "ietf-draft-05" (6)."""
     cuts: int = 0
     """How often the connection is destroyed in mid-body."""
     aborts: int = 0
@@ -108,10 +112,12 @@ async def tus_js_client(
         "state": str(state),
         "chunkSize": variant.chunk_size,
         "stream": variant.stream,
+        "buffered": variant.buffered,
         "deferred": variant.deferred,
         "duringCreation": variant.during_creation,
         "overridePatch": variant.override_patch,
         "parallel": variant.parallel,
+        "protocol": variant.protocol,
         "cuts": list(breaks) if variant.cuts else [],
         "aborts": list(breaks) if variant.aborts else [],
         "headers": [dict(one) for one in headers],
