@@ -28,6 +28,7 @@ NEEDS = (DRAFT,)
 MISMATCHING = "https://iana.org/assignments/http-problem-types#mismatching-upload-offset"
 
 _TYPED_FROM = 6
+_BY_LENGTH = (5, 6)
 
 _OTHER_TYPES = (
     ("Content-Type: application/octet-stream",),
@@ -214,6 +215,8 @@ async def an_empty_append_completes(probe: Probe) -> None:
     needs=NEEDS,
 )
 async def the_length_alone_completes_nothing(probe: Probe) -> None:
+    if probe.subject.interop in _BY_LENGTH:
+        raise NotOffered("clients of interop versions 5 and 6 leave it to the length, and servers take it so")
     begun = await create(probe, "Upload-Length: 5", body=b"hello")
     appended = await create(probe, "Upload-Length: 5")
     want_incomplete(await append(probe, appended, 0, b"hello"))

@@ -11,31 +11,24 @@ from .interop import VERSION_FIELD, Interop
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-def answer_done(
-    interop: Interop, upload: Upload, location: str, limit: dict[str, str], *, complete: bool
-) -> Answer:
+def answer_done(interop: Interop, upload: Upload, location: str, limit: dict[str, str]) -> Answer:
     """Of a creation whose body came, and of whatever request completed an upload: 201.
 
     What completes it is answered as its creation would have been (draft, 4.4.2), so that it makes no
     difference to a program how often its connection broke.
     """
-    offset = {"Upload-Offset": str(upload.offset)}
-    return Answer(
-        201, {"Location": location, **interop.completeness(complete=complete), **offset, **limit, **NO_STORE}
-    )
+    return Answer(201, {"Location": location, **_state(interop, upload), **limit, **NO_STORE})
 
 
 def answer_appended(interop: Interop, upload: Upload, limit: dict[str, str]) -> Answer:
     """Of an append behind which more is to come (4.4.2): 204, with the offset that is durable now."""
-    offset = {"Upload-Offset": str(upload.offset)}
-    return Answer(204, {**interop.completeness(complete=False), **offset, **limit, **NO_STORE})
+    return Answer(204, {**_state(interop, upload), **limit, **NO_STORE})
 
 
 def answer_offset(interop: Interop, upload: Upload, limit: dict[str, str]) -> Answer:
     """How far an upload is (4.3.2). That all bytes are here does not make it complete: its client has to."""
     length = {} if upload.length is None else {"Upload-Length": str(upload.length)}
-    complete = interop.completeness(complete=upload.state in ALL_BYTES_DURABLE)
-    return Answer(204, {"Upload-Offset": str(upload.offset), **complete, **length, **limit, **NO_STORE})
+    return Answer(204, {**_state(interop, upload), **length, **limit, **NO_STORE})
 
 
 def answer_cancelled() -> Answer:
@@ -54,6 +47,11 @@ def progress_fields(interop: Interop, upload: Upload) -> dict[str, str]:
     "These interim responses MUST NOT include the Location header field" (4.4.2).
     """
     return {**_version(interop), "Upload-Offset": str(upload.offset)}
+
+
+def _state(interop: Interop, upload: Upload) -> dict[str, str]:
+    complete = interop.completeness(complete=upload.state in ALL_BYTES_DURABLE)
+    return {**complete, "Upload-Offset": str(upload.offset)}
 
 
 def _version(interop: Interop) -> dict[str, str]:

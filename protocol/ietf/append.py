@@ -33,7 +33,7 @@ def parse_append(headers: Headers, interop: Interop) -> Append:
         body=body,
         checksum=parse_content_digest(headers),
         dialect=Dialect.IETF,
-        complete=complete,
+        complete=interop.ends(complete=complete),
     )
 
 

@@ -21,8 +21,6 @@ def parse_create(headers: Headers, features: Features, interop: Interop) -> Crea
         raise BadHeader("Upload-Complete is missing or no Boolean, wanted ?0 or ?1")
     body = parse_body(headers)
     length = told_length(headers, body, offset=0, complete=complete)
-    if length == 0 and interop.is_of_tus_js_client and not body.present:
-        complete = True  # it makes an empty file so, and says no more of it
     check_size(body.least if length is None else length, features)
     if length is not None and body.least > length:
         raise UploadSizeExceeded(
@@ -35,5 +33,5 @@ def parse_create(headers: Headers, features: Features, interop: Interop) -> Crea
         room=furthest(length, features),
         checksum=parse_content_digest(headers),
         dialect=Dialect.IETF,
-        complete=complete,
+        complete=interop.ends(complete=complete),
     )

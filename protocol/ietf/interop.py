@@ -48,6 +48,14 @@ class Interop:
             return None if incomplete is None else not incomplete
         return boolean_item(headers.every(_COMPLETE))
 
+    def ends(self, *, complete: bool) -> bool | None:
+        """`Creation.complete` of a request that says so; None where the length has to tell.
+
+        tus-js-client calls an upload done whose last byte was answered, and does not always say that it was
+        the last: one that waited for the word would expire. tusd goes by the length, too.
+        """
+        return None if self.is_of_tus_js_client and not complete else complete
+
     def completeness(self, *, complete: bool) -> dict[str, str]:
         """The field that answers say it in."""
         if self.version in _SAYS_INCOMPLETE:

@@ -35,8 +35,6 @@ class Variant:
     chunk_size: int = 0
     """0 sends the rest of the file in one PATCH."""
     stream: bool = False
-    buffered: bool = False
-    """The bytes of the file instead of the file itself."""
     deferred: bool = False
     """Of a plain stream; one that ends exactly with a chunk makes tus-js-client 4.3.1 wait for ever."""
     during_creation: bool = False
@@ -112,7 +110,6 @@ async def tus_js_client(
         "state": str(state),
         "chunkSize": variant.chunk_size,
         "stream": variant.stream,
-        "buffered": variant.buffered,
         "deferred": variant.deferred,
         "duringCreation": variant.during_creation,
         "overridePatch": variant.override_patch,

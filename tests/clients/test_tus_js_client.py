@@ -73,21 +73,20 @@ async def test_an_upload_broken_off_three_times_goes_on(
 
 # What tus-js-client 4.3.1 cannot do in these modes:
 # - It has no parallel uploads, but sends Upload-Concat all the same, which the draft has not.
-# - Of an empty file its POST says that more is to come, and nothing does; the server takes it for complete.
+# - Of an empty file its POST says that more is to come, and nothing does.
 # - Of a file in Node it says that a body is the end only where that is the whole file; in chunks, or gone on
-#   with, it stops at the last byte without the word that it was all. It goes by Upload-Offset, not by
-#   Upload-Complete, and tells its program of a success. From memory, as here, it says the word.
-# - Nor does it say it of a stream whose length it was told. One of unknown length is fine.
+#   with, it stops at the last byte without the word that it was all, and so of a stream whose length it was
+#   told. It goes by Upload-Offset, and tells its program of a success: the server goes by the length, then.
 # - It does not hear 104, so it knows the URL only from the final answer to its POST: cut before, it begins
 #   again.
 # - It tells the file's name in Upload-Metadata, which the draft has not.
 # - On HEAD it takes 503 for a reason to begin again, as it does in tus, so it hears 423.
 def _in_ietf_modes(variants: tuple[Variant, ...]) -> list[Variant]:
     return [
-        replace(variant, protocol=protocol, name=f"{protocol}: {variant.name}", buffered=not variant.stream)
+        replace(variant, protocol=protocol, name=f"{protocol}: {variant.name}")
         for protocol in IETF
         for variant in variants
-        if variant.parallel == 1 and variant.stream is variant.deferred
+        if variant.parallel == 1
     ]
 
 

@@ -26,7 +26,7 @@ from protocol.ietf.append import parse_append
 from protocol.ietf.create import parse_create
 from protocol.ietf.interop import VERSION_FIELD, Interop, interop_of, is_append, is_creation
 from protocol.ietf.limits import limits
-from protocol.upload import Dialect, Upload, UploadId, parse_upload_id
+from protocol.upload import ALL_BYTES_DURABLE, Dialect, Upload, UploadId, parse_upload_id
 from tusd_py.uploads.admit import most_of
 from tusd_py.uploads.append import Appended, append
 from tusd_py.uploads.context import Context
@@ -124,7 +124,7 @@ class IetfFace:
             location = self.url_of(request, created.upload.id)
             if created.ending is not Ending.COMPLETE:
                 raise self._refusal(created, creation.length, location)
-            return Bare(self._done(interop, created.upload, location, complete=creation.complete is True))
+            return Bare(self._done(interop, created.upload, location))
 
     async def _append(
         self, request: web.Request, headers: Headers, interop: Interop, upload_id: UploadId
@@ -142,10 +142,10 @@ class IetfFace:
             )
             if appended.ending is not Ending.COMPLETE:
                 raise self._refusal(appended, wanted.length, None)
-            if not wanted.complete:
+            if appended.upload.state not in ALL_BYTES_DURABLE:
                 return Bare(answer_appended(interop, appended.upload, self._limit(appended.upload)))
             location = self.url_of(request, upload_id)
-            return Bare(self._done(interop, appended.upload, location, complete=True))
+            return Bare(self._done(interop, appended.upload, location))
 
     async def _offset(self, request: web.Request, interop: Interop, upload_id: UploadId) -> Answer:
         identity = await self.identify(request)
@@ -168,8 +168,8 @@ class IetfFace:
         now = int(self.context.clock() * 1e6)
         return limits(most_of(self.context, upload), upload, now=now)
 
-    def _done(self, interop: Interop, upload: Upload, location: str, *, complete: bool) -> Answer:
-        return answer_done(interop, upload, location, self._limit(upload), complete=complete)
+    def _done(self, interop: Interop, upload: Upload, location: str) -> Answer:
+        return answer_done(interop, upload, location, self._limit(upload))
 
     def _refusal(self, ended: Appended, declared: int | None, location: str | None) -> ProtocolError:
         refusal = refusal_of(self.context, ended, declared)

@@ -2,12 +2,12 @@
 // The outcome is one JSON line on standard output; the exit code is 0 when the upload is done.
 //
 // job: endpoint, path, state (file that remembers upload URLs), chunkSize (0: whole), stream (a plain
-// stream instead of a file), buffered (its bytes instead of it), deferred, duringCreation, overridePatch, parallel,
+// stream instead of a file), deferred, duringCreation, overridePatch, parallel,
 // protocol (as the client calls it), cuts and aborts (numbers of bytes written to the network, in all, at which the
 // connection is destroyed, or at which the program gives up and resumes from its memory), headers (objects; the
 // first attempt sends the first, and so on, the last for ever).
 import { createReadStream } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { connect } from 'node:net'
 import { PassThrough, pipeline } from 'node:stream'
@@ -20,9 +20,7 @@ const outcome = { url: null, requests: {}, statuses: {}, cuts: 0, aborts: 0 }
 const bump = (counts, key) => { counts[key] = (counts[key] ?? 0) + 1 }
 
 // tus-js-client takes from a plain stream what is buffered, at most a chunk: let a chunk fit.
-const buffered = job.buffered ? await readFile(job.path) : null
 const source = () => {
-  if (buffered) return buffered
   if (!job.stream) return createReadStream(job.path)
   const buffer = { highWaterMark: job.chunkSize }
   return pipeline(createReadStream(job.path, buffer), new PassThrough(buffer), () => {})
