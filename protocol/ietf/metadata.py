@@ -24,7 +24,8 @@ def parse_described(headers: Headers, *, limit: int) -> Metadata:
     # Of a piece of a file, which some clients say already here.
     if filetype and essence_of(filetype) != MEDIA_TYPE:
         values["filetype"] = filetype.encode("utf-8", "replace")
-    return parse_metadata(format_metadata(values), limit=2 * limit)
+    raw = format_metadata(values)
+    return parse_metadata(raw, limit=len(raw))
 
 
 def _short(headers: Headers, name: str, limit: int) -> str | None:

@@ -132,6 +132,15 @@ async def test_a_put_creates_like_a_post(client: IetfClient) -> None:
     assert refused.status == 405
 
 
+@pytest.mark.parametrize("target", ["/files/", "/files"])
+async def test_an_append_to_no_upload_makes_none_of_its_bytes(client: IetfClient, target: str) -> None:
+    """A client that lost the end of a URL must not hear that its upload is complete."""
+    said = [("Upload-Complete", "?1"), ("Upload-Offset", "500"), PARTIAL]
+    refused = await request(client.address, "PATCH", target, said, b"the tail")
+    assert (refused.status, refused.headers["allow"]) == (405, "POST, OPTIONS")
+    problem(refused)
+
+
 @pytest.mark.parametrize("framing", Framing)
 @pytest.mark.parametrize("size", [0, 1000, MIB])
 async def test_a_creation_that_brings_a_beginning_is_not(

@@ -82,8 +82,8 @@ class TusFace:
         name = self._name(request)
         if self.ietf is not None and is_ours(method, headers, names_upload=bool(name)):
             self.ietf.mark(request, headers)
-            # There, whatever has content may create (draft, 4.2.1).
-            self._check_method(name, method if name else hdrs.METH_POST)
+            # An upload may be made by PUT, too (draft, 4.2.1).
+            self._check_method(name, hdrs.METH_POST if method == hdrs.METH_PUT else method)
             with suppress(NotOurs):
                 return await self.ietf.answer(request, headers, method, name)
         self._check_method(name, method)
