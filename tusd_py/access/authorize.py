@@ -23,6 +23,8 @@ class Action(StrEnum):
     """Of a partial: name it in a final upload."""
     OFFSET = "offset"
     APPEND = "append"
+    ASSEMBLE = "assemble"
+    """Of a multipart upload that was begun: see its parts, put some, and complete it."""
     TERMINATE = "terminate"
     DELEGATE = "delegate"
     """Give somebody a token for this one upload."""
@@ -72,6 +74,7 @@ RULES: dict[Action, Rule] = {
     Action.CONCATENATE: Rule(needs=Scope.UPLOAD, to_admin=False),
     Action.OFFSET: Rule(needs=Scope.UPLOAD, resumes=True, of_token=True),
     Action.APPEND: Rule(needs=Scope.UPLOAD, resumes=True, of_token=True),
+    Action.ASSEMBLE: Rule(needs=Scope.UPLOAD, resumes=True),
     Action.TERMINATE: Rule(needs=Scope.UPLOAD, of_token=True),
     Action.DELEGATE: Rule(needs=Scope.UPLOAD),
     Action.DOWNLOAD: Rule(needs=Scope.READ),

@@ -38,8 +38,8 @@ class Callbacks:
 
     authorize: Authorize | None = None
     """On every verb, after our own rule said yes; raises Forbidden or UploadNotFound. There is no upload yet
-    for Action.CREATE, at most a multipart upload that was begun; for downloads and new share links it is the
-    file's version, for others the link."""
+    for Action.CREATE; for Action.ASSEMBLE it is a multipart upload, or what that became; for downloads and
+    new share links the file's version, for others the link."""
     pre_create: PreCreate | None = None
     """Before anything is made. May return the upload with other metadata (`NewUpload.with_metadata`), or
     raise UploadRejected."""

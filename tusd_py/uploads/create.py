@@ -38,8 +38,22 @@ async def create(
     Raises StorageFull below the floor, UploadRejected, MaxSizeExceeded, QuotaExceeded, TooManyOpen.
     """
     await permit_creation(context, identity, creation)
+    new = new_upload(context, identity, creation)
+    return await create_agreed(context, identity, new, creation, source, on_commit=on_commit)
+
+
+async def create_agreed(
+    context: Context,
+    identity: Identity,
+    new: NewUpload,
+    creation: Creation,
+    source: Source,
+    *,
+    on_commit: OnCommit | None = None,
+) -> Appended:
+    """The same of an upload that may be made, and is perhaps another one's than `identity`'s."""
     await context.backend.ensure_room(creation.length or 0)
-    new = await ask_to_create(context.callbacks, identity, new_upload(context, identity, creation))
+    new = await ask_to_create(context.callbacks, identity, new)
     admit(context, new)
     if creation.length is None:
         admit_length(context, new, creation.body.least)
@@ -104,6 +118,7 @@ async def _whole_content(context: Context, creation: Creation, source: Source) -
     if creation.length is None or creation.length > context.rules.inline_limit or creation.complete is False:
         return None
     if creation.length == 0 and not creation.body.present:
+        check_whole(b"", creation.checksum)
         return b""
     if creation.body.expected != creation.length:
         return None

@@ -1,5 +1,6 @@
 """Ends uploads whose date passed, and forgets rows that were remembered long enough."""
 
+from protocol.upload import UploadId
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.uploads.context import Context
 from tusd_py.uploads.terminate import expire
@@ -10,11 +11,13 @@ BATCH = 500
 async def reap(context: Context, housekeeping: Housekeeping) -> int:
     """How many uploads were looked at."""
     # First, as their parts are uploads that are due once nothing holds them.
-    while await housekeeping.expire_multiparts(BATCH) == BATCH:
-        pass
-    due = await housekeeping.due(BATCH)
-    for upload_id in due:
-        await expire(context, upload_id)
+    await housekeeping.expire_multiparts(BATCH)
+    seen: set[UploadId] = set()
+    # Until nothing is left, or what could not be ended is all that comes.
+    while not seen.issuperset(due := await housekeeping.due(BATCH)):
+        for upload_id in due:
+            await expire(context, upload_id)
+        seen.update(due)
     while await housekeeping.forget(BATCH) == BATCH:
         pass
-    return len(due)
+    return len(seen)

@@ -79,7 +79,7 @@ def test_without_the_scope_one_is_refused_before_anything_is_looked_up(action: A
 
 @pytest.mark.parametrize("action", Action)
 def test_what_has_expired_goes_on_with_its_own_uploads_and_does_nothing_else(action: Action) -> None:
-    if action in (Action.OFFSET, Action.APPEND):
+    if action in (Action.OFFSET, Action.APPEND, Action.ASSEMBLE):
         assert may(LATE, action)
         assert not may(replace(LATE, subject="bob"), action)
         assert not may(replace(ADMIN, has_expired=True), action)
