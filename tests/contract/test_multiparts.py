@@ -1,0 +1,336 @@
+"""Multipart uploads on both databases: which part has which number, what completes, and what is let go."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from protocol.errors import InvalidPart, MaxSizeExceeded, QuotaExceeded, TooManyOpen
+from protocol.upload import Kind, Step, Transfer, Upload, UploadId
+from tusd_py.metadata.database import Database, Query
+from tusd_py.metadata.housekeeping import Housekeeping
+from tusd_py.metadata.multiparts import Completed, Multipart, MultipartPart, MultipartRows
+from tusd_py.metadata.upload_row import FOREVER
+from tusd_py.metadata.uploads import UploadRows
+from tusd_py.metadata.usage import Quota
+
+from . import test_expiry
+from .databases import Another
+from .test_expiry import DAY, HOUR
+from .test_usage import finish, make, new, object_of, receive, rows_of, used
+
+MOST = 1000
+
+
+def multiparts_of(rows: UploadRows, database: Database) -> MultipartRows:
+    return MultipartRows(database, rows.author)
+
+
+async def begun(multiparts: MultipartRows, length: int | None = None) -> Multipart:
+    return await multiparts.create(new(length, Kind.FINAL))
+
+
+async def partial(rows: UploadRows, length: int = 10) -> UploadId:
+    return (await finish(rows, await make(rows, length, Kind.PARTIAL))).id
+
+
+async def put(
+    rows: UploadRows, multiparts: MultipartRows, to: Multipart, number: int, length: int = 10
+) -> UploadId:
+    upload_id = await partial(rows, length)
+    assert await multiparts.put(to.id, number, upload_id) is not None
+    return upload_id
+
+
+async def complete(
+    multiparts: MultipartRows, which: Multipart, wanted: Mapping[int, UploadId] | None = None, limit: int = 0
+) -> Completed | None:
+    return await multiparts.complete(which.id, wanted, most=MOST, limit=limit, actor="ann")
+
+
+async def completed(
+    multiparts: MultipartRows, which: Multipart, wanted: Mapping[int, UploadId] | None = None
+) -> Completed:
+    done = await complete(multiparts, which, wanted)
+    assert done is not None
+    return done
+
+
+async def listed(multiparts: MultipartRows, of: Multipart) -> list[tuple[int, UploadId, int]]:
+    parts = await multiparts.parts(of.id, after=0, limit=MOST)
+    return [(part.number, part.upload_id, part.length) for part in parts]
+
+
+async def row(rows: UploadRows, upload_id: UploadId) -> Upload:
+    seen = await rows.find(upload_id)
+    assert seen is not None
+    return seen.upload
+
+
+async def due(database: Database) -> set[UploadId]:
+    return set(await Housekeeping(database).due(MOST))
+
+
+async def make_due(database: Database, table: str, which: Sequence[UploadId]) -> None:
+    """Their date has passed."""
+    for one in which:
+        sql = {
+            "uploads": "UPDATE uploads SET expires_at = 1 WHERE id = :id",
+            "multiparts": "UPDATE multiparts SET expires_at = 1 WHERE id = :id",
+        }[table]
+        await database.execute(Query(sql, {"id": one}))
+
+
+async def test_what_was_begun_is_found_as_it_was_begun(database: Database) -> None:
+    multiparts = multiparts_of(await rows_of(database, None), database)
+    wanted = new(70, Kind.FINAL)
+    made = await multiparts.create(wanted)
+    found = await multiparts.find(wanted.id)
+    assert found == made
+    assert (made.length, made.key, made.file_id) == (70, wanted.key, wanted.file_id)
+    assert (made.tenant, made.owner) == ("acme", "ann")
+    assert made.expires_at is not None
+    assert made.expires_at > made.created_at
+    assert await multiparts.find(new(70).id) is None
+    assert await multiparts.parts(wanted.id, after=0, limit=MOST) == []
+
+
+async def test_parts_are_told_in_order_and_by_pages(database: Database) -> None:
+    rows = await rows_of(database, None)
+    multiparts = multiparts_of(rows, database)
+    multipart, other = await begun(multiparts), await begun(multiparts)
+    sent = {number: await put(rows, multiparts, multipart, number, length=number) for number in (7, 2, 4)}
+    await put(rows, multiparts, other, 3)
+    assert await listed(multiparts, multipart) == [(number, sent[number], number) for number in (2, 4, 7)]
+    pages: list[list[MultipartPart]] = []
+    after = 0
+    while page := await multiparts.parts(multipart.id, after=after, limit=2):
+        pages.append(page)
+        after = page[-1].number
+    assert [[part.number for part in page] for page in pages] == [[2, 4], [7]]
+
+
+async def test_a_part_takes_the_place_of_the_one_that_had_its_number(database: Database) -> None:
+    rows = await rows_of(database, None)
+    multiparts = multiparts_of(rows, database)
+    multipart = await begun(multiparts)
+    first = await put(rows, multiparts, multipart, 1)
+    second = await partial(rows, 20)
+    taken = await multiparts.put(multipart.id, 1, second)
+    assert taken is not None
+    assert taken.replaced == first
+    assert await listed(multiparts, multipart) == [(1, second, 20)]
+
+
+async def test_nothing_is_put_where_nothing_was_begun_or_is_over(database: Database) -> None:
+    rows = await rows_of(database, None)
+    multiparts = multiparts_of(rows, database)
+    part = await partial(rows)
+    assert await multiparts.put(new(1).id, 1, part) is None
+    for multipart in (dropped := await begun(multiparts), late := await begun(multiparts)):
+        await put(rows, multiparts, multipart, 1)
+    assert await multiparts.drop(dropped.id) is not None
+    await make_due(database, "multiparts", [late.id])
+    for over in (dropped, late):
+        assert await multiparts.find(over.id) is None
+        assert await multiparts.put(over.id, 2, part) is None
+        assert await complete(multiparts, over) is None
+        assert await multiparts.drop(over.id) is None
+
+
+@pytest.mark.parametrize("with_a_list", [False, True])
+async def test_its_parts_become_a_final_with_the_id_from_the_beginning(
+    database: Database, *, with_a_list: bool
+) -> None:
+    rows = await rows_of(database, None)
+    multiparts = multiparts_of(rows, database)
+    multipart = await begun(multiparts, 60)
+    sent = {number: await put(rows, multiparts, multipart, number, 10 * number) for number in (3, 1, 2)}
+    done = await completed(multiparts, multipart, sent if with_a_list else None)
+    assert done.left_out == []
+    assert (done.final.id, done.final.file_id, done.final.key) == (
+        multipart.id,
+        multipart.file_id,
+        multipart.key,
+    )
+    assert (done.final.state, done.final.length, done.final.kind) == (Transfer.COMPLETING, 60, Kind.FINAL)
+    assert await rows.plan(multipart.id) == [sent[1], sent[2], sent[3]]
+    assert await multiparts.find(multipart.id) is None
+    assert await listed(multiparts, multipart) == []
+    stored = await rows.store(done.final, object_of(done.final, 60), actor="ann")
+    assert stored is not None
+    assert stored.state is Transfer.STORED
+
+
+async def test_a_list_may_leave_parts_and_numbers_out(database: Database) -> None:
+    rows = await rows_of(database, None)
+    multiparts = multiparts_of(rows, database)
+    multipart = await begun(multiparts)
+    sent = {number: await put(rows, multiparts, multipart, number, number) for number in (1, 5, 6, 9)}
+    done = await completed(multiparts, multipart, {9: sent[9], 5: sent[5]})
+    assert await rows.plan(multipart.id) == [sent[5], sent[9]]
+    assert (done.final.length, done.left_out) == (14, sorted([sent[1], sent[6]]))
+
+
+async def test_what_does_not_add_up_completes_nothing(database: Database) -> None:
+    rows = await rows_of(database, None)
+    multiparts = multiparts_of(rows, database)
+    multipart = await begun(multiparts, 30)
+    with pytest.raises(InvalidPart, match="there is no part"):
+        await complete(multiparts, multipart)
+    first, third = [await put(rows, multiparts, multipart, number) for number in (1, 3)]
+    for wanted, problem in (
+        (None, "part 2 is not there, and a later one is"),
+        ({}, "there is no part"),
+        ({1: first, 2: third}, "part 2 is not there"),
+        ({1: third}, f"part 1 has the etag {first}, not that one"),
+        ({1: first, 3: third}, "the parts have 20 bytes, and file_size was 30"),
+    ):
+        with pytest.raises(InvalidPart, match=problem):
+            await complete(multiparts, multipart, wanted)
+    second = await put(rows, multiparts, multipart, 2)
+    with pytest.raises(MaxSizeExceeded, match="30 bytes, wanted at most 29"):
+        await complete(multiparts, multipart, limit=29)
+    # Nothing of all that changed anything.
+    assert [one[1] for one in await listed(multiparts, multipart)] == [first, second, third]
+    assert (await completed(multiparts, multipart)).final.length == 30
+
+
+async def test_of_two_that_complete_it_at_once_one_plans(database: Database, another: Another) -> None:
+    rows = await rows_of(database, None)
+    multiparts = multiparts_of(rows, database)
+    elsewhere = MultipartRows(await another(), rows.author)
+    for _ in range(5):
+        multipart = await begun(multiparts)
+        part = await put(rows, multiparts, multipart, 1)
+        done = await asyncio.gather(complete(multiparts, multipart), complete(elsewhere, multipart))
+        (planned,) = [one for one in done if one is not None]
+        assert planned.final.id == multipart.id
+        assert await rows.plan(multipart.id) == [part]
+
+
+async def test_a_part_beside_the_completion_is_in_it_or_nobodys(database: Database, another: Another) -> None:
+    """It is never told to be taken and then neither in the file nor let go."""
+    rows = await rows_of(database, None)
+    multiparts = multiparts_of(rows, database)
+    elsewhere = MultipartRows(await another(), rows.author)
+    for turn in range(8):
+        multipart = await begun(multiparts)
+        first = await put(rows, multiparts, multipart, 1)
+        number = 1 + turn % 2
+        late = await partial(rows)
+        taken, done = await asyncio.gather(
+            elsewhere.put(multipart.id, number, late), completed(multiparts, multipart)
+        )
+        plan = await rows.plan(multipart.id)
+        assert (late in plan) == (taken is not None)
+        replaced = () if taken is None or taken.replaced is None else (taken.replaced,)
+        assert {first, *((late,) if taken else ())} == {*plan, *done.left_out, *replaced}
+
+
+async def test_what_is_dropped_leaves_its_parts_to_be_let_go(database: Database) -> None:
+    rows = await rows_of(database, None)
+    multiparts = multiparts_of(rows, database)
+    multipart = await begun(multiparts)
+    sent = [await put(rows, multiparts, multipart, number) for number in (1, 2)]
+    assert sorted(await multiparts.drop(multipart.id) or []) == sorted(sent)
+    assert await listed(multiparts, multipart) == []
+
+
+async def test_parts_do_not_expire_before_the_whole_does(database: Database) -> None:
+    rows = await rows_of(database, None)
+    multiparts, housekeeping = multiparts_of(rows, database), Housekeeping(database)
+    multipart, other = await begun(multiparts), await begun(multiparts)
+    sent = [await put(rows, multiparts, multipart, number) for number in (1, 2)]
+    kept = await put(rows, multiparts, other, 1)
+    stray = await partial(rows)
+    await make_due(database, "uploads", [*sent, kept, stray])
+    assert await due(database) == {stray}
+    assert await rows.end(sent[0], Step.EXPIRE, actor="system", only_due=True) is None
+    assert await housekeeping.expire_multiparts(MOST) == 0
+    await make_due(database, "multiparts", [multipart.id])
+    assert await housekeeping.expire_multiparts(MOST) == 1
+    assert await due(database) == {stray, *sent}
+    assert await listed(multiparts, multipart) == []
+    # However long ago its parts came, what has a date of its own is completed.
+    assert (await completed(multiparts, other)).final.state is Transfer.COMPLETING
+    assert await due(database) == {stray, *sent}
+
+
+@pytest.mark.parametrize(
+    ("expiry", "max_age", "hours"),
+    [(DAY, 30 * DAY, 24), (DAY, HOUR, 1), (FOREVER, HOUR, 1), (FOREVER, FOREVER, None)],
+)
+async def test_each_part_puts_the_end_off_as_far_as_that_goes(
+    database: Database, expiry: int, max_age: int, hours: int | None
+) -> None:
+    rows = await test_expiry.rows_of(database, expiry, max_age)
+    multiparts = multiparts_of(rows, database)
+    multipart = await begun(multiparts)
+    for number in (1, 2):
+        found = await multiparts.find(multipart.id)
+        assert found is not None
+        lasts = None if found.expires_at is None else (found.expires_at - found.created_at) // HOUR
+        assert lasts == hours
+        soon = "UPDATE multiparts SET expires_at = expires_at - 60000000 WHERE id = :id"
+        await database.execute(Query(soon, {"id": multipart.id}))
+        await put(rows, multiparts, multipart, number)
+
+
+async def test_a_part_is_good_from_its_last_byte_on(database: Database) -> None:
+    """Before it is sealed, too, which may take longer: the final waits for it."""
+    rows = await rows_of(database, None)
+    multiparts = multiparts_of(rows, database)
+    multipart = await begun(multiparts)
+    whole = await receive(rows, await make(rows, 10, Kind.PARTIAL), 10)
+    assert whole.state is Transfer.COMPLETING
+    assert await multiparts.put(multipart.id, 1, whole.id) is not None
+    assert await listed(multiparts, multipart) == [(1, whole.id, 10)]
+    assert (await completed(multiparts, multipart)).final.state is Transfer.WAITING
+    await finish(rows, whole)
+    final = await row(rows, multipart.id)
+    assert (final.state, final.length) == (Transfer.COMPLETING, 10)
+    assert await rows.store(final, object_of(final, 10), actor="ann") is not None
+    assert await due(database) == {whole.id}
+
+
+async def test_what_it_uses_is_what_its_parts_use_and_then_the_file(database: Database) -> None:
+    rows = await rows_of(database, Quota(bytes=100, files=1, open=1))
+    multiparts = multiparts_of(rows, database)
+    multipart = await begun(multiparts)
+    assert await used(database) == (0, 0, 0)
+    first, second = [await put(rows, multiparts, multipart, number, 30) for number in (1, 2)]
+    assert await used(database) == (60, 0, 0)
+    again = await put(rows, multiparts, multipart, 2, 40)
+    assert await used(database) == (100, 0, 0)
+    with pytest.raises(QuotaExceeded, match="1 bytes wanted, 0 of 100 are left"):
+        await make(rows, 1, Kind.PARTIAL)
+    await rows.end(second, Step.TERMINATE, actor="system")
+    assert await used(database) == (70, 0, 0)
+    done = await completed(multiparts, multipart, {1: first, 2: again})
+    assert await used(database) == (70, 1, 1)
+    await rows.store(done.final, object_of(done.final, 70), actor="ann")
+    assert await used(database) == (70, 1, 0)
+    for part in (first, again):
+        await rows.end(part, Step.EXPIRE, actor="system", only_due=True)
+    assert await used(database) == (70, 1, 0)
+
+
+async def test_a_completion_without_room_for_it_leaves_all_as_it_was(database: Database) -> None:
+    rows = await rows_of(database, Quota(files=1, open=1))
+    multiparts = multiparts_of(rows, database)
+    multipart = await begun(multiparts)
+    part = await put(rows, multiparts, multipart, 1)
+    other = await make(rows, 5)
+    with pytest.raises(QuotaExceeded, match="all of 1 files are used"):
+        await complete(multiparts, multipart)
+    assert await listed(multiparts, multipart) == [(1, part, 10)]
+    assert await due(database) == set()
+    await rows.end(other.id, Step.TERMINATE, actor="ann")
+    assert await used(database) == (10, 0, 0)
+    open_only = multiparts_of(await rows_of(database, Quota(open=1)), database)
+    waiting = await make(rows, 5, Kind.PARTIAL)
+    with pytest.raises(TooManyOpen):
+        await complete(open_only, multipart)
+    await rows.end(waiting.id, Step.TERMINATE, actor="ann")
+    assert await complete(multiparts, multipart) is not None
