@@ -277,6 +277,41 @@ async def test_each_part_puts_the_end_off_as_far_as_that_goes(
         await put(rows, multiparts, multipart, number)
 
 
+@pytest.mark.parametrize("way", ["stored", "refused", "deleted"])
+async def test_parts_are_let_go_as_soon_as_nothing_can_be_made_of_them(database: Database, way: str) -> None:
+    """Their client cannot do it: it never made them, and what it made is over."""
+    rows = await test_expiry.rows_of(database, FOREVER, FOREVER)
+    multiparts = multiparts_of(rows, database)
+    multipart = await begun(multiparts)
+    sent = [await put(rows, multiparts, multipart, number) for number in (1, 2)]
+    done = await completed(multiparts, multipart)
+    assert await due(database) == set()
+    assert await rows.end(sent[0], Step.EXPIRE, actor="system", only_due=True) is None
+    if way == "stored":
+        assert await rows.store(done.final, object_of(done.final, 20), actor="ann") is not None
+    else:
+        step = Step.REFUSE if way == "refused" else Step.TERMINATE
+        assert await rows.end(multipart.id, step, actor="ann") is not None
+    assert await due(database) == set(sent)
+
+
+async def test_parts_that_are_no_part_any_more_are_let_go_even_if_nobody_lives_to_end_them(
+    database: Database,
+) -> None:
+    """The worker that replaced, left out or gave up may die before it ends them."""
+    rows = await test_expiry.rows_of(database, FOREVER, FOREVER)
+    multiparts = multiparts_of(rows, database)
+    multipart, dropped = await begun(multiparts), await begun(multiparts)
+    replaced, left_out = [await put(rows, multiparts, multipart, number) for number in (1, 2)]
+    first = await put(rows, multiparts, multipart, 1)
+    given_up = await put(rows, multiparts, dropped, 1)
+    assert await due(database) == {replaced}
+    await completed(multiparts, multipart, {1: first})
+    assert await due(database) == {replaced, left_out}
+    await multiparts.drop(dropped.id)
+    assert await due(database) == {replaced, left_out, given_up}
+
+
 async def test_a_part_is_good_from_its_last_byte_on(database: Database) -> None:
     """Before it is sealed, too, which may take longer: the final waits for it."""
     rows = await rows_of(database, None)

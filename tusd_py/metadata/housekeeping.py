@@ -63,7 +63,7 @@ class Housekeeping:
         return [UploadId(row["id"]) for row in rows]
 
     async def expire_multiparts(self, limit: int) -> int:
-        """Forget multipart uploads whose date passed; how many. Their parts have dates of their own."""
+        """Forget multipart uploads whose date passed; how many. Their parts are due then."""
         due = await self._database.read(Query(multiparts.DUE, {"limit": limit}))
         for multipart_id in (row["id"] for row in due):
             await self._database.transact(partial(multiparts.expire, multipart_id))

@@ -39,7 +39,16 @@ _PUT = """
     VALUES (:id, CAST(:number AS BIGINT), :upload_id)
     ON CONFLICT (multipart_id, number) DO UPDATE SET upload_id = excluded.upload_id
 """
+# What is stored and pinned by no plan goes once its date passed, whoever lives to see it.
+_GO = """
+    UPDATE uploads SET expires_at = {now}
+    WHERE state IN ('completing', 'stored') AND (expires_at IS NULL OR expires_at > {now}) AND id
+"""
+_LET_GO = _GO + "= :id"
 _AT = "SELECT upload_id FROM multipart_parts WHERE multipart_id = :id AND number = CAST(:number AS BIGINT)"
+_OF_PARTS = "IN (SELECT upload_id FROM multipart_parts WHERE multipart_id = :id)"
+_LOCK_PARTS = "SELECT id FROM uploads WHERE id " + _OF_PARTS + " ORDER BY id {for_update}"
+_LET_PARTS_GO = _GO + _OF_PARTS
 _DROP_PARTS = "DELETE FROM multipart_parts WHERE multipart_id = :id RETURNING upload_id"
 _DROP = "DELETE FROM multiparts WHERE id = :id RETURNING id"
 DUE = "SELECT id FROM multiparts WHERE expires_at <= {now} ORDER BY expires_at LIMIT CAST(:limit AS BIGINT)"
@@ -154,7 +163,11 @@ class MultipartRows:
             before = yield Query(_AT, {"id": multipart_id, "number": number})
             yield Query(_PUT, {"id": multipart_id, "number": number, "upload_id": partial})
             yield self._renew(multipart_id)
-            return Put(replaced=UploadId(before[0]["upload_id"]) if before else None)
+            if not before:
+                return Put(replaced=None)
+            replaced = UploadId(before[0]["upload_id"])
+            yield Query(_LET_GO, {"id": replaced})
+            return Put(replaced=replaced)
 
         return await self._database.transact(script)
 
@@ -184,13 +197,12 @@ class MultipartRows:
             ]
             chosen = _chosen(there, wanted)
             _check_length(chosen, multipart.length)
-            dropped = yield Query(_DROP_PARTS, {"id": multipart_id})
+            dropped = yield from _without_parts(multipart_id)
             yield Query(_DROP, {"id": multipart_id})
             partials = [part.upload_id for part in chosen]
             new = multipart.as_new_upload()
             final = yield from create_final(self._author, new, partials, limit=limit, actor=actor)
-            left_out = {UploadId(row["upload_id"]) for row in dropped} - set(partials)
-            return Completed(final=final, left_out=sorted(left_out))
+            return Completed(final=final, left_out=sorted(set(dropped) - set(partials)))
 
         return await self._database.transact(script)
 
@@ -200,9 +212,9 @@ class MultipartRows:
         def script() -> Script[list[UploadId] | None]:
             if not (yield Query(_LOCK, {"id": multipart_id})):
                 return None
-            dropped = yield Query(_DROP_PARTS, {"id": multipart_id})
+            dropped = yield from _without_parts(multipart_id)
             yield Query(_DROP, {"id": multipart_id})
-            return [UploadId(row["upload_id"]) for row in dropped]
+            return dropped
 
         return await self._database.transact(script)
 
@@ -215,7 +227,18 @@ class MultipartRows:
 def expire(multipart_id: str) -> Script[None]:
     """Forget it if its date passed."""
     if (yield Query(_DROP_DUE, {"id": multipart_id})):
-        yield Query(_DROP_PARTS, {"id": multipart_id})
+        yield from _without_parts(multipart_id)
+
+
+def _without_parts(multipart_id: str) -> Script[list[UploadId]]:
+    """Its partial uploads, which go at once but for what a plan pins, and then as soon as it does not.
+
+    Whatever becomes of the final, nobody else has any use for them.
+    """
+    # In the order of their ids, as whoever plans a final locks them.
+    yield Query(_LOCK_PARTS, {"id": multipart_id})
+    yield Query(_LET_PARTS_GO, {"id": multipart_id})
+    return [UploadId(row["upload_id"]) for row in (yield Query(_DROP_PARTS, {"id": multipart_id}))]
 
 
 def _chosen(there: Sequence[MultipartPart], wanted: Mapping[int, UploadId] | None) -> Sequence[MultipartPart]:

@@ -139,13 +139,11 @@ def let_go(author: Author, final: Upload) -> Script[None]:
     Before the row of the final is locked: theirs come first.
     """
     lifetime = author.lifetime
-    # Those of a multipart upload were never anybody else's.
-    stay = lifetime.retention if final.concat else 0
-    if min(lifetime.expiry, lifetime.max_age) <= stay:
+    if min(lifetime.expiry, lifetime.max_age) <= lifetime.retention:
         return
     pinned = yield Query(_PINNED, {"id": final.id})
     for partial in sorted(row["partial_id"] for row in pinned):
-        yield Query(_LET_GO, {"id": partial, "retention": stay})
+        yield Query(_LET_GO, {"id": partial, "retention": lifetime.retention})
 
 
 def unpin(final: Upload) -> Script[None]:
