@@ -312,6 +312,27 @@ async def test_parts_that_are_no_part_any_more_are_let_go_even_if_nobody_lives_t
     assert await due(database) == {replaced, left_out, given_up}
 
 
+@pytest.mark.parametrize("step", [Step.TERMINATE, Step.LOSE])
+async def test_a_part_whose_bytes_are_gone_is_missing_also_when_its_row_is_forgotten(
+    database: Database, step: Step
+) -> None:
+    rows = await rows_of(database, None)
+    multiparts = multiparts_of(rows, database)
+    multipart = await begun(multiparts)
+    first, last = [await put(rows, multiparts, multipart, number) for number in (1, 2)]
+    await rows.end(last, step, actor="system")
+    for forgotten in (False, True):
+        if forgotten:
+            await database.execute(Query("DELETE FROM uploads WHERE id = :id", {"id": last}))
+        assert [one[1] for one in await listed(multiparts, multipart)] == [first]
+        # The last one: without it, the rest looks like a whole.
+        for wanted in (None, {1: first, 2: last}):
+            with pytest.raises(InvalidPart, match="part 2 was deleted or lost"):
+                await complete(multiparts, multipart, wanted)
+    await put(rows, multiparts, multipart, 2)
+    assert (await completed(multiparts, multipart)).final.length == 20
+
+
 async def test_a_part_is_good_from_its_last_byte_on(database: Database) -> None:
     """Before it is sealed, too, which may take longer: the final waits for it."""
     rows = await rows_of(database, None)

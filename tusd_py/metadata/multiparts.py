@@ -30,9 +30,16 @@ _FIND = "SELECT * FROM multiparts WHERE " + _ALIVE
 _LOCK = _FIND + " {for_update}"
 _PARTS = """
     SELECT p.number AS number, u.id AS upload_id, u.length AS length, u.created_at AS created_at
-    FROM multipart_parts p JOIN uploads u ON u.id = p.upload_id
+    FROM multipart_parts p JOIN uploads u ON u.id = p.upload_id AND u.state IN ('completing', 'stored')
     WHERE p.multipart_id = :id AND p.number > CAST(:after AS BIGINT)
     ORDER BY p.number LIMIT CAST(:limit AS BIGINT)
+"""
+# Lost by a power cut, or deleted as the partial uploads that they are; their rows may be forgotten since.
+_GONE_PARTS = """
+    SELECT p.number AS number
+    FROM multipart_parts p LEFT JOIN uploads u ON u.id = p.upload_id AND u.state IN ('completing', 'stored')
+    WHERE p.multipart_id = :id AND u.id IS NULL
+    ORDER BY p.number
 """
 _PUT = """
     INSERT INTO multipart_parts (multipart_id, number, upload_id)
@@ -195,6 +202,9 @@ class MultipartRows:
                 _to_part(row)
                 for row in (yield Query(_PARTS, {"id": multipart_id, "after": 0, "limit": most}))
             ]
+            for gone in (yield Query(_GONE_PARTS, {"id": multipart_id})):
+                if wanted is None or gone["number"] in wanted:
+                    raise InvalidPart(f"part {gone['number']} was deleted or lost: send it again")
             chosen = _chosen(there, wanted)
             _check_length(chosen, multipart.length)
             dropped = yield from _without_parts(multipart_id)
