@@ -235,7 +235,8 @@ async def test_every_route_says_to_everybody_what_its_rule_says(guarded: Server,
 async def test_a_refusal_does_not_say_whether_there_is_such_a_thing(guarded: Server, route: Route) -> None:
     wrong: dict[str, str] = {}
     things = await things_of_owner(guarded)
-    nothing = replace(things, upload_id="0" * 32, file_id="0" * 32, link_id="0" * 32)
+    no_id = "0" * 32
+    nothing = replace(things, upload_id=no_id, file_id=no_id, link_id=no_id, multipart_id=no_id)
     for actor in ACTORS:
         if expected(route, actor) in (IN, PUBLIC):
             continue
