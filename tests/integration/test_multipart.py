@@ -169,6 +169,27 @@ async def test_a_list_may_leave_parts_out_which_are_let_go(shared_server: Server
     assert (await states(shared_server))[etags[5]] == "terminated"
 
 
+async def test_a_thousand_parts_are_listed_and_completed(shared_server: Server) -> None:
+    multipart = await begin(shared_server.address)
+    etags: dict[int, str] = {}
+    waiting = iter(range(1, 1001))
+
+    async def sender() -> None:
+        host = ("Host", f"{shared_server.address.host}:{shared_server.address.port}")
+        async with await Connection.open(shared_server.address) as connection:
+            for number in waiting:
+                target = f"{multipart.target}/parts/{number}"
+                await connection.send(head_of("PUT", target, [host, ("Content-Length", "4")]))
+                await connection.send(b"%04d" % number)
+                etags[number] = (await connection.answer("PUT")).headers["etag"]
+
+    await asyncio.gather(*(sender() for _ in range(8)))
+    assert len(await multipart.parts()) == 1000
+    await completed(multipart, etags)
+    whole = b"".join(b"%04d" % number for number in range(1, 1001))
+    assert (await request(shared_server.address, "GET", multipart.file)).body == whole
+
+
 # --- parts
 
 
@@ -326,6 +347,30 @@ async def test_metadata_that_tus_could_not_carry_is_refused(
     refused = await initiate(shared_server.address, {"metadata": metadata})
     assert refused.status in (400, 413)
     assert "metadata" in json.loads(refused.body)["detail"].lower()
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ({"part": []}, "'part' is unknown"),
+        ({"parts": {}}, "parts is no list"),
+        ({"parts": [{}] * 1001}, "at most 1000"),
+        ({"parts": [3]}, "not an object of part_number and etag"),
+        ({"parts": [{"part_number": 1}]}, "not an object of part_number and etag"),
+        ({"parts": [{"part_number": 1, "etag": "x", "size": 1}]}, "not an object of part_number and etag"),
+        ({"parts": [{"part_number": "1", "etag": "x"}]}, "part_number is not a number"),
+        ({"parts": [{"part_number": True, "etag": "x"}]}, "part_number is not a number"),
+        ({"parts": [{"part_number": 1, "etag": None}]}, "etag is not a text"),
+        ({"parts": [{"part_number": 0, "etag": "x"}]}, "part_number is 0, wanted 1 to 1000"),
+        ({"parts": [{"part_number": 10**99, "etag": "x"}]}, f"part_number is 1{'0' * 39}, wanted"),
+        ({"parts": [{"part_number": 1, "etag": "x"}] * 2}, "part 1 is there twice"),
+    ],
+)
+async def test_a_list_that_is_wrong_is_told_what_is(shared_server: Server, said: object, named: str) -> None:
+    multipart = await begin(shared_server.address)
+    refused = await multipart.complete_as(said)
+    assert problem(refused) == (400, "ERR_INVALID_BODY")
+    assert named in json.loads(refused.body)["detail"]
 
 
 async def test_what_does_not_add_up_is_told_and_can_be_mended(shared_server: Server) -> None:

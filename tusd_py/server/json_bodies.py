@@ -54,20 +54,22 @@ def as_bytes(value: Mapping[str, Any]) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
 
-async def read_object(request: web.Request, *, within: float | None = None) -> dict[str, Any]:
+async def read_object(
+    request: web.Request, *, within: float | None = None, longest: int = LONGEST
+) -> dict[str, Any]:
     """The JSON object in the body of a request, if it is here after `within` seconds, or `timeouts.json`.
 
     Raises InvalidBodyType, BodyTooLarge, InvalidBody, MalformedBody, ReadTimeout, UploadInterrupted.
     """
     if request.content_type != "application/json":
         raise InvalidBodyType(f"Content-Type is {request.content_type!r}, wanted 'application/json'")
-    if request.content_length is not None and request.content_length > LONGEST:
-        raise BodyTooLarge(f"the body has {request.content_length} bytes, wanted at most {LONGEST}")
+    if request.content_length is not None and request.content_length > longest:
+        raise BodyTooLarge(f"the body has {request.content_length} bytes, wanted at most {longest}")
     within = request.config_dict[WITHIN] if within is None else within
     await send_continue(request)
     try:
         async with asyncio.timeout(within):
-            return _object(await _read(request))
+            return _object(await _read(request, longest))
     except TimeoutError:
         raise ReadTimeout(f"the body was not here after {within:g} seconds") from None
     except (PayloadEncodingError, BadHttpMessage):
@@ -76,12 +78,12 @@ async def read_object(request: web.Request, *, within: float | None = None) -> d
         raise UploadInterrupted from None  # nobody is there to hear it
 
 
-async def _read(request: web.Request) -> bytes:
+async def _read(request: web.Request, longest: int) -> bytes:
     raw = bytearray()
     async for piece in request.content.iter_any():
         raw += piece
-        if len(raw) > LONGEST:
-            raise BodyTooLarge(f"the body has more than {LONGEST} bytes")
+        if len(raw) > longest:
+            raise BodyTooLarge(f"the body has more than {longest} bytes")
     return bytes(raw)
 
 

@@ -34,6 +34,8 @@ from .uploads_api import UPLOAD, status_of_progress, upload_json
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
 _MOST_VALUES = 32
+_LONGEST_LIST = 256 << 10
+"""Bytes of JSON: of a thousand parts, also where it is indented."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ class MultipartFace:
         multipart_id = _id(request)
         identity = await self.identify(request)
         await self.multiparts.look(identity, multipart_id)
-        wanted = _wanted_parts(await read_object(request))
+        wanted = _wanted_parts(await read_object(request, longest=_LONGEST_LIST))
         upload = await self.multiparts.complete(identity, multipart_id, wanted)
         found = await self.progress.of(upload.id)
         if found is None:
@@ -164,7 +166,12 @@ def _wanted_parts(said: Mapping[str, Any]) -> dict[int, UploadId] | None:
         return None
     if not isinstance(listed, list) or len(listed) > MOST_PARTS:
         raise InvalidBody(f"parts is no list of at most {MOST_PARTS}")
-    return dict(_wanted_part(one) for one in listed)
+    wanted: dict[int, UploadId] = {}
+    for number, etag in map(_wanted_part, listed):
+        if number in wanted:
+            raise InvalidBody(f"part {number} is there twice")
+        wanted[number] = etag
+    return wanted
 
 
 def _wanted_part(one: object) -> tuple[int, UploadId]:
@@ -173,6 +180,8 @@ def _wanted_part(one: object) -> tuple[int, UploadId]:
     number, etag = one["part_number"], one["etag"]
     if not isinstance(number, int) or isinstance(number, bool) or not isinstance(etag, str):
         raise InvalidBody("part_number is not a number, or etag is not a text")
+    if not 1 <= number <= MOST_PARTS:
+        raise InvalidBody(f"part_number is {str(number)[:40]}, wanted 1 to {MOST_PARTS}")
     return number, UploadId(etag.strip('"'))
 
 
