@@ -1,9 +1,11 @@
 """Uploads in parts (docs/multipart.md), with the real program."""
 
 import asyncio
+import hashlib
 import json
 import random
 import stat
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -191,6 +193,22 @@ async def test_a_thousand_parts_are_listed_and_completed(shared_server: Server) 
 
 
 # --- parts
+
+
+@pytest.mark.parametrize("size", [1000, INLINE + 1])
+async def test_a_part_is_checked_against_its_digest(shared_server: Server, size: int) -> None:
+    multipart = await begin(shared_server.address)
+    before = await states(shared_server)
+    for name, hashed in (("sha-256", hashlib.sha256), ("sha-512", hashlib.sha512)):
+        body = bytes(size - 1)
+        right = ("Content-Digest", f"{name}=:{b64encode(hashed(body).digest()).decode()}:")
+        # 460, as tus has it, means nothing to others.
+        assert problem(await multipart.put(1, body + b"!", right)) == (400, "ERR_INVALID_PART")
+        etag = await multipart.send(2, body, right)
+        assert await multipart.parts() == [(2, len(body), etag)]
+    short = await multipart.put(1, b"x", ("Content-Digest", "sha-256=:AAAA:"))
+    assert "3 bytes for sha-256, wanted 32" in json.loads(short.body)["detail"]
+    assert [*(await made_since(shared_server, before)).values()].count("stored") == 1
 
 
 @pytest.mark.parametrize("size", [0, 1000, MIB])

@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from protocol.body import parse_body
-from protocol.errors import InvalidBody, InvalidPart, UploadNotFound
+from protocol.body import Body, parse_body
+from protocol.errors import ChecksumMismatch, InvalidBody, InvalidPart, ProtocolError, UploadNotFound
 from protocol.headers import Headers
 from protocol.ietf.digest import parse_content_digest
 from protocol.integers import LARGEST
@@ -21,6 +21,7 @@ from protocol.upload import UploadId, parse_upload_id
 from tusd_py.access.authorize import Action
 from tusd_py.metadata.multiparts import Multipart, MultipartPart
 from tusd_py.metadata.progress import ProgressRows
+from tusd_py.uploads.append import Appended
 from tusd_py.uploads.multipart import MOST_PARTS, Multiparts
 from tusd_py.uploads.receive import Ending
 
@@ -75,13 +76,14 @@ class MultipartFace:
         identity = await self.identify(request)
         found = await self.multiparts.find(identity, _id(request))
         async with self.bodies.source(request, identity) as source:
-            part = await self.multiparts.put(identity, found, number, source, body=body, checksum=checksum)
+            try:
+                part = await self.multiparts.put(
+                    identity, found, number, source, body=body, checksum=checksum
+                )
+            except ChecksumMismatch:
+                raise _not_its_digest(number) from None
             if part.ending is not Ending.COMPLETE:
-                refusal = refusal_of(self.multiparts.context, part, body.expected)
-                # Of an upload that nobody knows, and that is gone.
-                for name in ("Upload-Offset", "Upload-Expires"):
-                    refusal.headers.pop(name, None)
-                raise refusal
+                raise self._refusal(part, number, body)
         said = {"part_number": number, "size": part.upload.length, "etag": part.upload.id}
         return json_response(said, headers={str(hdrs.ETAG): f'"{part.upload.id}"'})
 
@@ -101,6 +103,15 @@ class MultipartFace:
         """Given up, with the parts that came."""
         await self.multiparts.abort(await self.identify(request), _id(request))
         return web.Response(status=204)
+
+    def _refusal(self, part: Appended, number: int, body: Body) -> ProtocolError:
+        if part.ending is Ending.MISMATCH:
+            return _not_its_digest(number)
+        refusal = refusal_of(self.multiparts.context, part, body.expected)
+        # Of an upload that nobody knows, and that is gone.
+        for name in ("Upload-Offset", "Upload-Expires"):
+            refusal.headers.pop(name, None)
+        return refusal
 
     def _described(self, wanted: Mapping[str, Any]) -> tuple[Metadata, int | None]:
         _only(wanted, "filename", "filetype", "file_size", "metadata")
@@ -124,6 +135,11 @@ def _part_number(request: web.Request) -> int:
     if not _NUMBER.fullmatch(text) or int(text) > MOST_PARTS:
         raise InvalidPart(f"the part number is {text[:40]!a}, wanted 1 to {MOST_PARTS}")
     return int(text)
+
+
+def _not_its_digest(number: int) -> InvalidPart:
+    """400: the 460 of tus has no meaning to others."""
+    return InvalidPart(f"what came of part {number} is not what its Content-Digest says")
 
 
 def _only(said: Mapping[str, Any], *known: str) -> None:
