@@ -24,6 +24,8 @@ from tests.services.clamd import ClamdServer
 from tests.services.seaweedfs import Bucket
 from tusd_py.scanning.specimens import EICAR
 
+from .test_hooks import HookReceiver, settings_for
+
 MIB = 1 << 20
 INLINE = 256 << 10
 """Bytes up to which a body that comes at once takes the short cut (uploads.inline_limit)."""
@@ -475,6 +477,48 @@ async def test_its_metadata_may_name_a_file_of_which_it_is_the_next_version(shar
     assert (await request(shared_server.address, "GET", f"/file/{file_ids[0]}")).body == b"the third"
     refused = await initiate(shared_server.address, {"metadata": {"path": "../b"}})
     assert (refused.status, "path" in json.loads(refused.body)["detail"]) == (400, True)
+
+
+async def test_hooks_are_asked_as_for_other_finals(tmp_path: Path) -> None:
+    async with HookReceiver() as receiver, Server(folder=tmp_path, settings=settings_for(receiver)) as server:
+        header = {"content-type": "text/html", "X-Plan": "none"}
+        receiver.say["pre-create"] = {
+            "RejectUpload": True,
+            "HTTPResponse": {"StatusCode": 403, "Header": header},
+        }
+        refused = await initiate(server.address, {"filename": "a"})
+        assert problem(refused) == (403, "ERR_UPLOAD_REJECTED")
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.headers["x-plan"] == "none"
+        receiver.say["pre-create"] = {"ChangeFileInfo": {"MetaData": {"filename": "b"}}}
+        multipart = await begin(server.address, filename="a", file_size=5)
+        assert multipart.said["filename"] == "b"
+        asked = receiver.seen[-1]["Event"]["Upload"]
+        assert (asked["MetaData"]["filename"], asked["Size"], asked["IsFinal"]) == ("a", 5, True)
+        receiver.say["pre-create"] = {}
+        await multipart.send(1, b"hello")
+        assert receiver.seen[-2]["Event"]["Upload"]["IsPartial"]
+        assert (await completed(multipart))["filename"] == "b"
+        async with asyncio.timeout(20):
+            while "post-finish" not in receiver.kinds():
+                await asyncio.sleep(0.02)
+        (finishing,) = [one for one in receiver.seen if one["Type"] == "pre-finish"]
+        assert (finishing["Event"]["Upload"]["ID"], finishing["Event"]["Upload"]["Size"]) == (multipart.id, 5)
+
+
+async def test_a_hook_that_refuses_the_whole_ends_it_with_its_parts(tmp_path: Path) -> None:
+    async with (
+        HookReceiver() as receiver,
+        Server(folder=tmp_path, settings=settings_for(receiver) | QUICK) as server,
+    ):
+        receiver.say["pre-finish"] = {"RejectUpload": True, "HTTPResponse": {"StatusCode": 422, "Body": "no"}}
+        multipart = await begin(server.address)
+        part = await multipart.send(1, b"hello")
+        refused = await multipart.complete()
+        assert (refused.status, refused.body) == (422, b"no")
+        assert refused.headers["content-type"] == "text/plain; charset=utf-8"
+        assert problem(await multipart.complete()) == (410, "ERR_UPLOAD_NOT_FOUND")
+        await until_states(server, {multipart.id: "refused", part: "expired"})
 
 
 async def test_a_file_is_scanned_as_a_whole_before_anybody_gets_it(

@@ -12,7 +12,7 @@ from protocol.creation import Concat, Creation
 from protocol.errors import UploadGone, UploadNotFound
 from protocol.lengths import check_size
 from protocol.metadata import Metadata, parse_metadata
-from protocol.upload import Step, Upload, UploadId
+from protocol.upload import Kind, Step, Upload, UploadId
 from tusd_py.access.authorize import Action, admit
 from tusd_py.access.identity import Identity
 from tusd_py.metadata.multiparts import Completed, Multipart, MultipartPart, MultipartRows
@@ -51,7 +51,8 @@ class Multiparts:
         if length is not None:
             check_size(length, context.rules.features)
         await context.backend.ensure_room(length or 0)
-        new = await ask_to_create(context.callbacks, identity, new_upload(context, identity, wanted))
+        asked = replace(new_upload(context, identity, wanted), kind=Kind.FINAL)
+        new = await ask_to_create(context.callbacks, identity, asked)
         admit_upload(context, new)
         return await self.rows.create(new)
 
