@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from protocol.body import Body
+from protocol.metadata import parse_metadata
+from storage_backends.base import StorageFull
+from storage_backends.memory import MemoryBackend
 from tests.harness.checker import download, fsck
 from tests.harness.content import Content
 from tests.harness.kept import kept_by
@@ -22,9 +26,14 @@ from tests.harness.suspects import Suspect
 from tests.harness.wire import Answer, Connection, NoAnswer, framed, head_of, request
 from tests.services.clamd import ClamdServer
 from tests.services.seaweedfs import Bucket
+from tusd_py.access.identity import ANONYMOUS
+from tusd_py.metadata.multiparts import MultipartRows
 from tusd_py.scanning.specimens import EICAR
+from tusd_py.uploads.multipart import Multiparts
 
+from .house import context_of, working
 from .test_hooks import HookReceiver, settings_for
+from .test_uploads import Script
 
 MIB = 1 << 20
 INLINE = 256 << 10
@@ -637,6 +646,20 @@ async def test_on_an_object_store_parts_may_be_of_any_size(tmp_path: Path, bucke
         assert await came_back(other, small)
         await until_files(server, 2)
         assert await fsck(server) == []
+
+
+async def test_what_there_is_no_room_for_is_not_begun_to_be_put_together(tmp_path: Path) -> None:
+    """A plan pins its parts: on a full disk their client could not even give them up."""
+    async with working(tmp_path) as worker:
+        context = context_of(worker, MemoryBackend(capacity=1500))
+        multiparts = Multiparts(context=context, rows=MultipartRows(worker.database, worker.rows.author))
+        multipart = await multiparts.begin(ANONYMOUS, parse_metadata(None, limit=0), None)
+        body = Body(expected=1000, present=True)
+        await multiparts.put(ANONYMOUS, multipart, 1, Script(b"x" * 1000), body=body, checksum=None)
+        with pytest.raises(StorageFull):
+            await multiparts.complete(ANONYMOUS, multipart.id, None)
+        assert len(await multiparts.parts(multipart, after=0, limit=9)) == 1
+        await multiparts.abort(ANONYMOUS, multipart.id)
 
 
 async def test_it_can_be_switched_off(tmp_path: Path) -> None:

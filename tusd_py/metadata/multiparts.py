@@ -34,6 +34,11 @@ _PARTS = """
     WHERE p.multipart_id = :id AND p.number > CAST(:after AS BIGINT)
     ORDER BY p.number LIMIT CAST(:limit AS BIGINT)
 """
+_SIZE = """
+    SELECT CAST(coalesce(sum(u.length), 0) AS BIGINT) AS size
+    FROM multipart_parts p JOIN uploads u ON u.id = p.upload_id
+    WHERE p.multipart_id = :id
+"""
 # Lost by a power cut, or deleted as the partial uploads that they are; their rows may be forgotten since.
 _GONE_PARTS = """
     SELECT p.number AS number
@@ -160,6 +165,10 @@ class MultipartRows:
         """Those with numbers above `after`, in order."""
         query = Query(_PARTS, {"id": multipart_id, "after": after, "limit": limit})
         return [_to_part(row) for row in await self._database.read(query)]
+
+    async def size(self, multipart_id: UploadId) -> int:
+        """How many bytes its parts have together."""
+        return int((await self._database.read(Query(_SIZE, {"id": multipart_id})))[0]["size"])
 
     async def put(self, multipart_id: UploadId, number: int, partial: UploadId) -> Put | None:
         """Make a stored partial upload the part of that number; None where there is nothing to be part of."""

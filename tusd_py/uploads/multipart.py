@@ -120,7 +120,7 @@ class Multiparts:
         """The upload that it became. Asked again, the same: an answer may have been lost.
 
         `wanted` are the entity tags of the parts that make it; None is all that there are. Raises
-        InvalidPart, MaxSizeExceeded, QuotaExceeded, TooManyOpen.
+        InvalidPart, MaxSizeExceeded, QuotaExceeded, TooManyOpen, StorageFull.
         """
         context = self.context
         completed = await self._plan(identity, multipart_id, wanted)
@@ -140,6 +140,8 @@ class Multiparts:
             multipart = await self.find(identity, multipart_id)
         except UploadNotFound:
             return None
+        # A plan pins its parts: later, nobody could make room by giving them up.
+        await self.context.backend.ensure_room(await self.rows.size(multipart.id))
         return await self.rows.complete(
             multipart.id,
             wanted,
