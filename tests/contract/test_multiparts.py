@@ -9,10 +9,10 @@ from protocol.errors import InvalidPart, MaxSizeExceeded, QuotaExceeded, TooMany
 from protocol.upload import Kind, Step, Transfer, Upload, UploadId
 from tusd_py.metadata.database import Database, Query
 from tusd_py.metadata.housekeeping import Housekeeping
-from tusd_py.metadata.multiparts import Completed, Multipart, MultipartPart, MultipartRows
+from tusd_py.metadata.multiparts import Multipart, MultipartPart, MultipartRows
 from tusd_py.metadata.upload_row import FOREVER
 from tusd_py.metadata.uploads import UploadRows
-from tusd_py.metadata.usage import Quota
+from tusd_py.metadata.usage import Quota, UsageRows
 
 from . import test_expiry
 from .databases import Another
@@ -44,13 +44,13 @@ async def put(
 
 async def complete(
     multiparts: MultipartRows, which: Multipart, wanted: Mapping[int, UploadId] | None = None, limit: int = 0
-) -> Completed | None:
+) -> Upload | None:
     return await multiparts.complete(which.id, wanted, most=MOST, limit=limit, actor="ann")
 
 
 async def completed(
     multiparts: MultipartRows, which: Multipart, wanted: Mapping[int, UploadId] | None = None
-) -> Completed:
+) -> Upload:
     done = await complete(multiparts, which, wanted)
     assert done is not None
     return done
@@ -129,13 +129,13 @@ async def test_nothing_is_put_where_nothing_was_begun_or_is_over(database: Datab
     assert await multiparts.put(new(1).id, 1, part) is None
     for multipart in (dropped := await begun(multiparts), late := await begun(multiparts)):
         await put(rows, multiparts, multipart, 1)
-    assert await multiparts.drop(dropped.id) is not None
+    assert await multiparts.drop(dropped.id)
     await make_due(database, "multiparts", [late.id])
     for over in (dropped, late):
         assert await multiparts.find(over.id) is None
         assert await multiparts.put(over.id, 2, part) is None
         assert await complete(multiparts, over) is None
-        assert await multiparts.drop(over.id) is None
+        assert not await multiparts.drop(over.id)
 
 
 @pytest.mark.parametrize("with_a_list", [False, True])
@@ -147,17 +147,16 @@ async def test_its_parts_become_a_final_with_the_id_from_the_beginning(
     multipart = await begun(multiparts, 60)
     sent = {number: await put(rows, multiparts, multipart, number, 10 * number) for number in (3, 1, 2)}
     done = await completed(multiparts, multipart, sent if with_a_list else None)
-    assert done.left_out == []
-    assert (done.final.id, done.final.file_id, done.final.key) == (
+    assert (done.id, done.file_id, done.key) == (
         multipart.id,
         multipart.file_id,
         multipart.key,
     )
-    assert (done.final.state, done.final.length, done.final.kind) == (Transfer.COMPLETING, 60, Kind.FINAL)
+    assert (done.state, done.length, done.kind) == (Transfer.COMPLETING, 60, Kind.FINAL)
     assert await rows.plan(multipart.id) == [sent[1], sent[2], sent[3]]
     assert await multiparts.find(multipart.id) is None
     assert await listed(multiparts, multipart) == []
-    stored = await rows.store(done.final, object_of(done.final, 60), actor="ann")
+    stored = await rows.store(done, object_of(done, 60), actor="ann")
     assert stored is not None
     assert stored.state is Transfer.STORED
 
@@ -169,7 +168,8 @@ async def test_a_list_may_leave_parts_and_numbers_out(database: Database) -> Non
     sent = {number: await put(rows, multiparts, multipart, number, number) for number in (1, 5, 6, 9)}
     done = await completed(multiparts, multipart, {9: sent[9], 5: sent[5]})
     assert await rows.plan(multipart.id) == [sent[5], sent[9]]
-    assert (done.final.length, done.left_out) == (14, sorted([sent[1], sent[6]]))
+    assert done.length == 14
+    assert await due(database) == {sent[1], sent[6]}
 
 
 async def test_what_does_not_add_up_completes_nothing(database: Database) -> None:
@@ -193,7 +193,7 @@ async def test_what_does_not_add_up_completes_nothing(database: Database) -> Non
         await complete(multiparts, multipart, limit=29)
     # Nothing of all that changed anything.
     assert [one[1] for one in await listed(multiparts, multipart)] == [first, second, third]
-    assert (await completed(multiparts, multipart)).final.length == 30
+    assert (await completed(multiparts, multipart)).length == 30
 
 
 async def test_of_two_that_complete_it_at_once_one_plans(database: Database, another: Another) -> None:
@@ -205,7 +205,7 @@ async def test_of_two_that_complete_it_at_once_one_plans(database: Database, ano
         part = await put(rows, multiparts, multipart, 1)
         done = await asyncio.gather(complete(multiparts, multipart), complete(elsewhere, multipart))
         (planned,) = [one for one in done if one is not None]
-        assert planned.final.id == multipart.id
+        assert planned.id == multipart.id
         assert await rows.plan(multipart.id) == [part]
 
 
@@ -222,10 +222,12 @@ async def test_a_part_beside_the_completion_is_in_it_or_nobodys(database: Databa
         taken, done = await asyncio.gather(
             elsewhere.put(multipart.id, number, late), completed(multiparts, multipart)
         )
-        plan = await rows.plan(multipart.id)
+        plan = await rows.plan(done.id)
         assert (late in plan) == (taken is not None)
-        replaced = () if taken is None or taken.replaced is None else (taken.replaced,)
-        assert {first, *((late,) if taken else ())} == {*plan, *done.left_out, *replaced}
+        if first not in plan:
+            assert taken is not None
+            assert taken.replaced == first
+            assert first in await due(database)
 
 
 async def test_what_is_dropped_leaves_its_parts_to_be_let_go(database: Database) -> None:
@@ -233,7 +235,8 @@ async def test_what_is_dropped_leaves_its_parts_to_be_let_go(database: Database)
     multiparts = multiparts_of(rows, database)
     multipart = await begun(multiparts)
     sent = [await put(rows, multiparts, multipart, number) for number in (1, 2)]
-    assert sorted(await multiparts.drop(multipart.id) or []) == sorted(sent)
+    assert await multiparts.drop(multipart.id)
+    assert await due(database) == set(sent)
     assert await listed(multiparts, multipart) == []
 
 
@@ -253,7 +256,7 @@ async def test_parts_do_not_expire_before_the_whole_does(database: Database) -> 
     assert await due(database) == {stray, *sent}
     assert await listed(multiparts, multipart) == []
     # However long ago its parts came, what has a date of its own is completed.
-    assert (await completed(multiparts, other)).final.state is Transfer.COMPLETING
+    assert (await completed(multiparts, other)).state is Transfer.COMPLETING
     assert await due(database) == {stray, *sent}
 
 
@@ -288,7 +291,7 @@ async def test_parts_are_let_go_as_soon_as_nothing_can_be_made_of_them(database:
     assert await due(database) == set()
     assert await rows.end(sent[0], Step.EXPIRE, actor="system", only_due=True) is None
     if way == "stored":
-        assert await rows.store(done.final, object_of(done.final, 20), actor="ann") is not None
+        assert await rows.store(done, object_of(done, 20), actor="ann") is not None
     else:
         step = Step.REFUSE if way == "refused" else Step.TERMINATE
         assert await rows.end(multipart.id, step, actor="ann") is not None
@@ -330,7 +333,7 @@ async def test_a_part_whose_bytes_are_gone_is_missing_also_when_its_row_is_forgo
             with pytest.raises(InvalidPart, match="part 2 was deleted or lost"):
                 await complete(multiparts, multipart, wanted)
     await put(rows, multiparts, multipart, 2)
-    assert (await completed(multiparts, multipart)).final.length == 20
+    assert (await completed(multiparts, multipart)).length == 20
 
 
 async def test_a_part_is_good_from_its_last_byte_on(database: Database) -> None:
@@ -342,7 +345,7 @@ async def test_a_part_is_good_from_its_last_byte_on(database: Database) -> None:
     assert whole.state is Transfer.COMPLETING
     assert await multiparts.put(multipart.id, 1, whole.id) is not None
     assert await listed(multiparts, multipart) == [(1, whole.id, 10)]
-    assert (await completed(multiparts, multipart)).final.state is Transfer.WAITING
+    assert (await completed(multiparts, multipart)).state is Transfer.WAITING
     await finish(rows, whole)
     final = await row(rows, multipart.id)
     assert (final.state, final.length) == (Transfer.COMPLETING, 10)
@@ -351,42 +354,50 @@ async def test_a_part_is_good_from_its_last_byte_on(database: Database) -> None:
 
 
 async def test_what_it_uses_is_what_its_parts_use_and_then_the_file(database: Database) -> None:
-    rows = await rows_of(database, Quota(bytes=100, files=1, open=1))
+    rows = await rows_of(database, Quota(bytes=100, files=1, open=2))
     multiparts = multiparts_of(rows, database)
     multipart = await begun(multiparts)
-    assert await used(database) == (0, 0, 0)
+    assert await used(database) == (0, 1, 1)
     first, second = [await put(rows, multiparts, multipart, number, 30) for number in (1, 2)]
-    assert await used(database) == (60, 0, 0)
+    assert await used(database) == (60, 1, 1)
     again = await put(rows, multiparts, multipart, 2, 40)
-    assert await used(database) == (100, 0, 0)
+    assert await used(database) == (100, 1, 1)
     with pytest.raises(QuotaExceeded, match="1 bytes wanted, 0 of 100 are left"):
         await make(rows, 1, Kind.PARTIAL)
     await rows.end(second, Step.TERMINATE, actor="system")
-    assert await used(database) == (70, 0, 0)
+    assert await used(database) == (70, 1, 1)
+    assert await UsageRows(database).wrong() == []
     done = await completed(multiparts, multipart, {1: first, 2: again})
     assert await used(database) == (70, 1, 1)
-    await rows.store(done.final, object_of(done.final, 70), actor="ann")
+    await rows.store(done, object_of(done, 70), actor="ann")
     assert await used(database) == (70, 1, 0)
     for part in (first, again):
         await rows.end(part, Step.EXPIRE, actor="system", only_due=True)
     assert await used(database) == (70, 1, 0)
 
 
-async def test_a_completion_without_room_for_it_leaves_all_as_it_was(database: Database) -> None:
-    rows = await rows_of(database, Quota(files=1, open=1))
+async def test_one_that_is_begun_counts_as_unfinished_until_it_is_over(database: Database) -> None:
+    multiparts = multiparts_of(await rows_of(database, Quota(bytes=100, open=2)), database)
+    dropped, late = await begun(multiparts, 100), await begun(multiparts)
+    assert await used(database) == (0, 2, 2)
+    with pytest.raises(TooManyOpen, match="2, wanted at most 2"):
+        await begun(multiparts)
+    assert await UsageRows(database).wrong() == []
+    await multiparts.drop(dropped.id)
+    assert await used(database) == (0, 1, 1)
+    with pytest.raises(QuotaExceeded, match="101 bytes wanted, 100 of 100 are left"):
+        await begun(multiparts, 101)
+    await make_due(database, "multiparts", [late.id])
+    await Housekeeping(database).expire_multiparts(MOST)
+    assert await used(database) == (0, 0, 0)
+    assert await UsageRows(database).wrong() == []
+
+
+async def test_a_part_that_is_gone_before_it_is_one_becomes_none(database: Database) -> None:
+    rows = await rows_of(database, None)
     multiparts = multiparts_of(rows, database)
     multipart = await begun(multiparts)
-    part = await put(rows, multiparts, multipart, 1)
-    other = await make(rows, 5)
-    with pytest.raises(QuotaExceeded, match="all of 1 files are used"):
-        await complete(multiparts, multipart)
-    assert await listed(multiparts, multipart) == [(1, part, 10)]
-    assert await due(database) == set()
-    await rows.end(other.id, Step.TERMINATE, actor="ann")
-    assert await used(database) == (10, 0, 0)
-    open_only = multiparts_of(await rows_of(database, Quota(open=1)), database)
-    waiting = await make(rows, 5, Kind.PARTIAL)
-    with pytest.raises(TooManyOpen):
-        await complete(open_only, multipart)
-    await rows.end(waiting.id, Step.TERMINATE, actor="ann")
-    assert await complete(multiparts, multipart) is not None
+    part = await partial(rows)
+    await rows.end(part, Step.TERMINATE, actor="ann")
+    assert await multiparts.put(multipart.id, 1, part) is None
+    assert await listed(multiparts, multipart) == []

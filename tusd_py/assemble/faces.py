@@ -106,6 +106,7 @@ def make_multipart_face(
         identify=identify,
         progress=ProgressRows(service.database),
         metadata_limit=settings.uploads.max_metadata,
+        origin_of=lambda request: public_origin(request, settings),
     )
 
 

@@ -10,7 +10,8 @@ finals (plans.py).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import LiteralString
 
 from protocol.errors import InvalidPart
 from protocol.metadata import parse_metadata
@@ -19,11 +20,13 @@ from protocol.upload import Dialect, Kind, Upload, UploadId
 from .creating import create_final
 from .database import Database, Query, Row, Script
 from .upload_row import EXPIRES, FOREVER, Author, NewUpload
+from .usage import Used, give_back, reserve
 
 _ALIVE = "id = :id AND (expires_at IS NULL OR expires_at > {now})"
 _INSERT = """
-    INSERT INTO multiparts (id, tenant, owner, metadata, length, key, file_id, created_at)
-    VALUES (:id, :tenant, :owner, :metadata, CAST(:length AS BIGINT), :key, :file_id, {now})
+    INSERT INTO multiparts (id, tenant, owner, metadata, length, key, file_id, charged, created_at)
+    VALUES (:id, :tenant, :owner, :metadata, CAST(:length AS BIGINT), :key, :file_id,
+            CAST(:charged AS BIGINT), {now})
 """
 _RENEW = "UPDATE multiparts SET expires_at = " + EXPIRES + " WHERE id = :id RETURNING *"
 _FIND = "SELECT * FROM multiparts WHERE " + _ALIVE
@@ -61,10 +64,16 @@ _AT = "SELECT upload_id FROM multipart_parts WHERE multipart_id = :id AND number
 _OF_PARTS = "IN (SELECT upload_id FROM multipart_parts WHERE multipart_id = :id)"
 _LOCK_PARTS = "SELECT id FROM uploads WHERE id " + _OF_PARTS + " ORDER BY id {for_update}"
 _LET_PARTS_GO = _GO + _OF_PARTS
-_DROP_PARTS = "DELETE FROM multipart_parts WHERE multipart_id = :id RETURNING upload_id"
-_DROP = "DELETE FROM multiparts WHERE id = :id RETURNING id"
+_DROP_PARTS = "DELETE FROM multipart_parts WHERE multipart_id = :id"
+_DROP = "DELETE FROM multiparts WHERE id = :id RETURNING tenant, owner, charged"
 DUE = "SELECT id FROM multiparts WHERE expires_at <= {now} ORDER BY expires_at LIMIT CAST(:limit AS BIGINT)"
-_DROP_DUE = "DELETE FROM multiparts WHERE id = :id AND expires_at <= {now} RETURNING id"
+_DROP_DUE = """
+    DELETE FROM multiparts WHERE id = :id AND expires_at <= {now} RETURNING tenant, owner, charged
+"""
+_IS_THERE = "SELECT id FROM uploads WHERE id = :id AND state IN ('completing', 'stored') {for_update}"
+
+_OPEN = Used(files=1, open=1)
+"""What one that was begun is charged with; its parts are charged for themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,15 +129,6 @@ class Put:
     """The partial upload that had this number before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
-    """A multipart upload that became an upload."""
-
-    final: Upload
-    left_out: Sequence[UploadId]
-    """Partial uploads that are no part of it."""
-
-
 class MultipartRows:
     """All of them."""
 
@@ -137,7 +137,12 @@ class MultipartRows:
         self._author = author
 
     async def create(self, new: NewUpload) -> Multipart:
-        """`new` is what it is to become; its length may be None."""
+        """`new` is what it is to become; its length may be None.
+
+        It counts as an unfinished upload of its owner's. Raises TooManyOpen, and QuotaExceeded also where
+        there is no room for the length, which its parts are charged with as they come.
+        """
+        quota = self._author.quota(new.tenant, new.owner)
 
         def script() -> Script[Multipart]:
             yield Query(
@@ -150,9 +155,14 @@ class MultipartRows:
                     "length": new.length,
                     "key": new.key,
                     "file_id": new.file_id,
+                    "charged": None if quota is None else 0,
                 },
             )
-            return _to_multipart((yield self._renew(new.id))[0])
+            made = _to_multipart((yield self._renew(new.id))[0])
+            if quota is not None:
+                yield from reserve(new.tenant, new.owner, replace(_OPEN, bytes=new.length or 0), quota)
+                yield give_back(new.tenant, new.owner, Used(bytes=new.length or 0))
+            return made
 
         return await self._database.transact(script)
 
@@ -170,11 +180,20 @@ class MultipartRows:
         """How many bytes its parts have together."""
         return int((await self._database.read(Query(_SIZE, {"id": multipart_id})))[0]["size"])
 
+    async def renew(self, multipart_id: UploadId) -> None:
+        """Somebody is at work on it."""
+        await self._database.execute(self._renew(multipart_id))
+
     async def put(self, multipart_id: UploadId, number: int, partial: UploadId) -> Put | None:
-        """Make a stored partial upload the part of that number; None where there is nothing to be part of."""
+        """Make a partial upload with all its bytes the part of that number.
+
+        None where there is nothing to be part of, or it is gone itself.
+        """
 
         def script() -> Script[Put | None]:
             if not (yield Query(_LOCK, {"id": multipart_id})):
+                return None
+            if not (yield Query(_IS_THERE, {"id": partial})):
                 return None
             before = yield Query(_AT, {"id": multipart_id, "number": number})
             yield Query(_PUT, {"id": multipart_id, "number": number, "upload_id": partial})
@@ -195,14 +214,15 @@ class MultipartRows:
         most: int,
         limit: int,
         actor: str,
-    ) -> Completed | None:
+    ) -> Upload | None:
         """Plan the upload of its parts, of which there are at most `most`, and forget that there were any.
 
         `wanted` says which; None is all of them, without a gap. None when there is no such multipart upload.
+        What is left out of it goes at the next round of the reaper.
         Raises InvalidPart, MaxSizeExceeded above `limit` bytes (0 is none), QuotaExceeded, TooManyOpen.
         """
 
-        def script() -> Script[Completed | None]:
+        def script() -> Script[Upload | None]:
             rows = yield Query(_LOCK, {"id": multipart_id})
             if not rows:
                 return None
@@ -216,24 +236,21 @@ class MultipartRows:
                     raise InvalidPart(f"part {gone['number']} was deleted or lost: send it again")
             chosen = _chosen(there, wanted)
             _check_length(chosen, multipart.length)
-            dropped = yield from _without_parts(multipart_id)
-            yield Query(_DROP, {"id": multipart_id})
+            yield from _forget(multipart_id, _DROP)
             partials = [part.upload_id for part in chosen]
             new = multipart.as_new_upload()
-            final = yield from create_final(self._author, new, partials, limit=limit, actor=actor)
-            return Completed(final=final, left_out=sorted(set(dropped) - set(partials)))
+            return (yield from create_final(self._author, new, partials, limit=limit, actor=actor))
 
         return await self._database.transact(script)
 
-    async def drop(self, multipart_id: UploadId) -> list[UploadId] | None:
-        """Give it up; the partial uploads that are nobody's now. None where there is none."""
+    async def drop(self, multipart_id: UploadId) -> bool:
+        """Give it up; its parts go at the next round of the reaper. False where there is none."""
 
-        def script() -> Script[list[UploadId] | None]:
+        def script() -> Script[bool]:
             if not (yield Query(_LOCK, {"id": multipart_id})):
-                return None
-            dropped = yield from _without_parts(multipart_id)
-            yield Query(_DROP, {"id": multipart_id})
-            return dropped
+                return False
+            yield from _forget(multipart_id, _DROP)
+            return True
 
         return await self._database.transact(script)
 
@@ -245,19 +262,24 @@ class MultipartRows:
 
 def expire(multipart_id: str) -> Script[None]:
     """Forget it if its date passed."""
-    if (yield Query(_DROP_DUE, {"id": multipart_id})):
-        yield from _without_parts(multipart_id)
+    yield from _forget(multipart_id, _DROP_DUE)
 
 
-def _without_parts(multipart_id: str) -> Script[list[UploadId]]:
-    """Its partial uploads, which go at once but for what a plan pins, and then as soon as it does not.
+def _forget(multipart_id: str, drop: LiteralString) -> Script[None]:
+    """Its partial uploads are due at once but for what a plan pins, and then as soon as it does not.
 
     Whatever becomes of the final, nobody else has any use for them.
     """
+    dropped = yield Query(drop, {"id": multipart_id})
+    if not dropped:
+        return
     # In the order of their ids, as whoever plans a final locks them.
     yield Query(_LOCK_PARTS, {"id": multipart_id})
     yield Query(_LET_PARTS_GO, {"id": multipart_id})
-    return [UploadId(row["upload_id"]) for row in (yield Query(_DROP_PARTS, {"id": multipart_id}))]
+    yield Query(_DROP_PARTS, {"id": multipart_id})
+    # Last, as everybody locks usage last.
+    if dropped[0]["charged"] is not None:
+        yield give_back(dropped[0]["tenant"], dropped[0]["owner"], _OPEN)
 
 
 def _chosen(there: Sequence[MultipartPart], wanted: Mapping[int, UploadId] | None) -> Sequence[MultipartPart]:

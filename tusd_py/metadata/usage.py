@@ -127,6 +127,9 @@ _COUNTED = """
         SELECT f.tenant, f.owner, v.charged AS bytes, 1 AS files, 0 AS open
         FROM versions v JOIN files f ON f.file_id = v.file_id
         WHERE v.charged IS NOT NULL
+        UNION ALL
+        SELECT tenant, owner, charged AS bytes, 1 AS files, 1 AS open
+        FROM multiparts WHERE charged IS NOT NULL
     ) counted
 """
 _BY_OWNER = " GROUP BY tenant, owner"

@@ -5,7 +5,7 @@ Belongs here: `/upload/...`. Not here: what is done (uploads/multipart.py), what
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,8 @@ class MultipartFace:
     identify: Identify
     progress: ProgressRows
     metadata_limit: int
+    origin_of: Callable[[web.Request], str]
+    """What clients see before our paths."""
 
     async def initiate(self, request: web.Request) -> web.Response:
         """A new one; nothing of it is there yet."""
@@ -55,7 +57,7 @@ class MultipartFace:
         wanted = await read_object(request)
         metadata, length = self._described(wanted)
         begun = await self.multiparts.begin(identity, metadata, length)
-        where = f"/upload/{begun.id}"
+        where = f"{self.origin_of(request)}/upload/{begun.id}"
         return json_response(_document(begun, [], None), status=201, headers={str(hdrs.LOCATION): where})
 
     async def show(self, request: web.Request) -> web.Response:
@@ -309,7 +311,7 @@ MULTIPART_ROUTES = (
         path="/upload/{multipart_id}",
         name="multipart_show",
         handle=MultipartFace.show,
-        action=Action.CREATE,
+        action=Action.ASSEMBLE,
         hides=True,
         summary="Which parts of it are there, until it is complete",
         parameters=(
@@ -330,7 +332,7 @@ MULTIPART_ROUTES = (
         path="/upload/{multipart_id}/parts/{part_number}",
         name="multipart_put",
         handle=MultipartFace.put,
-        action=Action.CREATE,
+        action=Action.ASSEMBLE,
         hides=True,
         summary="Send a part, whole; it takes the place of one that had its number",
         parameters=(
@@ -357,7 +359,7 @@ MULTIPART_ROUTES = (
         path="/upload/{multipart_id}/complete",
         name="multipart_complete",
         handle=MultipartFace.complete,
-        action=Action.CREATE,
+        action=Action.ASSEMBLE,
         hides=True,
         summary="Put the parts together",
         parameters=(_MULTIPART_ID,),

@@ -9,20 +9,21 @@ from dataclasses import dataclass, replace
 from protocol.body import Body
 from protocol.checksum import Checksum
 from protocol.creation import Concat, Creation
-from protocol.errors import UploadGone, UploadNotFound
+from protocol.errors import InvalidPart, UploadNotFound
 from protocol.lengths import check_size
 from protocol.metadata import Metadata, parse_metadata
 from protocol.upload import Kind, Step, Upload, UploadId
 from tusd_py.access.authorize import Action, admit
 from tusd_py.access.identity import Identity
-from tusd_py.metadata.multiparts import Completed, Multipart, MultipartPart, MultipartRows
+from tusd_py.metadata.multiparts import Multipart, MultipartPart, MultipartRows
+from tusd_py.metadata.plans import check_sum
 
 from .admit import admit as admit_upload
-from .admit import most_of
+from .admit import least_of, most_of
 from .append import Appended, finish_soon
 from .callbacks import ask_to_create
 from .context import Context
-from .create import create, new_upload, permit_creation
+from .create import create_agreed, new_upload, permit_creation
 from .finish import SYSTEM
 from .lookup import find_upload
 from .permit import permit
@@ -56,13 +57,15 @@ class Multiparts:
         admit_upload(context, new)
         return await self.rows.create(new)
 
-    async def find(self, identity: Identity, multipart_id: UploadId) -> Multipart:
+    async def find(
+        self, identity: Identity, multipart_id: UploadId, action: Action = Action.ASSEMBLE
+    ) -> Multipart:
         """One that is still open."""
-        admit(identity, Action.CREATE)
+        admit(identity, action)
         found = await self.rows.find(multipart_id)
         if found is None:
             raise UploadNotFound
-        await permit(self.context, identity, Action.CREATE, found)
+        await permit(self.context, identity, action, found)
         return found
 
     async def look(self, identity: Identity, multipart_id: UploadId) -> None:
@@ -70,7 +73,7 @@ class Multiparts:
         try:
             await self.find(identity, multipart_id)
         except UploadNotFound:
-            await find_upload(self.context, identity, Action.CREATE, multipart_id)
+            await self._became(identity, multipart_id)
 
     async def parts(self, multipart: Multipart, *, after: int, limit: int) -> list[MultipartPart]:
         """Those with numbers above `after`, in order."""
@@ -90,26 +93,30 @@ class Multiparts:
 
         It takes the place of what had its number before, once it is durable.
         """
-        owner = replace(identity, tenant=multipart.tenant, subject=multipart.owner)
         most = most_of(self.context, multipart.as_new_upload())
+        check_sum(body.least, limit=most)
+        if multipart.length is not None and body.least > multipart.length:
+            raise InvalidPart(f"part {number} has {body.least} bytes, and file_size was {multipart.length}")
         wanted = Creation(
             length=body.expected,
             metadata=_UNNAMED,
             body=body,
-            room=most or None if body.expected is None else body.expected,
+            room=least_of(multipart.length, most or None) if body.expected is None else body.expected,
             checksum=checksum,
             concat=_PARTIAL,
             complete=True,
         )
-        check_size(body.least, self.context.rules.features)
-        part = await create(self.context, owner, wanted, source)
+        await self.rows.renew(multipart.id)
+        owner = replace(identity, tenant=multipart.tenant, subject=multipart.owner)
+        new = new_upload(self.context, owner, wanted)
+        part = await create_agreed(self.context, identity, new, wanted, source)
         if part.ending is not Ending.COMPLETE:
             await self._end(part.upload.id)
             return part
         taken = await self.rows.put(multipart.id, number, part.upload.id)
         if taken is None:
             await self._end(part.upload.id)
-            raise UploadGone
+            raise UploadNotFound
         if taken.replaced is not None:
             await self._end(taken.replaced)
         return part
@@ -123,18 +130,16 @@ class Multiparts:
         InvalidPart, MaxSizeExceeded, QuotaExceeded, TooManyOpen, StorageFull.
         """
         context = self.context
-        completed = await self._plan(identity, multipart_id, wanted)
-        if completed is None:
-            return await find_upload(context, identity, Action.CREATE, multipart_id)
+        final = await self._plan(identity, multipart_id, wanted)
+        if final is None:
+            return await self._became(identity, multipart_id)
         context.meter.created()
-        context.announcements.created(context.callbacks, completed.final)
-        for partial in completed.left_out:
-            await self._end(partial)
-        return await finish_soon(context, completed.final)
+        context.announcements.created(context.callbacks, final)
+        return await finish_soon(context, final)
 
     async def _plan(
         self, identity: Identity, multipart_id: UploadId, wanted: Mapping[int, UploadId] | None
-    ) -> Completed | None:
+    ) -> Upload | None:
         """None when it is complete already, or was never there."""
         try:
             multipart = await self.find(identity, multipart_id)
@@ -152,9 +157,16 @@ class Multiparts:
 
     async def abort(self, identity: Identity, multipart_id: UploadId) -> None:
         """Give it up, with its parts."""
-        multipart = await self.find(identity, multipart_id)
-        for partial in await self.rows.drop(multipart.id) or []:
-            await self._end(partial)
+        multipart = await self.find(identity, multipart_id, Action.CREATE)
+        if not await self.rows.drop(multipart.id):
+            raise UploadNotFound
+
+    async def _became(self, identity: Identity, multipart_id: UploadId) -> Upload:
+        """What a complete one is now; nothing else has been one."""
+        upload = await find_upload(self.context, identity, Action.ASSEMBLE, multipart_id)
+        if upload.kind is not Kind.FINAL or upload.concat:
+            raise UploadNotFound
+        return upload
 
     async def _end(self, partial: UploadId) -> None:
         ended = await self.context.rows.end(partial, Step.TERMINATE, actor=SYSTEM)

@@ -8,10 +8,12 @@ CREATE TABLE multiparts (
     length     BIGINT,
     key        TEXT   NOT NULL,
     file_id    TEXT   NOT NULL,
+    charged    BIGINT,
     created_at BIGINT NOT NULL,
     expires_at BIGINT
 );
 CREATE INDEX multiparts_expiring ON multiparts (expires_at);
+CREATE INDEX multiparts_owned ON multiparts (tenant, owner);
 
 CREATE TABLE multipart_parts (
     multipart_id TEXT   NOT NULL,

@@ -8,10 +8,12 @@ CREATE TABLE multiparts (
     length     INTEGER,               -- NULL: its client did not say
     key        TEXT    NOT NULL,
     file_id    TEXT    NOT NULL,
+    charged    INTEGER,               -- NULL: begun where there was no quota
     created_at INTEGER NOT NULL,
     expires_at INTEGER                -- NULL: never
 ) STRICT;
 CREATE INDEX multiparts_expiring ON multiparts (expires_at);
+CREATE INDEX multiparts_owned ON multiparts (tenant, owner);
 
 CREATE TABLE multipart_parts (
     multipart_id TEXT    NOT NULL,
