@@ -8,7 +8,7 @@ import contextlib
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -81,6 +81,8 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self.on_interim: Callable[[Interim], None] = lambda _interim: None
+        """Hears of interim answers as they are read."""
 
     @classmethod
     async def open(cls, address: Address) -> Self:
@@ -131,11 +133,17 @@ class Connection:
         async with asyncio.timeout(ANSWER_WITHIN):
             return await self._reader.readuntil(b"\r\n\r\n")
 
-    async def told_to_continue(self) -> None:
-        """Wait for 100 Continue. Raises NoAnswer when anything else comes, TimeoutError."""
-        head = await self.raw_head()
-        if not head.startswith(b"HTTP/1.1 100 "):
-            raise NoAnswer(f"wanted 100 Continue, found {head!r}")
+    async def told_to_continue(self) -> tuple[Interim, ...]:
+        """Wait for 100 Continue; what came before it. Raises NoAnswer for a final answer, TimeoutError."""
+        interims: list[Interim] = []
+        async with asyncio.timeout(ANSWER_WITHIN):
+            while True:
+                status, headers = await self._head()
+                if status == 100:
+                    return tuple(interims)
+                if status >= FINAL:
+                    raise NoAnswer(f"wanted 100 Continue, found {status} {headers}")
+                interims.append(Interim(status=status, headers=headers))
 
     async def _final_head(self) -> tuple[tuple[Interim, ...], int, dict[str, str]]:
         interims: list[Interim] = []
@@ -144,6 +152,7 @@ class Connection:
             if status >= FINAL:
                 return tuple(interims), status, headers
             interims.append(Interim(status=status, headers=headers))
+            self.on_interim(interims[-1])
 
     async def _head(self) -> tuple[int, dict[str, str]]:
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")

@@ -8,12 +8,12 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.harness.rows import OWN_FOLDER, files_of
 from tests.harness.server import DidNotHappen, Server
-from tests.harness.wire import Answer, Connection
+from tests.harness.wire import Answer, Connection, Interim
 
 from .model import HALF_DAY
 from .requests import Request
@@ -80,17 +80,20 @@ class Service:
                 await connection.send(*request.sent(len(request.body or b"")), request.rest())
             return await connection.answer(request.method)
 
-    def begin(self, request: Request, reach: int, name: str) -> Connection:
-        """Send `reach` bytes of a body that the server asked for; `name` is for `wait_for_end`."""
+    def begin(self, request: Request, reach: int, name: str) -> tuple[Connection, Sequence[Interim]]:
+        """Send `reach` bytes of a body that the server asked for; `name` is for `wait_for_end`.
+
+        Also what the server said before it asked.
+        """
         return self.runner.run(self._begin(request, reach, name))
 
-    async def _begin(self, request: Request, reach: int, name: str) -> Connection:
+    async def _begin(self, request: Request, reach: int, name: str) -> tuple[Connection, Sequence[Interim]]:
         connection = await Connection.open(self.server.address)
         waiting = (("Expect", "100-continue"), ("X-Request-ID", name))
         await connection.send(request.head(self.server.address, *waiting))
-        await connection.told_to_continue()
+        interims = await connection.told_to_continue()
         await connection.send(*request.sent(reach))
-        return connection
+        return connection, interims
 
     def end(self, connection: Connection, *, reset: bool) -> None:
         """Hang up, or be gone."""
@@ -98,9 +101,9 @@ class Service:
             connection.cut()
         self.runner.run(connection.close())
 
-    def answer(self, connection: Connection) -> Answer:
+    def answer(self, connection: Connection, method: str) -> Answer:
         """Raises NoAnswer."""
-        return self.runner.run(connection.answer("PATCH"))
+        return self.runner.run(connection.answer(method))
 
     def wait_for_end(self, name: str) -> None:
         """Until the request of that X-Request-ID is over, for the server as well."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from .requests import DIGESTS, MISTAKES
+from .ietf_words import VERSIONS
+from .requests import DIGESTS
 from .service import MAX_SIZE
-from .values import Kind, Proof
+from .values import Dialect, Kind, Manner, Proof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +31,23 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
+    dialect: Dialect
     kind: Kind
     length: int | None
     metadata: str
     body: Body | None
+    manner: Manner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutCreate:
+    """A creation whose body ends early, which the client of the IETF draft can go on from."""
+
+    length: int | None
+    body: Body
+    reach: float
+    how: str
+    manner: Manner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +65,10 @@ class Patch:
     off: int
     """Added to the right offset."""
     declares: str | None
+    manner: Manner
     override: bool
+    astray: bool
+    """In the words of the other dialect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +80,23 @@ class Cut:
     reach: float
     how: str
     declares: str | None
+    manner: Manner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
     pick: int
     override: bool
+    astray: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """HEAD and GET."""
+    """HEAD and GET; only HEAD where it is asked `astray`."""
 
     pick: int
+    manner: Manner
+    astray: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +104,8 @@ class Mistake:
     """A request that no upload makes right."""
 
     pick: int
-    what: str
+    what: int
+    """Of those that the dialect has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +118,7 @@ class Restart:
     kill: bool
 
 
-Step = Create | Concatenate | Patch | Cut | Delete | Look | Mistake | HalfADay | Restart
+Step = Create | CutCreate | Concatenate | Patch | Cut | Delete | Look | Mistake | HalfADay | Restart
 
 METADATA = ("", "filename YS50eHQ=", "empty,key IA==", "name 4pi6,filetype aW1hZ2UvcG5n")
 """As sent, and as they must come back."""
@@ -126,17 +148,36 @@ _whole = _bodies(
 )
 _broken_off = _bodies(("some",), (Proof.NONE, Proof.NONE, Proof.RIGHT))
 
+_manners = st.builds(Manner, complete=st.booleans(), version=st.sampled_from(VERSIONS))
+_known_manners = st.builds(Manner, complete=st.booleans(), version=st.sampled_from(VERSIONS[1:]))
+_reaches = st.sampled_from((1.0, 0.0, 0.01, 0.3, 0.7))
+_cuts = st.sampled_from((*("close", "reset", "overtake") * 7, "kill", "terminate"))
+_dialects = st.sampled_from(Dialect)
+
 # A strategy, and how often of 100; the first is what a shrunk history has most of.
 _STEPS: Sequence[tuple[int, st.SearchStrategy[Step]]] = (
-    (5, st.builds(Look, pick=_picks)),
+    (5, st.builds(Look, pick=_picks, manner=_manners, astray=_rarely)),
     (
         22,
         st.builds(
             Create,
+            dialect=_dialects,
             kind=st.sampled_from((Kind.WHOLE, Kind.PARTIAL, Kind.PARTIAL)),
             length=_lengths,
             metadata=st.sampled_from(METADATA),
             body=st.none() | _whole,
+            manner=_manners,
+        ),
+    ),
+    (
+        4,
+        st.builds(
+            CutCreate,
+            length=_lengths,
+            body=_broken_off,
+            reach=_reaches,
+            how=_cuts,
+            manner=_known_manners,
         ),
     ),
     (
@@ -147,22 +188,25 @@ _STEPS: Sequence[tuple[int, st.SearchStrategy[Step]]] = (
             body=_whole,
             off=st.sampled_from((*[0] * 12, -1, 1, 1 << 40)),
             declares=_declares,
+            manner=_manners,
             override=_rarely,
+            astray=st.sampled_from((*[False] * 15, True)),
         ),
     ),
     (
-        14,
+        12,
         st.builds(
             Cut,
             pick=_picks,
             body=_broken_off,
-            reach=st.sampled_from((1.0, 0.0, 0.01, 0.3, 0.7)),
-            how=st.sampled_from((*("close", "reset", "overtake") * 7, "kill", "terminate")),
+            reach=_reaches,
+            how=_cuts,
             declares=_declares,
+            manner=_manners,
         ),
     ),
     (
-        9,
+        8,
         st.builds(
             Concatenate,
             picks=st.lists(_picks, min_size=1, max_size=4),
@@ -170,8 +214,8 @@ _STEPS: Sequence[tuple[int, st.SearchStrategy[Step]]] = (
             absolute=st.booleans(),
         ),
     ),
-    (6, st.builds(Delete, pick=_picks, override=_rarely)),
-    (5, st.builds(Mistake, pick=_picks, what=st.sampled_from(MISTAKES))),
+    (6, st.builds(Delete, pick=_picks, override=_rarely, astray=_rarely)),
+    (4, st.builds(Mistake, pick=_picks, what=st.integers(0, 9))),
     (6, st.builds(HalfADay)),
     (1, st.builds(Restart, kill=st.booleans())),
 )

@@ -1,6 +1,7 @@
 """Histories must find bugs. A slice of them runs with the crash suite (tests/crash/test_crash.py)."""
 
 import asyncio
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from tests.harness.server import Server
 from .run import first_divergence
 
 
-@pytest.mark.parametrize(("bug", "shown"), [("no checksum", "status=460"), ("no renewal", "Upload-Expires")])
+@pytest.mark.parametrize(
+    ("bug", "shown"),
+    [("no checksum", r"wanted Said\(status=4[06]0"), ("no renewal", "Upload-Expires|max-age")],
+)
 async def test_histories_show_a_server_with(bug: str, shown: str, tmp_path: Path, seed: int) -> None:
     server = Server(folder=tmp_path, environ=environ(bug))
     try:
@@ -20,4 +24,4 @@ async def test_histories_show_a_server_with(bug: str, shown: str, tmp_path: Path
     finally:
         await server.stop()
     assert "Diverged" in found
-    assert shown in found
+    assert re.search(shown, found)

@@ -8,6 +8,13 @@ from enum import StrEnum
 from typing import Self
 
 
+class Dialect(StrEnum):
+    """The protocol that an upload was made by."""
+
+    TUS = "tus"
+    IETF = "ietf"
+
+
 class Kind(StrEnum):
     """What an upload is for."""
 
@@ -33,9 +40,54 @@ class Proof(StrEnum):
     WRONG = "wrong"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a client of the IETF draft says things; one of tus has no choice."""
+
+    complete: bool
+    """The body is the rest of the upload."""
+    version: int | None
+    """Of the draft (Upload-Draft-Interop-Version)."""
+
+    @property
+    def ends(self) -> bool | None:
+        """Whether the body is the end; None where the length has to tell, as of tus-js-client."""
+        return None if self.version in (5, 6) and not self.complete else self.complete
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What a client sends, in whatever words."""
+
+    body: bytes = field(repr=False)
+    length: int | None
+    """What Upload-Length says, if anything."""
+    proof: Proof
+    algorithm: str
+    """Of the proof."""
+    chunked: bool
+    manner: Manner
+
+    @property
+    def has_body(self) -> bool:
+        """As far as its headers say: a chunked one may turn out to be empty."""
+        return bool(self.body) or self.chunked
+
+    @property
+    def keepable(self) -> bytes:
+        """What may be kept if the end is missing: half of what has a checksum proves nothing."""
+        return b"" if self.proof is not Proof.NONE else self.body
+
+    def told_length(self, offset: int) -> int | None:
+        """In the IETF draft also a body that is the rest tells it, where it says how long it is."""
+        if self.manner.complete and not self.chunked:
+            return offset + len(self.body)
+        return self.length
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer. Upload-Expires is in hours from now, and any Location is "given"."""
+    """An answer. Dates are in hours from now, any Location is "given"."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -46,11 +98,12 @@ class Said:
 class Upload:
     """One upload."""
 
+    dialect: Dialect
     kind: Kind
     length: int | None
     """None while deferred."""
-    metadata: str
-    concat: str
+    metadata: str = ""
+    concat: str = ""
     partials: tuple[Self, ...] = ()
     content: bytes = field(default=b"", repr=False)
     state: State = State.OPEN
@@ -61,6 +114,7 @@ class Upload:
 
     @property
     def complete(self) -> bool:
+        """All bytes are here, which is enough for tus."""
         return len(self.content) == self.length
 
     @property
