@@ -3,10 +3,10 @@
 import asyncio
 import random
 
+from tests.harness.by_word import client_of
 from tests.harness.checker import check_invariants
 from tests.harness.ledger import Ledger
 from tests.harness.server import Server
-from tests.harness.tus import TusClient
 
 from .load import Load
 from .report import Outcome
@@ -36,7 +36,8 @@ async def kill_under_load(
             load.go_on()
         await load.quiet()
         await everything_finishes(load.ledger, server)
-    outcome.remarks.append(f"{len(load.ledger.uploads)} uploads")
+    every = load.ledger.uploads.values()
+    outcome.remarks.append(f"{len(every)} uploads, {sum(one.by_word for one in every)} by the IETF draft")
     return outcome
 
 
@@ -53,17 +54,15 @@ async def _kill(server: Server, load: Load, dice: random.Random) -> None:
 
 async def _forget_verified(ledger: Ledger, server: Server) -> None:
     """Delete what was compared whole, so that a long run needs little disk."""
-    client = TusClient(address=server.address, ledger=ledger)
     for tracked in ledger.uploads.values():
         if tracked.verified and not tracked.deleted:
-            await client.delete(tracked)
+            await client_of(tracked, server.address, ledger).delete(tracked)
 
 
 async def everything_finishes(ledger: Ledger, server: Server) -> None:
     """Liveness: when the faults have stopped, every upload can be finished, and its bytes are right."""
-    client = TusClient(address=server.address, ledger=ledger)
     async with asyncio.timeout(FINISHED_WITHIN):
         for tracked in ledger.uploads.values():
             if not tracked.deleted:
-                await client.finish(tracked, step=16 << 20)
+                await client_of(tracked, server.address, ledger).finish(tracked, step=16 << 20)
     await check_invariants(ledger, server)

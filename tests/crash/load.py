@@ -1,7 +1,8 @@
 """Clients that upload all the time, rudely, and can be told to wait while somebody looks.
 
 Sizes are spread evenly over the powers of two up to the largest. Bodies are cut, framed either way, sent
-in the creating POST; some uploads are deleted. Everything goes into one ledger.
+in the creating POST; some uploads are deleted. Some go by the IETF draft, and are complete when their clients
+say so, sometimes in a request of its own. Everything goes into one ledger.
 
 Belongs here: the load. Not here: the faults that it is put under, and verdicts.
 """
@@ -9,11 +10,12 @@ Belongs here: the load. Not here: the faults that it is put under, and verdicts.
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from tests.harness.by_word import ByWordClient, client_of, next_plan
 from tests.harness.content import Content
 from tests.harness.ledger import Ledger, Tracked
 from tests.harness.server import until
@@ -26,6 +28,8 @@ MIB = 1 << 20
 LARGEST = 64 * MIB
 STEP = 16 * MIB
 """Largest body of one request."""
+BY_WORD = 0.3
+"""Share of the uploads that go by the IETF draft."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,14 +78,15 @@ class Load:
 
     async def _client(self, number: int) -> None:
         dice = random.Random(f"{self.seed}/{number}")
-        client = TusClient(address=self.address, ledger=self.ledger)
         while True:
-            tracked = await self._alone(partial(self._create, client, dice))
+            by_word = dice.random() < BY_WORD
+            tracked = await self._alone(partial(self._create_by_word if by_word else self._create, dice))
+            go_on = self._advance_by_word if by_word else self._advance
             while tracked is not None and not tracked.finished:
-                if await self._alone(partial(self._advance, client, dice, tracked)) is Refused:
+                if await self._alone(partial(go_on, dice, tracked)) is Refused:
                     tracked = None
             if tracked is not None and dice.random() < 0.2:
-                await self._alone(partial(client.delete, tracked))
+                await self._alone(partial(client_of(tracked, self.address, self.ledger).delete, tracked))
 
     async def _alone(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """Run one request when that is allowed; None when the connection died."""
@@ -97,19 +102,23 @@ class Load:
         finally:
             self._at_work -= 1
 
-    async def _create(self, client: TusClient, dice: random.Random) -> Tracked | None:
+    def _content(self, dice: random.Random) -> Content:
         length = min(self.largest, int(2 ** dice.uniform(0, (self.largest * 2 - 1).bit_length())))
-        content = Content(seed=dice.randrange(1 << 32), length=length)
-        body = None
+        return Content(seed=dice.randrange(1 << 32), length=length)
+
+    async def _create(self, dice: random.Random) -> Tracked | None:
+        client = TusClient(address=self.address, ledger=self.ledger)
+        content, body = self._content(dice), None
         if dice.random() < 0.3:
-            body = Plan.whole(0, min(length, int(2 ** dice.uniform(0, STEP.bit_length()))), _framing(dice))
+            body = Plan.whole(0, min(content.length, _step(dice)), _framing(dice))
         try:
             return await client.create(content, *_metadata(dice), body=body)
         except Refused:
             return None
 
-    async def _advance(self, client: TusClient, dice: random.Random, tracked: Tracked) -> object:
+    async def _advance(self, dice: random.Random, tracked: Tracked) -> object:
         """One HEAD and one PATCH."""
+        client = TusClient(address=self.address, ledger=self.ledger)
         try:
             start = await client.offset(tracked)
         except Refused:
@@ -117,12 +126,55 @@ class Load:
         length = tracked.content.length
         if start >= length:
             return None
-        stop = min(length, start + max(1, int(2 ** dice.uniform(0, STEP.bit_length()))))
+        stop = min(length, start + _step(dice))
         if dice.random() < 0.25:
             await client.patch_cut(tracked, cut_somewhere(dice, start, stop, _framing(dice)))
         else:
             await client.patch(tracked, Plan.whole(start, stop, _framing(dice)))
         return None
+
+    async def _create_by_word(self, dice: random.Random) -> Tracked | None:
+        """With nothing, a beginning, or all of it."""
+        client = ByWordClient(address=self.address, ledger=self.ledger)
+        content, body = self._content(dice), None
+        if dice.random() < 0.7:
+            stop = min(STEP, content.length) if dice.random() < 0.5 else _step(dice)
+            body = _cut_sometimes(dice, next_plan(content, 0, stop, _framing(dice)))
+        said = (("Upload-Length", str(content.length)),) if dice.random() < 0.5 else ()
+        try:
+            return await client.create(content, *said, body=body)
+        except Refused:
+            return None
+
+    async def _advance_by_word(self, dice: random.Random, tracked: Tracked) -> object:
+        """One HEAD and one PATCH, which may say that the upload is complete or leave that to another one."""
+        client = ByWordClient(address=self.address, ledger=self.ledger)
+        try:
+            start = await client.offset(tracked)
+        except Refused:
+            return Refused
+        if tracked.finished:
+            return None
+        plan = next_plan(tracked.content, start, start + _step(dice), _framing(dice))
+        if start < plan.stop and dice.random() < 0.2:
+            plan = replace(plan, complete=False)
+        plan = _cut_sometimes(dice, plan)
+        if plan.reach < plan.stop:
+            await client.patch_cut(tracked, plan)
+        else:
+            await client.patch(tracked, plan)
+        return None
+
+
+def _cut_sometimes(dice: random.Random, plan: Plan) -> Plan:
+    if plan.start == plan.stop or dice.random() < 0.75:
+        return plan
+    cut = cut_somewhere(dice, plan.start, plan.stop, plan.framing)
+    return replace(cut, complete=plan.complete)
+
+
+def _step(dice: random.Random) -> int:
+    return max(1, int(2 ** dice.uniform(0, STEP.bit_length())))
 
 
 def _framing(dice: random.Random) -> Framing:

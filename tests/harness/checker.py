@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+from .by_word import client_of
 from .kept import Kept, kept_by
 from .ledger import Ledger, Tracked
 from .rows import Row, fetch
@@ -38,6 +39,7 @@ MADE_WITHIN = 30.0
 _CONFLICT = 409
 
 _ENDED = frozenset({"terminated", "expired", "refused", "lost"})
+_COMPLETE = frozenset({"completing", "stored"})
 _FINISHED = frozenset({"upload.completing", "upload.stored"})
 _ATTEMPT = re.compile(r".+~w([0-9a-f]+)\.[0-9]+", re.ASCII)
 
@@ -79,10 +81,9 @@ async def check_invariants(ledger: Ledger, server: Server, *, tolerated: frozens
 
     `tolerated` are problems that fsck may find.
     """
-    client = TusClient(address=server.address, ledger=ledger)
     waiting = [tracked for tracked in ledger.uploads.values() if not tracked.verified and not tracked.deleted]
     for tracked in waiting:
-        await _check_head(client, tracked)
+        await _check_head(client_of(tracked, server.address, ledger), tracked)
     snapshot = await Snapshot.of(server)
     async with kept_by(server) as kept:
         for tracked in waiting:
@@ -114,6 +115,10 @@ async def _check_upload(
     if row["state"] in _ENDED:
         ledger.broken("I1", tracked, f"the upload ended as {row['state']}")
         return
+    if tracked.by_word and row["state"] in _COMPLETE and not tracked.said:
+        ledger.broken("I7", tracked, f"{row['state']}, but its client did not say that it is complete")
+    if tracked.by_word and row["state"] not in _COMPLETE and tracked.confirmed:
+        ledger.broken("I1", tracked, f"{row['state']}, but its client was told that it is complete")
     problem = await kept.wrong(tracked, row, snapshot.parts)
     if problem:
         # Rows, parts and files are looked at one after the other, and the finish job goes on meanwhile.

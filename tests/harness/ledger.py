@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from .content import Content
-from .wire import Answer
+from .wire import Answer, Interim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,12 @@ class Tracked:
     deleted: bool = False
     verified: bool = False
     """The whole content was compared once, after it was finished."""
+    by_word: bool = False
+    """It is complete by its client's word, and not by its length (IETF draft)."""
+    said: bool = False
+    """That word may have been heard."""
+    confirmed: bool = False
+    """Somebody was told that it is complete."""
 
     @property
     def id(self) -> str:
@@ -49,7 +55,7 @@ class Tracked:
 
     @property
     def finished(self) -> bool:
-        return self.acked >= self.content.length
+        return self.confirmed if self.by_word else self.acked >= self.content.length
 
 
 @dataclass(slots=True)
@@ -79,14 +85,31 @@ class Ledger:
         self._refusals(answer, method, tracked)
         if tracked is not None and answer.offset is not None:
             self._told(answer.offset, f"{method} {answer.status}", tracked, known)
+        if tracked is not None and tracked.by_word:
+            self._completeness(answer, method, tracked)
+
+    def heard_interim(self, interim: Interim, method: str, tracked: Tracked, known: int) -> None:
+        """The same of one that came while the body was sent."""
+        if "upload-offset" in interim.headers:
+            self._told(int(interim.headers["upload-offset"]), f"{method} {interim.status}", tracked, known)
+
+    def _completeness(self, answer: Answer, method: str, tracked: Tracked) -> None:
+        said = answer.headers.get("upload-complete")
+        where = f"{method} {answer.status} with offset {answer.offset}"
+        if said == "?1" and not (tracked.said and answer.offset == tracked.content.length):
+            self.broken("I7", tracked, f"{where}: complete, which its client did not say")
+        if said == "?0" and tracked.confirmed and method == "HEAD" and not tracked.deleted:
+            self.broken("I2", tracked, f"{where}: no more complete")
+        tracked.confirmed = tracked.confirmed or said == "?1"
 
     def _refusals(self, answer: Answer, method: str, tracked: Tracked | None) -> None:
         if answer.status >= 500 and "retry-after" not in answer.headers:
             self.broken("I7", tracked, f"{method}: {answer.status} without Retry-After")
         if method != "HEAD" or tracked is None or tracked.deleted:
             return
-        # 423 is the only refusal of HEAD after which tus-js-client does not begin at byte 0.
-        if answer.status not in (200, 423):
+        # 423 is the only refusal of HEAD after which tus-js-client does not begin at byte 0; those of the
+        # IETF draft go on after any 5xx.
+        if answer.status not in ((204, 503) if tracked.by_word else (200, 423)):
             self.broken("I7", tracked, f"HEAD of an open upload: {answer.status}")
 
     def _told(self, offset: int, where: str, tracked: Tracked, known: int) -> None:

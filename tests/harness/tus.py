@@ -35,10 +35,14 @@ class Plan:
     stop: int
     reach: int
     framing: Framing = Framing.LENGTH
+    complete: bool = False
+    """Its sender calls it the rest of the upload (IETF draft)."""
 
     @classmethod
-    def whole(cls, start: int, stop: int, framing: Framing = Framing.LENGTH) -> "Plan":
-        return cls(start=start, stop=stop, reach=stop, framing=framing)
+    def whole(
+        cls, start: int, stop: int, framing: Framing = Framing.LENGTH, *, complete: bool = False
+    ) -> "Plan":
+        return cls(start=start, stop=stop, reach=stop, framing=framing, complete=complete)
 
     def headers(self) -> Iterator[tuple[str, str]]:
         if self.framing is Framing.CHUNKED:
@@ -101,7 +105,7 @@ class TusClient:
         known = tracked.acked
         async with await self._begin(tracked, plan, headers) as connection:
             with contextlib.suppress(ConnectionError):
-                await self._send_body(connection, tracked.content, plan, _sent_by(tracked))
+                await self._send_body(connection, tracked.content, plan, sent_by(tracked))
             answer = await connection.answer("PATCH")
         self.ledger.heard(answer, "PATCH", tracked, known)
         return answer
@@ -116,7 +120,7 @@ class TusClient:
         """PATCH that goes silent after byte `plan.reach`. The caller ends it."""
         connection = await self._begin(tracked, plan, ())
         with contextlib.suppress(ConnectionError):
-            await self._send_body(connection, tracked.content, plan, _sent_by(tracked))
+            await self._send_body(connection, tracked.content, plan, sent_by(tracked))
         return Hanging(connection)
 
     async def delete(self, tracked: Tracked) -> Answer:
@@ -175,7 +179,7 @@ class Refused(Exception):
         self.answer = answer
 
 
-def _sent_by(tracked: Tracked) -> Callable[[int], None]:
+def sent_by(tracked: Tracked) -> Callable[[int], None]:
     def note(offset: int) -> None:
         tracked.sent = max(tracked.sent, offset)
 
