@@ -31,7 +31,7 @@ _OURS = ("content-type",)
 
 def answer_refused(error: ProtocolError, interop: Interop, limit: dict[str, str]) -> Answer:
     """A refusal of `error`, whose headers that tus has are left out."""
-    status = _status(error)
+    status = _status(error, interop)
     # What a rule or a hook says of a file is the answer to the upload, which is over (4.4.2).
     rejected = isinstance(error, UploadRejected) and not isinstance(error, TerminationRejected)
     speaks = isinstance(error, UploadRejected) and error.has_own_body
@@ -68,8 +68,10 @@ def _document(error: ProtocolError, status: int) -> bytes:
     return json.dumps({name: value for name, value in said.items() if value is not None}).encode() + b"\n"
 
 
-def _status(error: ProtocolError) -> int:
+def _status(error: ProtocolError, interop: Interop) -> int:
     """Clients resume after 5xx, and give up after 4xx (4.2.1, 4.4.1)."""
+    if isinstance(error, UploadLocked) and interop.is_of_tus_js_client:
+        return error.status  # after any other it begins anew
     if isinstance(error, UploadLocked | UploadInterrupted):
         return 503
     if isinstance(error, ChecksumMismatch | UploadSizeExceeded):
