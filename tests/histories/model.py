@@ -71,10 +71,10 @@ class Model:
         """End what is due; forget what ended long ago, or became a file long ago."""
         for upload in self.uploads:
             pinned = any(final.state is State.WAITING and upload in final.partials for final in self.uploads)
-            if (self.now - upload.touched) * HALF_DAY < LIFETIME:
+            if upload.state is State.WAITING or (self.now - upload.touched) * HALF_DAY < LIFETIME:
                 continue
             if upload.state is State.OPEN:
-                self.end(upload, spoilt=True)  # and finals that wait for it, which have no date of their own
+                self.end(upload, spoilt=True)  # and finals that wait for it, which have no date themselves
             elif not pinned and upload.state is State.STORED and upload.kind is Kind.PARTIAL:
                 self.end(upload, spoilt=False)
             elif not pinned:
