@@ -156,7 +156,7 @@ class Load:
         if tracked.finished:
             return None
         plan = next_plan(tracked.content, start, start + _step(dice), _framing(dice))
-        if start < plan.stop and dice.random() < 0.2:
+        if start < plan.stop and dice.random() < 0.3:
             plan = replace(plan, complete=False)
         plan = _cut_sometimes(dice, plan)
         if plan.reach < plan.stop:

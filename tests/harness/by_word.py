@@ -18,7 +18,8 @@ from .wire import Address, Answer, Connection, Interim, NoAnswer, head_of, reque
 
 VERSION = ("Upload-Draft-Interop-Version", "9")
 PARTIAL = ("Content-Type", "application/partial-upload")
-BUSY, THERE = 503, 204
+THERE, PASSING = 204, 500
+"""Statuses of HEAD: where to go on; and from which on a client asks again."""
 
 
 def client_of(tracked: Tracked, address: Address, ledger: Ledger) -> TusClient:
@@ -46,7 +47,7 @@ class ByWordClient(TusClient):
             return opening.tracked
         if answer.status != 201:
             self.ledger.heard(answer, "POST", opening.tracked)
-            if opening.tracked is None or answer.status < BUSY:
+            if opening.tracked is None or answer.status < PASSING:
                 raise Refused(answer)
             return opening.tracked
         tracked = opening.opened(answer.headers["location"])
@@ -60,13 +61,13 @@ class ByWordClient(TusClient):
         return answer
 
     async def offset(self, tracked: Tracked, within: float = 30.0) -> int:
-        """The offset that HEAD says, asked again while it says 503."""
+        """The offset that HEAD says, asked again while it fails."""
         async with asyncio.timeout(within):
             while True:
                 answer = await self.head(tracked)
                 if answer.status == THERE and answer.offset is not None:
                     return answer.offset
-                if answer.status != BUSY:
+                if answer.status < PASSING:
                     raise Refused(answer)
                 await asyncio.sleep(0.05)
 

@@ -98,7 +98,7 @@ class Ledger:
         where = f"{method} {answer.status} with offset {answer.offset}"
         if said == "?1" and not (tracked.said and answer.offset == tracked.content.length):
             self.broken("I7", tracked, f"{where}: complete, which its client did not say")
-        if said == "?0" and tracked.confirmed and method == "HEAD" and not tracked.deleted:
+        if said == "?0" and tracked.confirmed and answer.status == 204 and not tracked.deleted:
             self.broken("I2", tracked, f"{where}: no more complete")
         tracked.confirmed = tracked.confirmed or said == "?1"
 
@@ -109,7 +109,10 @@ class Ledger:
             return
         # 423 is the only refusal of HEAD after which tus-js-client does not begin at byte 0; those of the
         # IETF draft go on after any 5xx.
-        if answer.status not in ((204, 503) if tracked.by_word else (200, 423)):
+        goes_on = answer.status in (200, 423)
+        if tracked.by_word:
+            goes_on = answer.status == 204 or answer.status >= 500
+        if not goes_on:
             self.broken("I7", tracked, f"HEAD of an open upload: {answer.status}")
 
     def _told(self, offset: int, where: str, tracked: Tracked, known: int) -> None:
