@@ -61,7 +61,7 @@ class IetfModel:
 
     def _goes_too_far(self, upload: Upload, offset: int, sent: Sent) -> bool:
         """Bytes beyond its length came, which nobody could know before: that invalidates an upload."""
-        if upload.state is not State.OPEN or not sent.chunked or offset != len(upload.content):
+        if not _takes(upload, offset) or not sent.chunked:
             return False
         agreed = sent.length if upload.length is None else upload.length
         if agreed is None or sent.length not in (None, agreed):
@@ -73,7 +73,7 @@ class IetfModel:
 
     def may_keep(self, upload: Upload, offset: int, sent: Sent, refused: Said) -> bool:
         """Nobody could know before it came: checkpoints may have kept what fits."""
-        if upload.state is not State.OPEN or not sent.chunked or offset != len(upload.content):
+        if not _takes(upload, offset) or not sent.chunked:
             return False
         if sent.proof is not Proof.NONE or sent.length not in (None, upload.length or sent.length):
             return False
@@ -126,6 +126,11 @@ class IetfModel:
 def _contradicts(offset: int, sent: Sent) -> Said | None:
     """A request that names two lengths, whatever upload it is for."""
     return Said(400) if sent.length not in (None, sent.told_length(offset)) else None
+
+
+def _takes(upload: Upload, offset: int) -> bool:
+    """Bytes that come there are looked at."""
+    return (upload.dialect, upload.state, len(upload.content)) == (Dialect.IETF, State.OPEN, offset)
 
 
 def _missing(upload: Upload) -> Said | None:
