@@ -13,13 +13,15 @@ import structlog
 
 from tests.harness.server import Server
 from tests.services.clamd import clamd_server, own_clamd
-from tests.services.postgres import postgres_dsn, postgres_server
+from tests.services.postgres import _migrated, empty_postgres_dsn, postgres_dsn, postgres_server
 from tests.services.seaweedfs import bucket, seaweed, shared_bucket
 from tusd_py.log import OURS
 
 __all__ = [
+    "_migrated",
     "bucket",
     "clamd_server",
+    "empty_postgres_dsn",
     "own_clamd",
     "postgres_dsn",
     "postgres_server",

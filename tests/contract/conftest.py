@@ -1,17 +1,5 @@
-"""What the contract tests share."""
+"""What the contract tests share. Servers are not named here: they would be others than everybody's."""
 
-from tests.services.postgres import postgres_dsn, postgres_server
-from tests.services.seaweedfs import bucket, seaweed, shared_bucket
+from .databases import another, database, empty_store, migrated_sqlite, store
 
-from .databases import another, database, store
-
-__all__ = [
-    "another",
-    "bucket",
-    "database",
-    "postgres_dsn",
-    "postgres_server",
-    "seaweed",
-    "shared_bucket",
-    "store",
-]
+__all__ = ["another", "database", "empty_store", "migrated_sqlite", "store"]

@@ -1,11 +1,14 @@
 """The two databases, for the tests that both must pass.
 
-`store` names one that is empty; `database` is open on it; `another` opens a second one on the same store.
+`store` names one without rows; `database` is open on it; `another` opens a second one on the same store.
+`empty_store` has no tables either.
 """
 
 import asyncio
+import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +44,41 @@ class Store:
 Another = Callable[[], Awaitable[Database]]
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+KINDS = ["sqlite", "postgres"]
+
+
+@pytest.fixture(params=KINDS)
+def empty_store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """For tests of how the schema is made."""
     if request.param == "sqlite":
         return Store("sqlite", str(tmp_path / "rows" / "tusd.db"))
-    return Store("postgres", request.getfixturevalue("postgres_dsn"))
+    return Store("postgres", request.getfixturevalue("empty_postgres_dsn"))
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "postgres":
+        return Store("postgres", request.getfixturevalue("postgres_dsn"))
+    path = tmp_path / "rows" / "tusd.db"
+    path.parent.mkdir()
+    shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
+    return Store("sqlite", str(path))
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the schema and no rows: each migration is synced, and copying it is not."""
+    path = tmp_path_factory.mktemp("migrated") / "tusd.db"
+
+    async def migrate() -> None:
+        made = connect("sqlite", str(path))
+        await made.open()
+        await made.close()
+
+    # In a thread, as fixtures of tests with an event loop ask for it too.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, migrate()).result()
+    return path
 
 
 @pytest.fixture
@@ -68,4 +101,13 @@ async def database(another: Another) -> Database:
     return await another()
 
 
-__all__ = ["Another", "PostgresServer", "Store", "another", "database", "store"]
+__all__ = [
+    "Another",
+    "PostgresServer",
+    "Store",
+    "another",
+    "database",
+    "empty_store",
+    "migrated_sqlite",
+    "store",
+]

@@ -151,13 +151,13 @@ async def test_a_closed_database_refuses_with_a_database_error(store: Store) -> 
         await database.transact(lambda: put("a", "1"))
 
 
-async def test_four_processes_may_migrate_at_once(store: Store) -> None:
-    processes = [await store.process("migrate") for _ in range(4)]
+async def test_four_processes_may_migrate_at_once(empty_store: Store) -> None:
+    processes = [await empty_store.process("migrate") for _ in range(4)]
     outputs = await asyncio.gather(*(process.communicate() for process in processes))
     assert [
         (process.returncode, output) for process, (output, _) in zip(processes, outputs, strict=True)
     ] == [(0, b"migrated\n")] * 4
-    database = store.connect()
+    database = empty_store.connect()
     await database.open()
     assert await migrations.pending(database) == []
     assert await migrations.apply(database) == []

@@ -42,8 +42,8 @@ class Calendar:
 
 
 @pytest.fixture
-def calendar(postgres_dsn: str) -> Calendar:
-    return Calendar(now=moment(2026, 11, 26), dsn=postgres_dsn)
+def calendar(empty_postgres_dsn: str) -> Calendar:
+    return Calendar(now=moment(2026, 11, 26), dsn=empty_postgres_dsn)
 
 
 @pytest.fixture

@@ -49,10 +49,10 @@ async def test_a_disk_with_less_than_the_floor_is_well_while_uploads_begin(tmp_p
     assert only(await found(here(tmp_path, free_space_floor=1 << 60)), "disk", Level.WELL)
 
 
-async def test_a_schema_that_is_behind_is_found(tmp_path: Path, postgres_dsn: str) -> None:
-    settings = on_postgres(here(tmp_path), postgres_dsn)
+async def test_a_schema_that_is_behind_is_found(tmp_path: Path, empty_postgres_dsn: str) -> None:
+    settings = on_postgres(here(tmp_path), empty_postgres_dsn)
     assert "migrations" in only(await found(settings), "database", Level.ADVICE).what
-    by_hand = on_postgres(here(tmp_path), postgres_dsn, migrate=False)
+    by_hand = on_postgres(here(tmp_path), empty_postgres_dsn, migrate=False)
     assert "tusd-py migrate" in only(await found(by_hand), "database").fix
     await bring_up_to_date(by_hand, migrate=True)
     assert only(await found(by_hand), "database", Level.WELL)

@@ -6,6 +6,7 @@ database to each test. Its programs are taken from PATH, Debian's folders, or th
 Belongs here: running the server. Not here: what is tested with it.
 """
 
+import asyncio
 import importlib.util
 import os
 import secrets
@@ -15,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -22,6 +24,7 @@ from typing import Self
 import pytest
 
 from tests.harness.ports import free_port
+from tusd_py.metadata.postgres import PostgresDatabase
 
 from .programs import as_unprivileged, unprivileged, why_missing
 
@@ -80,10 +83,14 @@ class PostgresServer:
         """Where the database `name` is."""
         return f"postgresql://postgres@127.0.0.1:{self._port}/{name}"
 
-    def create(self, name: str) -> str:
-        """Make a database; returns its dsn."""
-        self.sql(f'CREATE DATABASE "{name}"')
+    def create(self, name: str, *, like: str = "template1") -> str:
+        """Make a database, a copy of another one that nobody is connected to; returns its dsn."""
+        self.sql(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         return self.dsn(name)
+
+    def drop(self, name: str) -> None:
+        """Whoever is still connected to it loses the connection."""
+        self.sql(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def sql(self, statement: str, *, database: str = "postgres") -> str:
         """Run a statement from outside; returns its rows as psql prints them unaligned."""
@@ -273,7 +280,39 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def _migrated(postgres_server: PostgresServer) -> str:
+    """The name of a database with the schema of this version and no rows, to be copied."""
+    dsn = postgres_server.create("migrated")
+    made = PostgresDatabase(dsn, pool_size=1, timeout=60, require_power=True, migrate=True)
+
+    async def migrate() -> None:
+        await made.open()
+        await made.close()
+
+    # In a thread, as fixtures of tests with an event loop ask for it too.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, migrate()).result()
+    return "migrated"
+
+
+@contextmanager
+def _while_tested(server: PostgresServer, like: str = "template1") -> Iterator[str]:
+    # Dropped at once, as Postgres never has to sync such a one: a session's worth of them takes a minute.
+    name = f"test_{secrets.token_hex(8)}"
+    yield server.create(name, like=like)
+    server.drop(name)
+
+
 @pytest.fixture
-def postgres_dsn(postgres_server: PostgresServer) -> str:
-    """A fresh database."""
-    return postgres_server.create(f"test_{secrets.token_hex(8)}")
+def postgres_dsn(postgres_server: PostgresServer, _migrated: str) -> Iterator[str]:
+    """A fresh database, with the schema: what every test needs takes long to make."""
+    with _while_tested(postgres_server, _migrated) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def empty_postgres_dsn(postgres_server: PostgresServer) -> Iterator[str]:
+    """A fresh database with nothing in it, for tests of how it is first opened."""
+    with _while_tested(postgres_server) as dsn:
+        yield dsn
