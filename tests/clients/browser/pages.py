@@ -28,6 +28,10 @@ QUIET = (
 )
 
 
+_shared: dict[asyncio.AbstractEventLoop, Browser] = {}
+"""By the only loop in which one can be talked to."""
+
+
 def browser_reason() -> str | None:
     """Why no browser test can run here; None when they can."""
     if CHROMIUM is None:
@@ -55,7 +59,33 @@ async def bundle(folder: Path) -> Path:
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """Headless."""
+    """Headless, and nothing in it is anybody else's: what was opened in it is closed at the end."""
+    shared = _shared.get(asyncio.get_running_loop())
+    if shared is None or not shared.is_connected():
+        async with _launched() as browser:
+            yield browser
+        return
+    try:
+        yield shared
+    finally:
+        for context in shared.contexts:
+            await context.close()
+
+
+@asynccontextmanager
+async def one_for_all() -> AsyncIterator[None]:
+    """Inside, all who ask for Chromium in this event loop get the same one, by turns."""
+    async with _launched() as browser:
+        loop = asyncio.get_running_loop()
+        _shared[loop] = browser
+        try:
+            yield
+        finally:
+            del _shared[loop]
+
+
+@asynccontextmanager
+async def _launched() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         try:

@@ -86,6 +86,7 @@ async def test_a_download_that_does_not_begin_says_why(keyed: Server, tmp_path: 
     async with browsing() as context:
         visitor = await visit(context, keyed.address.url)
         await enter(visitor, await make(keyed, "ann"))
+        await expect(visitor.page.get_by_text("Drop files")).to_be_visible()
         await visitor.drop(path)
         await context.route("**/api/v1/files/*/url*", full)
         # Until the file has an id the link is a plain one.

@@ -29,7 +29,7 @@ from playwright.async_api import (
 from tests.harness.server import ROOT
 from tusd_py.server.page import BUILT
 
-from .pages import CHROMIUM, QUIET
+from .pages import CHROMIUM, QUIET, chromium
 
 # Seconds are for what must happen soon; this is for machines with ten other things to do.
 expect.set_options(timeout=60_000)
@@ -209,12 +209,8 @@ def _longest_work(packed: bytes) -> float:
 @asynccontextmanager
 async def browsing(**options: Any) -> AsyncIterator[BrowserContext]:
     """A browser with an empty profile; `options` as for a new context."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        try:
-            yield await browser.new_context(locale=options.pop("locale", "en-GB"), **options)
-        finally:
-            await browser.close()
+    async with chromium() as browser:
+        yield await browser.new_context(locale=options.pop("locale", "en-GB"), **options)
 
 
 @asynccontextmanager
