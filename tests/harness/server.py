@@ -154,7 +154,7 @@ class Server:
             return
         if self.running:
             self.wake()
-            self.process.terminate()
+            self._ask_to_end()
             try:
                 await self._ended(within=15.0)
             except DidNotHappen:
@@ -198,6 +198,13 @@ class Server:
     def cpu_seconds(self) -> float:
         """What those that serve have used since they began."""
         return sum(_cpu_of(pid) for pid in self.worker_pids())
+
+    def _ask_to_end(self) -> None:
+        # A tracer that started the program takes no SIGTERM while that runs (-I in strace(1)).
+        if self.wrapper:
+            self._signal_all(signal.SIGTERM)
+        else:
+            self.process.terminate()
 
     def _signal_all(self, number: signal.Signals) -> None:
         try:
