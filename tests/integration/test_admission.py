@@ -128,7 +128,7 @@ async def test_a_body_that_is_too_long_for_its_type_is_not_invited(picky: Server
     longest = 10 if method == "POST" else 4
     async with await Connection.open(picky.address) as connection:
         await connection.send(head_of(method, target, (*common, ("Content-Length", str(longest + 1)))))
-        with pytest.raises(NoAnswer, match=r"found b'HTTP/1\.1 413"):
+        with pytest.raises(NoAnswer, match="found 413 "):
             await connection.told_to_continue()
     async with await Connection.open(picky.address) as connection:
         await connection.send(head_of(method, target, (*common, ("Content-Length", str(longest)))))
