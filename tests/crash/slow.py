@@ -8,21 +8,23 @@ Belongs here: the measure. Not here: the crowd (crowd.py), single deadlines (tes
 """
 
 import asyncio
+import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from tests.harness.content import Content
 from tests.harness.server import ROOT, Server, pss_bytes
 from tests.harness.tus import BYTES, RESUMABLE, TusClient
-from tests.harness.wire import request
+from tests.harness.wire import ANSWER_WITHIN, Address, head_of
 
 from .crowd import Crowd, Fate, Manner, fates_in
 from .report import Outcome, percentile
 
 MIB = 1 << 20
+BUFFER = 64 * 1024
 USERS = 8
 PAUSE = 0.02
 """Seconds of a user between two requests."""
@@ -150,33 +152,71 @@ def _judge_fates(outcome: Outcome, siege: Siege, fates: Mapping[str, Fate]) -> N
 
 
 async def _users(server: Server, seconds: float, outcome: Outcome) -> list[float]:
-    """What each of their requests took."""
-    took: list[float] = []
+    """What each of their requests took.
+
+    Each is a thread that waits in the kernel: with a loop of their own, users would take as much of the two
+    processors of a small machine as their requests, and be measured waiting for themselves.
+    """
     until = time.monotonic() + seconds
-    await asyncio.gather(*(_user(server, until, took, outcome) for _ in range(USERS)))
-    return took
+    users = [_User(server, outcome) for _ in range(USERS)]
+    await asyncio.gather(*(asyncio.to_thread(user.stay, until) for user in users))
+    return [one for user in users for one in user.took]
 
 
-async def _user(server: Server, until: float, took: list[float], outcome: Outcome) -> None:
-    """Uploads a small file, asks for its offset, fetches it."""
-    content = b"x" * 1024
-    while time.monotonic() < until:
+class _User:
+    """Uploads a small file, asks for its offset, fetches it, again and again, on new connections."""
+
+    def __init__(self, server: Server, outcome: Outcome) -> None:
+        self._address = server.address
+        self._outcome = outcome
+        self.took: list[float] = []
+
+    def stay(self, until: float) -> None:
+        content = b"x" * 1024
+        while time.monotonic() < until:
+            made = self._ask("POST", "/files/", 201, [BYTES, ("Upload-Length", "1024")], content)
+            if made is None:
+                continue
+            target = "/files/" + made["location"].rpartition("/")[2]
+            for method in ("HEAD", "GET"):
+                self._ask(method, target, 200)
+                time.sleep(PAUSE)
+
+    def _ask(
+        self,
+        method: str,
+        target: str,
+        wanted: int,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> Mapping[str, str] | None:
+        """The head of the answer, if it is the one that is wanted."""
+        sent = [("Host", f"{self._address.host}:{self._address.port}"), RESUMABLE, *headers]
+        if body:
+            sent.append(("Content-Length", str(len(body))))
         began = time.monotonic()
-        made = await request(
-            server.address, "POST", "/files/", [RESUMABLE, BYTES, ("Upload-Length", "1024")], content
-        )
-        took.append(time.monotonic() - began)
-        if made.status != 201:
-            outcome.broken("user", f"POST: {made.status} {made.body!r}")
-            continue
-        target = "/files/" + made.headers["location"].rpartition("/")[2]
-        for method in ("HEAD", "GET"):
-            began = time.monotonic()
-            answer = await request(server.address, method, target, [RESUMABLE])
-            took.append(time.monotonic() - began)
-            if answer.status != 200:
-                outcome.broken("user", f"{method}: {answer.status} {answer.body!r}")
-            await asyncio.sleep(PAUSE)
+        status, head, said = _exchange(self._address, head_of(method, target, sent) + body, method)
+        self.took.append(time.monotonic() - began)
+        if status == wanted:
+            return head
+        self._outcome.broken("user", f"{method}: {status} {said!r}")
+        return None
+
+
+def _exchange(address: Address, asked: bytes, method: str) -> tuple[int, Mapping[str, str], bytes]:
+    """Status, head and body of the answer, on a connection of its own."""
+    with socket.create_connection((address.host, address.port), timeout=ANSWER_WITHIN) as connection:
+        connection.sendall(asked)
+        came = connection.recv(BUFFER)
+        while b"\r\n\r\n" not in came and (more := connection.recv(BUFFER)):
+            came += more
+        head, _, body = came.partition(b"\r\n\r\n")
+        status, *lines = head.decode("latin-1").split("\r\n")
+        found = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        length = 0 if method == "HEAD" else int(found.get("content-length", "0"))
+        while len(body) < length and (more := connection.recv(BUFFER)):
+            body += more
+    return int(status.split()[1]), found, body
 
 
 async def _peak(server: Server) -> int:

@@ -21,6 +21,7 @@ from protocol.errors import BadHeader, ExpectationFailed, InternalError, Protoco
 from protocol.tus.answers import answer_error
 from tusd_py.log import get_logger
 
+from .drips import ENOUGH, SEVERAL, TINY, Drips
 from .responses import SERVER_NAME, response_of
 
 log = get_logger("tusd_py.server")
@@ -62,6 +63,8 @@ class ConnectionRules:
     """Connections open at once."""
     longest_field: int
     """Bytes."""
+    gathering: float = 0.0
+    """Seconds that drips of a body may wait for more; see drips.py. 0 switches it off."""
     may_be_taken_over: bool = False
     """Large bodies may be read from the socket itself; see takeover.py."""
 
@@ -74,12 +77,16 @@ class BoundedConnection(web.RequestHandler):
         "_chunked",
         "_content",
         "_counted",
+        "_drips",
         "_framing",
         "_gone",
         "_handling",
         "_head_due",
         "_is_gone",
         "_last_used",
+        "_length",
+        "_look_at",
+        "_pieces",
         "_refused",
         "_rules",
         "_server",
@@ -93,12 +100,16 @@ class BoundedConnection(web.RequestHandler):
         self._refused = False
         self._content: StreamReader | None = None
         self._chunked = False
+        self._length = "0"
         self._framing = 0
+        self._pieces = 0
+        """Small ones, of the head or body that is coming."""
+        self._drips: Drips | None = None
         self._head_due: float | None = None
         self._gone: asyncio.Event | None = None
         self._is_gone = False
         self._answering = False
-        self._last_used = server.now()
+        self._last_used = self._look_at = server.now()
         super().__init__(server, loop=asyncio.get_running_loop(), **kwargs)
 
     @property
@@ -124,7 +135,7 @@ class BoundedConnection(web.RequestHandler):
             self._counted = False
             self._server.connection_closed()
         super().connection_lost(exc)
-        self._content = None
+        self._content = self._drips = None
 
     async def until_gone(self) -> None:
         """Returns when the connection is lost; nothing tells handlers otherwise."""
@@ -144,7 +155,13 @@ class BoundedConnection(web.RequestHandler):
         self._handling = self._answering = True
         self._content = request.content
         self._chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+        self._length = request.headers.get("Content-Length", "0")
         self._framing = 0
+        self._pieces = 0
+        drips, self._drips = self._drips, None
+        if drips is not None and (kept := drips.taken()):
+            # Not of a head, as all of this one is here.
+            self._take(kept)
 
     def request_ends(self) -> None:
         """The handler is done. A pipelined head may be half here: its time starts anew."""
@@ -172,11 +189,19 @@ class BoundedConnection(web.RequestHandler):
             return
         if data:
             self.touch()
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
         if self._in_body():
             self._body_received(data)
             return
         if data and self._head_due is None:
             self._expect_head()
+        # Meanwhile it may be anything: of a WebSocket, or the body of a pipelined request.
+        if data and not self._handling:
+            data = self._head_received(data)
+            if not data:
+                return
         super().data_received(data)
 
     async def finish_response(
@@ -200,6 +225,9 @@ class BoundedConnection(web.RequestHandler):
 
         Whether it was closed.
         """
+        # Of ten thousand that are idle, each is asked each second.
+        if now < self._look_at:
+            return False
         if not self._counted or self.transport is None:
             return False  # lost since the round began, or closed, and its other side has not noticed yet
         due = self._head_due
@@ -208,17 +236,40 @@ class BoundedConnection(web.RequestHandler):
             self._head_due = None
             log.debug("connection.head_overdue", client=str(self.peername))
         elif now - self._last_used < self._rules.keep_alive or self.is_busy:
+            self._look_at = (now if self.is_busy else self._last_used) + self._rules.keep_alive
+            if due is not None:
+                self._look_by(due)
+            if self._drips is not None:
+                self._drips.look(self.transport, now)
+                self._look_by(self._drips.until)
             return False
         self.force_close()
         return True
+
+    def _look_by(self, moment: float) -> None:
+        self._look_at = min(self._look_at, moment)
+
+    def _head_received(self, data: bytes) -> bytes:
+        """What is to be parsed of it now."""
+        if self._drips is not None:
+            return self._drips.in_head(data)
+        if len(data) < TINY:
+            self._pieces += 1
+            if self._pieces >= SEVERAL:
+                self._drips = Drips()
+        return data
 
     def _in_body(self) -> bool:
         return self._content is not None and not self._content.is_eof()
 
     def _body_received(self, data: bytes) -> None:
         content = self._content
-        if content is None or not self._chunked:
+        if content is None:
+            return
+        if not self._chunked:
             super().data_received(data)
+            if data and (self._drips is not None or len(data) < TINY):
+                self._body_drips(content, len(data))
             return
         # Judged before new bytes are parsed: while paused, the parser keeps some back, which would look
         # like framing; it has given them all by the time the connection is read again.
@@ -228,6 +279,29 @@ class BoundedConnection(web.RequestHandler):
         before = content.total_bytes
         super().data_received(data)
         self._framing += len(data) - (content.total_bytes - before)
+
+    def _body_drips(self, content: StreamReader, size: int) -> None:
+        """A piece of `size` bytes was small, or others before it were."""
+        if self.transport is None or self._rules.gathering <= 0:
+            return
+        if content.is_eof() or size > ENOUGH:
+            self.gather_no_more()
+            return
+        self._pieces += 1
+        if self._pieces < SEVERAL:
+            return
+        if self._drips is None:
+            self._drips = Drips()
+        left = int(self._length) - content.total_bytes
+        self._drips.wait_for(self.transport, left, self._server.now() + self._rules.gathering)
+        self._look_by(self._drips.until)
+
+    def gather_no_more(self) -> None:
+        """What comes of the body is to be had at once."""
+        self._pieces = 0
+        drips, self._drips = self._drips, None
+        if drips is not None and self.transport is not None:
+            drips.stop(self.transport)
 
     def _chunks_are_tiny(self, content: StreamReader) -> bool:
         if self._framing < _FRAMING_ALLOWED:
@@ -244,6 +318,7 @@ class BoundedConnection(web.RequestHandler):
 
     def _expect_head(self) -> None:
         self._head_due = self._server.now() + self._rules.header_timeout
+        self._look_by(self._head_due)
 
     def handle_error(
         self,

@@ -17,6 +17,7 @@ from tusd_py.errors import Refused
 
 from .bounded_connection import LINGER, NEVER, ConnectionRules
 from .connection import TusServer
+from .drips import gathering_time
 from .location import trusted_networks
 from .selftest import can_be_taken_over
 from .shortcut import SHORTCUT, Shortcut
@@ -129,14 +130,15 @@ class TusRunner(web.AppRunner):
     # their server. There is no public way to give one a connection class of its own.
     async def _make_server(self) -> web.Server:
         inner = await super()._make_server()
-        limits = self._settings.limits
+        limits, timeouts = self._settings.limits, self._settings.timeouts
         return TusServer(
             inner,
             rules=ConnectionRules(
-                header_timeout=self._settings.timeouts.header,
-                keep_alive=self._settings.timeouts.keep_alive,
+                header_timeout=timeouts.header,
+                keep_alive=timeouts.keep_alive,
                 most=limits.connections,
                 longest_field=limits.header_field,
+                gathering=gathering_time(timeouts.network, timeouts.minimum_rate_window, timeouts.json),
                 may_be_taken_over=self._settings.server.socket_receive and await can_be_taken_over(),
             ),
             shortcut=self._shortcut(),

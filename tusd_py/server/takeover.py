@@ -22,6 +22,7 @@ from aiohttp import web
 from storage_backends.base import LendsMemory, WriteNow
 from tusd_py.config.units import KIB, MIB
 
+from .bounded_connection import BoundedConnection
 from .connection import TusConnection
 from .stand_in import StandIn
 
@@ -52,6 +53,8 @@ class Takeover:
 
     def hold(self) -> None:
         """The loop stops reading the socket."""
+        if isinstance(self._protocol, BoundedConnection):
+            self._protocol.gather_no_more()
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
