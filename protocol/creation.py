@@ -1,12 +1,15 @@
 """The upload that a client asks for, in any dialect.
 
-Belongs here: the value. Not here: headers (tus/create.py, ietf/create.py), making it (tusd_py/uploads).
+Belongs here: the value, and how refusals call one of its partials. Not here: headers (tus/create.py,
+ietf/create.py), making it (tusd_py/uploads).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .body import Body
 from .checksum import Checksum
+from .errors import ProtocolError
 from .metadata import Metadata
 from .upload import Dialect
 
@@ -19,6 +22,18 @@ class Concat:
     """Echoed by HEAD byte for byte."""
     urls: tuple[str, ...] | None
     """The partials of a final upload in order, as sent; None for a partial one."""
+
+
+_SHOWN = 60
+
+
+def about_partial(refusal: ProtocolError, names: Sequence[str], seq: int) -> ProtocolError:
+    """The same refusal, saying which of the partials that `names` lists in order it is about."""
+    name = names[seq]
+    # The end of a URL says most.
+    shown = ascii(name) if len(name) <= 2 * _SHOWN else f"{name[:_SHOWN]!a}...{name[-_SHOWN:]!a}"
+    place = f"partial {seq + 1} of {len(names)} in Upload-Concat, {shown}"
+    return type(refusal)(f"{refusal}: {place}", headers=refusal.headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 Belongs here: the header, and which upload a URL in it names. Not here: making the final (tusd_py/uploads).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from urllib.parse import unquote, urlsplit
 
-from protocol.creation import Concat
+from protocol.creation import Concat, about_partial
 from protocol.errors import InvalidConcat, UploadNotFound
 from protocol.features import Features
 from protocol.headers import Headers
@@ -35,6 +35,19 @@ def parse_concat(headers: Headers, features: Features) -> Concat | None:
     if kind != "final" or not urls:
         raise InvalidConcat(f"Upload-Concat is {shown(raw)}, wanted partial, or final; and a list of URLs")
     return Concat(raw=raw, urls=urls)
+
+
+def uploads_of_urls(
+    urls: Sequence[str], *, base_paths: Collection[str], hosts: Collection[str]
+) -> list[UploadId]:
+    """The partials of a final upload. Raises UploadNotFound, which says of which; see `upload_of_url`."""
+    named = []
+    for seq, url in enumerate(urls):
+        try:
+            named.append(upload_of_url(url, base_paths=base_paths, hosts=hosts))
+        except UploadNotFound as refusal:
+            raise about_partial(refusal, urls, seq) from None
+    return named
 
 
 def upload_of_url(url: str, *, base_paths: Collection[str], hosts: Collection[str]) -> UploadId:

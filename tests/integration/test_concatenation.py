@@ -19,7 +19,7 @@ from protocol.errors import (
 )
 from protocol.headers import Headers
 from protocol.integers import LARGEST
-from protocol.tus.concat import upload_of_url
+from protocol.tus.concat import upload_of_url, uploads_of_urls
 from protocol.tus.create import parse_create
 from protocol.tus.head import answer_head
 from protocol.upload import Dialect, Transfer, Upload, UploadId
@@ -231,6 +231,39 @@ async def test_nothing_but_visible_partials_of_ones_own_can_be_named(tmp_path: P
             await concatenate(house.context, ANONYMOUS, creation, [UploadId("0" * 32)])
 
 
+async def test_a_refusal_says_which_partial_it_is_about_and_no_more_of_a_strangers_than_of_none(
+    tmp_path: Path,
+) -> None:
+    async with home(tmp_path) as house:
+        part, gone = await partial(house, 3, b"abc"), await partial(house, 3, b"abc")
+        plain = (await create(house.context, ANONYMOUS, parsed(("Upload-Length", "5")), Script())).upload
+        await terminate(house.context, ANONYMOUS, gone.id, Dialect.TUS)
+        with pytest.raises(UploadGone, match=f": partial 3 of 3 in Upload-Concat, '/files/{gone.id}'$"):
+            await final(house, part, part, gone)
+        with pytest.raises(InvalidConcat, match=f"^not a partial upload: partial 2 of 2 .*'{plain.id}'$"):
+            await final(house, part, plain)
+        told = []
+        for name in (part.id, UploadId("0" * 32)):
+            creation = parsed(("Upload-Concat", f"final;/files/{name}"))
+            with pytest.raises(UploadNotFound) as refusal:
+                await concatenate(house.context, STRANGER, creation, [name])
+            told.append(str(refusal.value).replace(name, "*"))
+        assert told == ["upload not found: partial 1 of 1 in Upload-Concat, '/files/*'"] * 2
+
+
+async def test_a_partial_that_ends_while_its_final_is_made_is_named(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        part, last = await partial(house, 3, b"abc"), await partial(house, 3, b"abc")
+
+        async def meanwhile(_identity: Identity, new: NewUpload) -> NewUpload:
+            await terminate(house.context, ANONYMOUS, last.id, Dialect.TUS)
+            return new
+
+        slow = replace(house, context=replace(house.context, callbacks=Callbacks(pre_create=meanwhile)))
+        with pytest.raises(UploadGone, match=f": partial 2 of 3 in Upload-Concat, '{last.id}'$"):
+            await final(slow, part, last, part)
+
+
 async def test_a_final_can_not_be_written_to(tmp_path: Path) -> None:
     async with home(tmp_path) as house:
         for whole in (
@@ -408,6 +441,17 @@ def test_what_is_not_ours_is_not_found_and_never_fetched(url: str) -> None:
     name = "a" * 32
     with pytest.raises(UploadNotFound):
         upload_of_url(url.format(id=name, rest=name[1:]), base_paths={"/files/"}, hosts=HOSTS)
+
+
+def test_the_url_that_names_nothing_is_told_escaped_and_shortened() -> None:
+    good, bad = f"/files/{'a' * 32}", f"/files/'{'b' * 9000}\\end"
+    with pytest.raises(UploadNotFound) as refusal:
+        uploads_of_urls([good, bad, good], base_paths={"/files/"}, hosts=HOSTS)
+    said = str(refusal.value)
+    assert "partial 2 of 3 in Upload-Concat" in said
+    assert "/files/'bbb" in said
+    assert said.endswith("bbb\\\\end'")
+    assert len(said) < 250
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,9 @@ async def test_a_final_is_made_of_locations_that_have_the_path_of_the_public_url
             listed = ("Upload-Concat", f"final;{one} {told[1]}")
             assert (await ask(server, "POST", "/files/", *common, listed)).status == 201
         foreign = ("Upload-Concat", f"final;{told[0].replace('up%20here', 'elsewhere')}")
-        assert (await ask(server, "POST", "/files/", *common, foreign)).status == 404
+        refused = await ask(server, "POST", "/files/", *common, foreign)
+        assert refused.status == 404
+        assert b"partial 1 of 1 in Upload-Concat, 'https://example.org/elsewhere/files/" in refused.body
 
 
 async def test_a_wrong_body_for_an_upload_that_ended_since_its_post_is_answered_by_what_it_is_now(

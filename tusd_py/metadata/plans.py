@@ -10,6 +10,7 @@ Belongs here: rows of `concat`. Not here: copying bytes (uploads/finish.py).
 
 from collections.abc import Sequence
 
+from protocol.creation import about_partial
 from protocol.errors import InvalidConcat, MaxSizeExceeded, UploadGone, UploadNotFound
 from protocol.integers import LARGEST
 from protocol.upload import Kind, Transfer, Upload, UploadId, visible
@@ -64,19 +65,26 @@ _GONE = "SELECT id FROM uploads WHERE id = :id AND state IN ('terminated', 'expi
 
 
 def lock_partials(partials: Sequence[UploadId]) -> Script[dict[UploadId, Upload]]:
-    """The partials of a new final. Raises UploadNotFound, UploadGone, InvalidConcat."""
+    """The partials of a new final. Raises UploadNotFound, UploadGone, InvalidConcat, which say of which."""
     locked: dict[UploadId, Upload] = {}
     for upload_id in sorted(set(partials)):
         rows = yield Query(_LOCK, {"id": upload_id})
-        if not rows:
-            raise UploadNotFound
-        upload = to_upload(rows[0])
-        if not visible(upload, rows[0]["seen_at"]):
-            raise UploadGone
-        if upload.kind is not Kind.PARTIAL:
-            raise InvalidConcat(f"Upload-Concat names {upload_id}, which is not a partial upload")
-        locked[upload_id] = upload
+        try:
+            locked[upload_id] = _usable(rows)
+        except (UploadNotFound, UploadGone, InvalidConcat) as refusal:
+            raise about_partial(refusal, partials, partials.index(upload_id)) from None
     return locked
+
+
+def _usable(rows: Sequence[Row]) -> Upload:
+    if not rows:
+        raise UploadNotFound
+    upload = to_upload(rows[0])
+    if not visible(upload, rows[0]["seen_at"]):
+        raise UploadGone
+    if upload.kind is not Kind.PARTIAL:
+        raise InvalidConcat("not a partial upload")
+    return upload
 
 
 def length_of(partials: Sequence[Upload], *, limit: int) -> int | None:

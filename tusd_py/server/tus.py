@@ -19,7 +19,7 @@ from protocol.append import Append
 from protocol.creation import Creation
 from protocol.errors import MethodNotAllowed, NotFound
 from protocol.headers import Headers
-from protocol.tus.concat import upload_of_url
+from protocol.tus.concat import uploads_of_urls
 from protocol.tus.create import answer_created, parse_create
 from protocol.tus.head import answer_head
 from protocol.tus.options import answer_options
@@ -152,7 +152,7 @@ class TusFace:
         self, request: web.Request, identity: Identity, creation: Creation, urls: Sequence[str]
     ) -> web.StreamResponse:
         base_paths, hosts = self._own_places(request)
-        partials = [upload_of_url(url, base_paths=base_paths, hosts=hosts) for url in urls]
+        partials = uploads_of_urls(urls, base_paths=base_paths, hosts=hosts)
         created = await concatenate(self.context, identity, creation, partials)
         location = self.url_of(request, created.upload.id)
         return response_of(answer_created(created.upload, location, with_body=False))

@@ -6,8 +6,9 @@ Belongs here: making it. Not here: the plan's rows (metadata/plans.py), copying 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from protocol.creation import Creation
-from protocol.upload import UploadId
+from protocol.creation import Creation, about_partial
+from protocol.errors import UploadGone, UploadNotFound
+from protocol.upload import Upload, UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 
@@ -25,14 +26,12 @@ async def concatenate(
 ) -> Appended:
     """The plan is committed with the upload; then it is assembled, at once if that is quick.
 
-    Raises UploadNotFound and UploadGone for a partial, InvalidConcat for what is none, MaxSizeExceeded,
-    UploadRejected, StorageFull.
+    Raises UploadNotFound and UploadGone for a partial, InvalidConcat for what is none, and says for which;
+    MaxSizeExceeded, UploadRejected, StorageFull.
     """
     await permit_creation(context, identity, creation)
-    found = {
-        partial: await find_upload(context, identity, Action.CONCATENATE, partial)
-        for partial in dict.fromkeys(partials)
-    }
+    names = partials if creation.concat is None else creation.concat.urls or partials
+    found = await _found(context, identity, partials, names)
     lengths = [found[partial].length for partial in partials]
     known = sum(length or 0 for length in lengths)
     await context.backend.ensure_room(known)
@@ -46,3 +45,18 @@ async def concatenate(
     context.meter.created()
     context.announcements.created(context.callbacks, final)
     return Appended(upload=await finish_soon(context, final), ending=Ending.COMPLETE)
+
+
+async def _found(
+    context: Context, identity: Identity, partials: Sequence[UploadId], names: Sequence[str]
+) -> dict[UploadId, Upload]:
+    """`names` are what the client calls them: no more is said of one that it may not know of."""
+    found: dict[UploadId, Upload] = {}
+    for seq, partial in enumerate(partials):
+        if partial in found:
+            continue
+        try:
+            found[partial] = await find_upload(context, identity, Action.CONCATENATE, partial)
+        except (UploadNotFound, UploadGone) as refusal:
+            raise about_partial(refusal, names, seq) from None
+    return found
