@@ -11,24 +11,34 @@ from pathlib import Path
 
 import pytest
 
-from protocol.upload import Transfer, Upload
+from protocol.upload import Dialect, Transfer, Upload
 from storage_backends.base import Durability, StorageBroken, Synced
 from storage_backends.filesystem import FilesystemBackend
 from tusd_py.access.identity import ANONYMOUS
+from tusd_py.metadata.database import Query
 from tusd_py.uploads.append import append
+from tusd_py.uploads.callbacks import Callbacks
 from tusd_py.uploads.context import Context
 from tusd_py.uploads.create import create
+from tusd_py.uploads.terminate import terminate
+from tusd_py.work.purge import purge
 from tusd_py.work.syncer import ORPHANED, adopt_unsynced, lose_unsynced, sync_written
 
 from .house import DAY, Clock, Worker, context_of, housekeeping_of, row, working
-from .test_concatenation import final, partial
-from .test_uploads import Home, Script, appending, creating
+from .test_concatenation import final, partial, stored
+from .test_uploads import Home, Script, appending, content, creating, files, sent
 
 BOOT = "this boot"
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def dsn(request: pytest.FixtureRequest) -> str:
+    """Of an empty database; "" is SQLite."""
+    return str(request.getfixturevalue("postgres_dsn")) if request.param == "postgres" else ""
+
+
 @asynccontextmanager
-async def forgetful_home(folder: Path, clock: Clock | None = None) -> AsyncIterator[Home]:
+async def forgetful_home(folder: Path, clock: Clock | None = None, *, dsn: str = "") -> AsyncIterator[Home]:
     with ThreadPoolExecutor(4) as executor:
         backend = FilesystemBackend(
             folder / "data",
@@ -41,7 +51,7 @@ async def forgetful_home(folder: Path, clock: Clock | None = None) -> AsyncItera
         )
         await backend.open()
         try:
-            async with working(folder, clock) as worker:
+            async with working(folder, clock, dsn=dsn) as worker:
                 context = context_of(worker, backend)
                 context = replace(context, rules=replace(context.rules, survives_power=False))
                 yield Home(worker=worker, context=context, backend=backend, folder=folder / "data")
@@ -171,6 +181,93 @@ async def test_a_final_of_what_could_not_be_synced_is_not_called_synced_either(
         assert [doubtful.dirty_boot, whole.dirty_boot] == [f"!{BOOT}", None]
         assert await lose_unsynced(house.context, housekeeping_of(house.worker), "another boot") == 2
         assert (await row(house.worker, doubtful.id)).state is Transfer.LOST
+
+
+async def test_a_final_is_not_called_synced_where_what_could_not_be_was_deleted_by_its_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dsn: str
+) -> None:
+    async with forgetful_home(tmp_path, dsn=dsn) as house:
+        begun_one = await partial(house, 2000, b"x" * 1000)
+        bad, worse = [await partial(house, 1000, b"y" * 1000) for _ in range(2)]
+        whole = await final(house, bad, worse, begun_one)
+        # One is deleted before it is known, the other after.
+        await terminate(house.context, ANONYMOUS, bad.id, Dialect.TUS)
+        with monkeypatch.context() as failing:
+            failing.setattr(os, "fdatasync", _fail)
+            with pytest.raises(StorageBroken):
+                await sync_written(house.backend, housekeeping_of(house.worker), BOOT)
+        await terminate(house.context, ANONYMOUS, worse.id, Dialect.TUS)
+        assert [(await row(house.worker, one.id)).dirty_boot for one in (bad, worse)] == [f"!{BOOT}"] * 2
+        await sent(house, await released(house, begun_one), 1000, b"x" * 1000)
+        doubtful = await stored(house, whole)
+        assert (doubtful.state, doubtful.dirty_boot) == (Transfer.STORED, f"!{BOOT}")
+        assert await lose_unsynced(house.context, housekeeping_of(house.worker), "another boot") == 2
+        assert (await row(house.worker, whole.id)).state is Transfer.LOST
+
+
+async def test_a_deleted_partial_that_a_final_needs_is_synced_like_others(tmp_path: Path, dsn: str) -> None:
+    clock = Clock()
+    async with forgetful_home(tmp_path, clock, dsn=dsn) as house:
+        done, begun_one = await partial(house, 1000, b"y" * 1000), await partial(house, 2000, b"x" * 1000)
+        whole = await final(house, done, begun_one)
+        await terminate(house.context, ANONYMOUS, done.id, Dialect.TUS)
+    async with forgetful_home(tmp_path, clock, dsn=dsn) as house:
+        clock.ahead = ORPHANED + 1_000_000
+        await adopt_unsynced(house.backend, housekeeping_of(house.worker), BOOT)
+        await synced(house)
+        assert (await row(house.worker, done.id)).dirty_boot is None
+        assert await lose_unsynced(house.context, housekeeping_of(house.worker), "another boot") == 0
+        await sent(house, begun_one, 1000, b"x" * 1000)
+        assert (await stored(house, whole)).state is Transfer.STORED
+        assert await content(house, whole.id) == b"y" * 1000 + b"x" * 2000
+
+
+async def test_a_final_that_waits_ends_with_what_its_deleted_partial_lost(tmp_path: Path, dsn: str) -> None:
+    async with forgetful_home(tmp_path, dsn=dsn) as house:
+        safe = await partial(house, 2000, b"x" * 1000)
+        await synced(house)
+        done = await partial(house, 1000, b"y" * 1000)
+        whole = await final(house, done, safe)
+        await terminate(house.context, ANONYMOUS, done.id, Dialect.TUS)
+        housekeeping = housekeeping_of(house.worker)
+        await lose_unsynced(house.context, housekeeping, "another boot")
+        states = [(await row(house.worker, one.id)).state for one in (done, safe, whole)]
+        assert states == [Transfer.TERMINATED, Transfer.RECEIVING, Transfer.TERMINATED]
+        assert await housekeeping.dirty_from_other_boots("another boot", "", 10) == []
+        assert await housekeeping.left_dirty(BOOT, -DAY, 10) == [], "nobody needs its bytes any more"
+        await purge(house.backend, housekeeping, done.id)
+        assert len(files(house)) == 1
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+async def test_a_final_that_is_not_put_together_yet_is_lost_with_its_partials(
+    tmp_path: Path, dsn: str, deletes: bool
+) -> None:
+    """Its client was told that it is complete."""
+
+    async def fail(_upload: Upload) -> None:
+        raise ConnectionError("the other system is down")
+
+    async with forgetful_home(tmp_path, dsn=dsn) as house:
+        done = await partial(house, 1000, b"y" * 1000)
+        failing = replace(house, context=replace(house.context, callbacks=Callbacks(pre_finish=fail)))
+        whole = await final(failing, done, done)
+        assert whole.state is Transfer.COMPLETING
+        if deletes:
+            await terminate(house.context, ANONYMOUS, done.id, Dialect.TUS)
+        await lose_unsynced(house.context, housekeeping_of(house.worker), "another boot")
+        assert (await stored(house, whole)).state is Transfer.LOST
+        told = Query("SELECT kind FROM events WHERE subject = :id ORDER BY id", {"id": whole.id})
+        kinds = [event["kind"] for event in await house.worker.database.read(told)]
+        assert kinds[-1] == "upload.lost"
+
+
+async def released(house: Home, upload: Upload) -> Upload:
+    """In the hands of another process, which goes on in a file of its own: this one's could not be synced."""
+    seized = await house.worker.rows.seize(await row(house.worker, upload.id))
+    assert seized is not None
+    await house.worker.rows.release(seized)
+    return seized
 
 
 def _fail(_file: int) -> None:

@@ -36,9 +36,11 @@ _STORE = (
 
 _IS_DUE = f"SELECT id FROM uploads WHERE id = :id AND {DUE}"
 
+# As long as a plan needs the bytes, it counts whether they are durable.
 _END = """
     UPDATE uploads
-    SET state = :state, epoch = epoch + 1, holder = NULL, releasing_until = NULL, dirty_boot = NULL,
+    SET state = :state, epoch = epoch + 1, holder = NULL, releasing_until = NULL,
+        dirty_boot = CASE WHEN EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = :id) THEN dirty_boot END,
         expires_at = {now} + CAST(:retention AS BIGINT), updated_at = {now}
     WHERE id = :id
 """
@@ -77,18 +79,22 @@ def end(
         return None
     if only_due and not (yield Query(_IS_DUE, {"id": upload_id})):
         return None
+    ended: list[Upload] = []
     try:
         state = after(upload.state, step)
     except IllegalStep:
-        return None
-    ended: list[Upload] = []
-    yield from _end(author, upload, state, actor, ended)
+        if step is not Step.LOSE:
+            return None
+        # It was deleted, but a plan may need its bytes still.
+        yield from _end_finals(author, upload, Transfer.LOST, actor, ended)
+    else:
+        yield from _end(author, upload, state, actor, ended)
     # Last, as it locks a row that others lock last.
     for one in ended:
         charge = charge_of(one)
         if charge is not None:
             yield give_back(one.tenant, one.owner, charge)
-    return upload
+    return upload if ended else None
 
 
 def _end(author: Author, upload: Upload, state: Transfer, actor: str, ended: list[Upload]) -> Script[None]:
@@ -102,8 +108,7 @@ def _end(author: Author, upload: Upload, state: Transfer, actor: str, ended: lis
     if upload.state is Transfer.COMPLETING and upload.kind is Kind.PARTIAL and state is Transfer.TERMINATED:
         # Nobody will store it any more, and its bytes are there for as long as they are pinned.
         yield from ready_finals(author, upload, actor)
-    for final in (yield from finals_in_vain(upload, state)):
-        yield from _end(author, final, Transfer.TERMINATED, actor, ended)
+    yield from _end_finals(author, upload, state, actor, ended)
     if state is Transfer.LOST:
         # The bytes that are left stay for the operator as long as the row.
         yield from lose_version(upload)
@@ -111,3 +116,13 @@ def _end(author: Author, upload: Upload, state: Transfer, actor: str, ended: lis
     if upload.state is Transfer.STORED:
         yield from remove_version(upload.id)
     yield enqueue("purge", upload.id, 0)
+
+
+def _end_finals(
+    author: Author, partial: Upload, state: Transfer, actor: str, ended: list[Upload]
+) -> Script[None]:
+    """Those that the partial leaves without some of their bytes by ending in `state`."""
+    for final in (yield from finals_in_vain(partial, state)):
+        # Of one that is complete its client was told so.
+        is_complete = final.state is Transfer.COMPLETING
+        yield from _end(author, final, Transfer.LOST if is_complete else Transfer.TERMINATED, actor, ended)

@@ -19,7 +19,11 @@ UNSYNCABLE = "!"
 RAISED_AT_ONCE = 200
 """Rows changed by one commit of the syncer, which clients' commits wait for."""
 
-_LEFT_DIRTY = """
+_NEEDED = """(u.state NOT IN ('terminated', 'expired', 'refused', 'lost')
+       OR EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = u.id))"""
+"""Its bytes are."""
+
+_LEFT_DIRTY = f"""
     SELECT u.id AS id,
            coalesce(p.ref, u.ref) AS ref,
            coalesce(p."offset", u.ref_offset) AS start,
@@ -27,8 +31,16 @@ _LEFT_DIRTY = """
     FROM uploads u
     LEFT JOIN parts p ON p.upload_id = u.id AND p.state = 'segment'
          AND p."offset" <= u.synced_offset AND p."offset" + p.length > u.synced_offset
-    WHERE u.dirty_boot = :boot AND u.updated_at <= {now} - CAST(:age AS BIGINT)
+    WHERE u.dirty_boot = :boot AND u.updated_at <= {{now}} - CAST(:age AS BIGINT)
+      AND {_NEEDED}
     LIMIT CAST(:limit AS BIGINT)
+"""
+
+_FROM_OTHER_BOOTS = f"""
+    SELECT u.id FROM uploads u
+    WHERE u.dirty_boot IS NOT NULL AND u.dirty_boot NOT IN (:boot, :unsyncable) AND u.id > :after
+      AND {_NEEDED}
+    ORDER BY u.id LIMIT :limit
 """
 
 _MARK_UNSYNCABLE = "UPDATE uploads SET dirty_boot = :unsyncable WHERE id = :id AND dirty_boot = :boot"
@@ -155,21 +167,9 @@ class Housekeeping:
 
         In the order of their ids, behind `after`.
         """
-        rows = await self._database.read(
-            Query(
-                """
-                SELECT id FROM uploads
-                WHERE dirty_boot IS NOT NULL AND dirty_boot NOT IN (:boot, :unsyncable) AND id > :after
-                ORDER BY id LIMIT :limit
-                """,
-                {
-                    "boot": boot_id,
-                    "unsyncable": UNSYNCABLE + boot_id,
-                    "after": after,
-                    "limit": limit,
-                },
-            )
-        )
+        unsyncable = UNSYNCABLE + boot_id
+        params = {"boot": boot_id, "unsyncable": unsyncable, "after": after, "limit": limit}
+        rows = await self._database.read(Query(_FROM_OTHER_BOOTS, params))
         return [UploadId(row["id"]) for row in rows]
 
     async def left_dirty(self, boot_id: str, age: int, limit: int) -> list[Synced]:

@@ -24,10 +24,10 @@ _LOCK = "SELECT *, {now} AS seen_at FROM uploads WHERE id = :id {for_update}"
 
 _PIN = "INSERT INTO concat (final_id, seq, partial_id) VALUES (:final, :seq, :partial)"
 
-_WAITING_FOR = """
-    SELECT DISTINCT u.id
+_PLANNED_WITH = """
+    SELECT DISTINCT u.id, u.state
     FROM concat c JOIN uploads u ON u.id = c.final_id
-    WHERE c.partial_id = :id AND u.state = 'waiting'
+    WHERE c.partial_id = :id
     ORDER BY u.id
 """
 
@@ -114,7 +114,7 @@ def ready_finals(author: Author, partial: Upload, actor: str) -> Script[None]:
 
     Whoever waited for it last may be finished now.
     """
-    for final in (yield from _waiting_for(partial)):
+    for final in (yield from _planned_with(partial, Transfer.WAITING)):
         progress = (yield Query(_PROGRESS, {"id": final.id}))[0]
         if progress["missing"]:
             continue
@@ -126,19 +126,26 @@ def ready_finals(author: Author, partial: Upload, actor: str) -> Script[None]:
 
 
 def finals_in_vain(partial: Upload, state: Transfer) -> Script[list[Upload]]:
-    """Finals that wait for a partial which ended in `state` before it was complete: they never will be."""
+    """Finals that a partial which ended in `state` leaves without some of their bytes.
+
+    Those that wait for it, where it was not complete; where its bytes are lost, also those that nobody has
+    put together yet.
+    """
     if partial.kind is not Kind.PARTIAL or (state is Transfer.TERMINATED and partial.has_all_bytes):
         return []
-    return (yield from _waiting_for(partial))
+    if state is Transfer.LOST:
+        return (yield from _planned_with(partial, Transfer.WAITING, Transfer.COMPLETING))
+    return (yield from _planned_with(partial, Transfer.WAITING))
 
 
-def _waiting_for(partial: Upload) -> Script[list[Upload]]:
+def _planned_with(partial: Upload, *states: Transfer) -> Script[list[Upload]]:
     """Locked before they are judged: of two partials that are stored at once, the second sees the first."""
     finals = []
-    for found in (yield Query(_WAITING_FOR, {"id": partial.id})):
-        finals += [to_upload(row) for row in (yield Query(_LOCK, {"id": found["id"]}))]
+    for found in (yield Query(_PLANNED_WITH, {"id": partial.id})):
+        if found["state"] in states:
+            finals += [to_upload(row) for row in (yield Query(_LOCK, {"id": found["id"]}))]
     # One may have ended while its lock was waited for.
-    return [final for final in finals if final.state is Transfer.WAITING]
+    return [final for final in finals if final.state in states]
 
 
 def let_go(author: Author, final: Upload) -> Script[None]:
