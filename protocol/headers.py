@@ -4,6 +4,7 @@ Belongs here: looking headers up. Not here: what any header means.
 """
 
 from collections.abc import Iterable
+from typing import Self
 
 from .errors import RepeatedHeader
 from .integers import parse_non_negative
@@ -45,3 +46,8 @@ class Headers:
         if len(values) > 1:
             raise RepeatedHeader(f"{name} was sent {len(values)} times, wanted once")
         return values[0].strip(_OWS)
+
+    def without(self, name: str) -> Self:
+        """The same without one."""
+        left = ((other, values) for other, values in self._values.items() if other != name.lower())
+        return type(self)((other, value) for other, values in left for value in values)

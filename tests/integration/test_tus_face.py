@@ -87,6 +87,51 @@ async def test_a_final_is_made_of_locations_that_have_the_path_of_the_public_url
         assert b"partial 1 of 1 in Upload-Concat, 'https://example.org/elsewhere/files/" in refused.body
 
 
+CHUNKED = (("Content-Type", "text/plain"), ("Transfer-Encoding", "chunked"))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+async def test_a_chunked_body_that_is_empty_is_none_whatever_its_type(
+    shared_server: Server, apart: bool
+) -> None:
+    async with await Connection.open(shared_server.address) as connection:
+
+        async def post(*headers: tuple[str, str]) -> Answer:
+            head, end = head_of("POST", "/files/", (*POSTED[:2], *CHUNKED, *headers)), b"0\r\n\r\n"
+            if not apart:
+                await connection.send(head, end)
+                return await connection.answer("POST")
+            await connection.send(head)
+            # The server has the head by the time that it has answered another connection.
+            await ask(shared_server, "OPTIONS", "/files/", POSTED[0])
+            await connection.send(end)
+            return await connection.answer("POST")
+
+        partial = await post(("Upload-Concat", "partial"), ("Upload-Length", "0"))
+        assert (partial.status, partial.offset) == (201, None)
+        final = await post(("Upload-Concat", f"final;{partial.headers['location']}"))
+        assert final.status == 201
+        whole = await post(POSTED[3])
+        assert (whole.status, whole.offset) == (201, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "more"),
+    [
+        (b"1\r\nx\r\n0\r\n\r\n", ()),
+        (b"1\r\nx\r\n", ()),
+        (b"", (("Expect", "100-continue"),)),
+    ],
+)
+async def test_a_chunked_body_of_another_type_is_refused_at_its_first_byte(
+    shared_server: Server, body: bytes, more: tuple[tuple[str, str], ...]
+) -> None:
+    headers = (*POSTED[:2], POSTED[3], *CHUNKED, *more)
+    refused = await ask(shared_server, "POST", "/files/", *headers, body=body)
+    assert (refused.status, refused.interims) == (415, ())
+    assert b"Content-Type is 'text/plain', wanted application/offset+octet-stream" in refused.body
+
+
 async def test_a_wrong_body_for_an_upload_that_ended_since_its_post_is_answered_by_what_it_is_now(
     shared_server: Server,
 ) -> None:

@@ -16,9 +16,12 @@ from tusd_py.uploads.context import Context
 
 from .bulk import source_of
 from .expect import send_continue
-from .intake import BodyDeadlines, StreamSource, WholeSource
+from .intake import BodyDeadlines, StreamSource, WholeSource, is_empty
 from .rate_limits import RateLimits
 from .refusals import refusal_of_ending
+
+FIRST_BYTE = 5.0
+"""Seconds in which a body without a length, of a type that is refused, may turn out to be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,15 @@ class Bodies:
 
         throttle = None if self.limits is None else self.limits.throttle_of(request, identity)
         return source_of(request, self.deadlines, begin, throttle)
+
+    async def is_empty(self, request: web.Request) -> bool:
+        """A body without a length turned out to have no bytes; others are spent, and have to be refused.
+
+        Whoever asks before sending has some (RFC 9110, 10.1.1), and is not told to.
+        """
+        if "Transfer-Encoding" not in request.headers or "Expect" in request.headers:
+            return False
+        return await is_empty(request.content, min(self.deadlines.idle, FIRST_BYTE))
 
 
 def refusal_of(context: Context, ended: Appended, declared: int | None) -> ProtocolError:

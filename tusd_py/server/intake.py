@@ -99,6 +99,15 @@ def whole_body(content: StreamReader) -> bytes | None:
     return content.read_nowait()
 
 
+async def is_empty(content: StreamReader, within: float) -> bool:
+    """The body ended without a byte; False where none came in so many seconds. One that has some is spent."""
+    try:
+        async with asyncio.timeout(within):
+            return not await content.readany()
+    except (TimeoutError, OSError, ClientError, BadHttpMessage, ProtocolError, web.RequestPayloadError):
+        return False
+
+
 class StreamSource:
     """The body of one request; an async context manager that ends its reading."""
 

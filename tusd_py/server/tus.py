@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 from protocol.answer import Answer
 from protocol.append import Append
 from protocol.creation import Creation
-from protocol.errors import MethodNotAllowed, NotFound
+from protocol.errors import InvalidConcat, InvalidContentType, MethodNotAllowed, NotFound
 from protocol.headers import Headers
 from protocol.tus.concat import uploads_of_urls
 from protocol.tus.create import answer_created, parse_create
@@ -129,13 +129,24 @@ class TusFace:
     # --- one method a verb
 
     async def _post(self, request: web.Request, headers: Headers) -> web.StreamResponse:
-        creation = parse_create(headers, self.context.rules.features)
+        creation = await self._creation(request, headers)
         identity = await self.identify(request)
         if creation.concat is not None and creation.concat.urls is not None:
             return await self._post_final(request, identity, creation, creation.concat.urls)
         async with self.bodies.source(request, identity) as source:
             created, answer = await self.create(identity, creation, source, partial(self.url_of, request))
             return _closing(Bare(answer), created)
+
+    async def _creation(self, request: web.Request, headers: Headers) -> Creation:
+        features = self.context.rules.features
+        try:
+            return parse_create(headers, features)
+        except (InvalidContentType, InvalidConcat):
+            # They may be about a body that has no bytes. Some HTTP libraries put a type on every POST, and
+            # know no length.
+            if not await self.bodies.is_empty(request):
+                raise
+            return parse_create(headers.without("Transfer-Encoding"), features)
 
     async def create(
         self, identity: Identity, creation: Creation, source: Source, url_of: Callable[[UploadId], str]

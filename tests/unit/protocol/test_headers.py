@@ -14,6 +14,12 @@ def test_names_compare_without_regard_to_case() -> None:
     assert sent.has("upload-offset")
 
 
+def test_without_one_the_others_stay_as_they_were() -> None:
+    sent = Headers([("A", "1"), ("b", "2"), ("a", "3"), ("B", "4")])
+    left = sent.without("a")
+    assert (left.has("A"), left.every("B"), sent.every("A")) == (False, ["2", "4"], ["1", "3"])
+
+
 def test_a_header_that_was_not_sent_is_none_and_an_empty_one_is_not() -> None:
     sent = Headers([("Upload-Metadata", "")])
     assert sent.one("Upload-Metadata") == ""
