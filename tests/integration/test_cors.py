@@ -139,3 +139,25 @@ async def test_a_page_that_is_not_allowed_gets_no_headers(cors: dict[str, object
             answer = await ask(tiny, head + "\nOrigin: https://evil.com\nAccess-Control-Request-Method: POST")
             assert not [name for name in answer.headers if name.startswith("access-control")]
             assert ("vary" in answer.headers) == ("disable" not in cors)
+
+
+@pytest.mark.parametrize(
+    ("cors", "told"),
+    [
+        ({}, "*"),
+        ({"allow_origin": ".*", "expose_headers": ("X-Mine",)}, "*"),
+        ({"allow_origin": "https://.*"}, None),
+        (NAMED, None),
+        ({"disable": True}, None),
+    ],
+)
+@pytest.mark.parametrize("head", ["POST /files/ HTTP/1.1\nX: {long}", "POST /files/ HTTP/1.1\nX y: z"])
+async def test_a_page_may_read_why_its_head_was_not_understood_where_every_page_may_read_answers(
+    cors: dict[str, Any], told: str | None, head: str
+) -> None:
+    """Whose it was nobody can tell: its Origin may not even have come."""
+    async with tiny_server(settings_with(cors=cors)) as tiny:
+        answer = await ask(tiny, f"{head.format(long='a' * 20_000)}\nOrigin: https://app.example.org")
+        assert answer.status == 400
+        assert answer.headers.get("access-control-allow-origin") == told
+        assert "access-control-allow-credentials" not in answer.headers

@@ -9,8 +9,8 @@ HTTP. Not here: whose turn it is (connection.py), what is in a request (guard.py
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -67,6 +67,8 @@ class ConnectionRules:
     """Seconds that drips of a body may wait for more; see drips.py. 0 switches it off."""
     may_be_taken_over: bool = False
     """Large bodies may be read from the socket itself; see takeover.py."""
+    on_unread: Mapping[str, str] = field(default_factory=dict)
+    """Headers of the answer to what the parser could not read."""
 
 
 class BoundedConnection(web.RequestHandler):
@@ -334,7 +336,9 @@ class BoundedConnection(web.RequestHandler):
         if isinstance(exc, HttpProcessingError):
             self._refused = True
             log.debug("request.malformed", client=str(self.peername), status=status)
-            return self._last_words(self._describe(exc))
+            last_words = self._last_words(self._describe(exc))
+            last_words.headers.update(self._rules.on_unread)
+            return last_words
         if isinstance(exc, ProtocolError):
             return self._last_words(exc)
         if isinstance(exc, UnicodeEncodeError) and "Expect" in request.headers:

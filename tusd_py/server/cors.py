@@ -62,6 +62,9 @@ RESPONSE_HEADERS = (
 # RFC 6454, 6.2: scheme, host, perhaps a port. "null" is not one: every sandboxed page and local file has it.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 
+EVERY_PAGE = ".*"
+"""The pattern that is known to match every Origin; it is the default."""
+
 # Nobody names this one, so a pattern that matches it matches anything.
 _NOBODY = "https://nobody.invalid"
 
@@ -121,6 +124,12 @@ class CorsPolicy:
             self._stamp_preflight(request, headers)
         else:
             headers["Access-Control-Expose-Headers"] = self._response_headers
+
+    def for_unread(self) -> dict[str, str]:
+        """What an answer to a request says whose Origin nobody could read: all pages may have it, or none."""
+        if not self._enabled or self._pattern.pattern != EVERY_PAGE:
+            return {}
+        return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": self._response_headers}
 
     def _stamp_preflight(self, request: web.BaseRequest, headers: CIMultiDict[str]) -> None:
         _vary(headers, "Access-Control-Request-Method")

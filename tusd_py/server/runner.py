@@ -17,6 +17,7 @@ from tusd_py.errors import Refused
 
 from .bounded_connection import LINGER, NEVER, ConnectionRules
 from .connection import TusServer
+from .cors import CorsPolicy
 from .drips import gathering_time
 from .location import trusted_networks
 from .selftest import can_be_taken_over
@@ -140,6 +141,7 @@ class TusRunner(web.AppRunner):
                 longest_field=limits.header_field,
                 gathering=gathering_time(timeouts.network, timeouts.minimum_rate_window, timeouts.json),
                 may_be_taken_over=self._settings.server.socket_receive and await can_be_taken_over(),
+                on_unread=CorsPolicy(self._settings.cors).for_unread(),
             ),
             shortcut=self._shortcut(),
             opened=self._opened,
