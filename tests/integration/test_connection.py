@@ -6,14 +6,16 @@ import gzip
 import json
 import socket
 import time
+from collections.abc import AsyncIterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from tusd_py.server.bounded_connection import BoundedConnection, CountingServer
 
-from .tiny import Connection, ask, events, settings_with, tiny_server
+from .tiny import Connection, Tiny, ask, events, settings_with, tiny_server
 
 POST = "POST /files/ HTTP/1.1\n"
 
@@ -149,12 +151,85 @@ async def test_surplus_connections_are_closed_at_once_and_counted_right() -> Non
         async with await Connection.open(tiny.address) as surplus:
             await ended(surplus, 5)
         assert b"tusd_connections_open 2.0" in tiny.metrics.text()
+        assert b'tusdpy_connections_refused_total{limit="connections"} 1.0' in tiny.metrics.text()
         for connection in opened:
             await connection.close()
         async with asyncio.timeout(5):
             while b"tusd_connections_open 0.0" not in tiny.metrics.text():
                 await asyncio.sleep(0.01)
         assert (await ask(tiny, POST + "Content-Length: 0")).status == 201
+
+
+async def from_address(tiny: Tiny, source: str) -> Connection:
+    """All of 127.0.0.0/8 is ours."""
+    streams = await asyncio.open_connection(tiny.address.host, tiny.address.port, local_addr=(source, 0))
+    return Connection(*streams)
+
+
+async def created(tiny: Tiny, connection: Connection) -> int:
+    await connection.send(tiny.raw(POST + "Content-Length: 0"))
+    return (await connection.answer()).status
+
+
+@pytest.fixture
+async def two_each() -> AsyncIterator[Tiny]:
+    """A server at which each address may have two connections, for a short while."""
+    quickly = {"keep_alive": 0.3, "header": 0.3}
+    limits = {"connections_per_address": 2}
+    async with tiny_server(settings_with(limits=limits, timeouts=quickly)) as tiny:
+        yield tiny
+
+
+async def test_of_one_address_what_is_too_much_is_closed_at_once_and_others_are_served() -> None:
+    async with tiny_server(settings_with(limits={"connections_per_address": 2})) as tiny:
+        opened = [await Connection.open(tiny.address) for _ in range(2)]
+        assert [await created(tiny, connection) for connection in opened] == [201, 201]
+        async with await Connection.open(tiny.address) as surplus:
+            await ended(surplus, 5)
+        async with await from_address(tiny, "127.0.0.2") as other:
+            assert await created(tiny, other) == 201
+        told = tiny.metrics.text()
+        assert b'tusdpy_connections_refused_total{limit="connections_per_address"} 1.0' in told
+        assert [await created(tiny, connection) for connection in opened] == [201, 201]
+        await opened[0].close()
+        async with asyncio.timeout(5):
+            while b"tusd_connections_open 1.0" not in tiny.metrics.text():
+                await asyncio.sleep(0.01)
+        async with await Connection.open(tiny.address) as another:
+            assert await created(tiny, another) == 201
+        await opened[1].close()
+
+
+async def test_an_address_whose_connections_were_idle_for_too_long_may_have_others(two_each: Tiny) -> None:
+    for _ in range(3):
+        silent, idle = [await Connection.open(two_each.address) for _ in range(2)]
+        assert await created(two_each, idle) == 201
+        for connection in (silent, idle):
+            await ended(connection, 30)
+            await connection.close()
+    assert b"tusd_connections_open 0.0" in two_each.metrics.text()
+    assert b"tusdpy_connections_refused_total{" not in two_each.metrics.text()
+
+
+async def test_proxies_that_are_trusted_and_unix_sockets_have_as_many_as_they_want(tmp_path: Path) -> None:
+    for server in ({"trusted_proxies": ("127.0.0.0/30",)}, {"unix_sock": str(tmp_path / "socket")}):
+        limited = settings_with(server=server, limits={"connections_per_address": 1})
+        async with tiny_server(limited) as tiny:
+            for _ in range(2):
+                opened = [
+                    Connection(*await asyncio.open_unix_connection(limited.server.unix_sock))
+                    if limited.server.unix_sock
+                    else await Connection.open(tiny.address)
+                    for _ in range(3)
+                ]
+                assert [await created(tiny, connection) for connection in opened] == [201] * 3
+                for connection in opened:
+                    await connection.close()
+            if not limited.server.unix_sock:
+                async with await from_address(tiny, "127.0.0.4") as stranger:
+                    assert await created(tiny, stranger) == 201
+                    async with await from_address(tiny, "127.0.0.4") as surplus:
+                        await ended(surplus, 5)
 
 
 MALFORMED = {

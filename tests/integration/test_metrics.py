@@ -43,6 +43,7 @@ TYPES = {
     "tusd_hook_invocations_total": "counter",
     "tusd_hook_errors_total": "counter",
     "tusdpy_rate_limited_total": "counter",
+    "tusdpy_connections_refused_total": "counter",
     "tusdpy_events_out_total": "counter",
     "tusdpy_events_out_waiting": "gauge",
     "tusdpy_relay_down": "gauge",
@@ -110,6 +111,7 @@ def count_everything(metrics: Metrics) -> None:
     metrics.scanner_proven(is_proven=True)
     metrics.hook_called("pre-create", failed=True)
     metrics.rate_limited("user", "refused")
+    metrics.turned_away("connections_per_address")
     metrics.relayed("webhook", "delivered")
     metrics.relay_stands("webhook", waiting=1, is_down=False)
     metrics.listening(1)

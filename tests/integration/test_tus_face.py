@@ -145,10 +145,17 @@ async def test_a_wrong_body_for_an_upload_that_ended_since_its_post_is_answered_
     assert "upload-expires" not in refused.headers
 
 
+@pytest.mark.parametrize("limit", ["0", "1"])
 async def test_after_a_very_large_body_its_connection_is_good_for_the_next_request(
-    shared_server: Server,
+    tmp_path: Path, limit: str
 ) -> None:
     """As browsers do: they take any connection that was not closed for whatever comes next."""
+    settings = {"limits.connections_per_address": limit}
+    async with Server(folder=tmp_path, settings=settings) as server:
+        await send_much_and_ask(server)
+
+
+async def send_much_and_ask(shared_server: Server) -> None:
     length = ("Upload-Length", str(80 << 20))
     created = await ask(shared_server, "POST", "/files/", *POSTED[:2], length, ("Content-Length", "0"))
     target = created.headers["location"].removeprefix(shared_server.address.url)

@@ -61,7 +61,9 @@ async def tiny_server(settings: Settings | None = None) -> AsyncIterator[Tiny]:
     app = web.Application()
     metrics = Metrics(version="0")
     install(app, settings, meter=metrics)
-    runner = TusRunner(app, settings=settings, opened=metrics.opened, closed=metrics.closed)
+    runner = TusRunner(
+        app, settings=settings, opened=metrics.opened, closed=metrics.closed, refused=metrics.turned_away
+    )
     listening = open_sockets(settings.server, backlog=settings.limits.backlog, environ={})
     port = 0 if settings.server.unix_sock else listening.sockets[0].getsockname()[1]
     tiny = Tiny(Address("127.0.0.1", port), runner, metrics, listening)

@@ -191,7 +191,9 @@ async def _serve(
         if not settings.access.auth and listens_locally(settings):
             log.warning("auth.off", meaning="every visitor from this machine is the admin")
         app = make_app(settings, service, metrics, readiness, sources=sources)
-        runner = TusRunner(app, settings=settings, opened=metrics.opened, closed=metrics.closed)
+        runner = TusRunner(
+            app, settings=settings, opened=metrics.opened, closed=metrics.closed, refused=metrics.turned_away
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await runner.listen(sockets)

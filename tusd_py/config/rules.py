@@ -486,6 +486,7 @@ RULES: Mapping[str, Rule] = {
     "timeouts.minimum_rate_window": _some_time,
     "limits.header_field": _at_least(KIB, "a size in bytes"),
     "limits.connections": _count,
+    "limits.connections_per_address": _at_least(0, "a number"),
     "limits.backlog": _count,
     "cors.allow_origin": _pattern,
     "cors.allow_methods": _tokens,

@@ -264,6 +264,9 @@ class Limits:
     45 bytes each)."""
     connections: int = 10000
     """Open connections per worker; more are closed at once."""
+    connections_per_address: int = 0
+    """Those of one address, of IPv6 of a /64, per worker; 0 is no limit. Those of server.trusted_proxies do
+    not count. See docs/limits.md."""
     backlog: int = 1024
     """Connections that may wait to be accepted."""
     types_allowed: tuple[str, ...] = ()

@@ -22,6 +22,8 @@ from protocol.tus.answers import answer_error
 from tusd_py.log import get_logger
 
 from .drips import ENOUGH, SEVERAL, TINY, Drips
+from .location import NO_PROXIES, Trusted
+from .per_address import PerAddress
 from .responses import SERVER_NAME, response_of
 
 log = get_logger("tusd_py.server")
@@ -61,6 +63,10 @@ class ConnectionRules:
     """Seconds that a connection may be idle."""
     most: int
     """Connections open at once."""
+    most_of_address: int = 0
+    """Of these, from one address; 0 is no limit."""
+    proxies: Trusted = NO_PROXIES
+    """Whose connections are those of many."""
     longest_field: int
     """Bytes."""
     gathering: float = 0.0
@@ -88,6 +94,7 @@ class BoundedConnection(web.RequestHandler):
         "_last_used",
         "_length",
         "_look_at",
+        "_owner",
         "_pieces",
         "_refused",
         "_rules",
@@ -98,6 +105,7 @@ class BoundedConnection(web.RequestHandler):
         self._server = server
         self._rules = rules
         self._counted = False
+        self._owner: str | None = None
         self._handling = False
         self._refused = False
         self._content: StreamReader | None = None
@@ -121,13 +129,21 @@ class BoundedConnection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._server.open_connections >= self._rules.most:
-            # Not a 503: on the HEAD of a resuming client that would cost it every byte it has sent.
-            transport.close()
+            self._turn_away(transport, "connections")
+            return
+        self._owner = self._server.per_address.enter(transport)
+        if self._owner is None:
+            self._turn_away(transport, "connections_per_address")
             return
         self._counted = True
         self._server.connection_opened()
         super().connection_made(transport)
         self._expect_head()
+
+    def _turn_away(self, transport: asyncio.BaseTransport, limit: str) -> None:
+        # Not a 503: on the HEAD of a resuming client that would cost it every byte it has sent.
+        self._server.refused(limit)
+        transport.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._is_gone = True
@@ -136,6 +152,9 @@ class BoundedConnection(web.RequestHandler):
         if self._counted:
             self._counted = False
             self._server.connection_closed()
+        if self._owner is not None:
+            self._server.per_address.leave(self._owner)
+            self._owner = None
         super().connection_lost(exc)
         self._content = self._drips = None
 
@@ -405,12 +424,15 @@ class CountingServer(web.Server):
         rules: ConnectionRules,
         opened: Callable[[], None],
         closed: Callable[[], None],
+        refused: Callable[[str], None],
     ) -> None:
-        """`opened` and `closed` are called for every connection."""
+        """`opened` and `closed` are called for every connection, or `refused` with the limit it exceeds."""
         loop = asyncio.get_running_loop()
         super().__init__(handler, request_factory=request_factory, loop=loop)
         self._opened = opened
         self._closed = closed
+        self.refused = refused
+        self.per_address = PerAddress(rules.most_of_address, rules.proxies)
         self.open_connections = 0
         self.now = loop.time
         self.create_task = loop.create_task

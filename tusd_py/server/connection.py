@@ -219,11 +219,17 @@ class TusServer(CountingServer):
         shortcut: Shortcut | None = None,
         opened: Callable[[], None],
         closed: Callable[[], None],
+        refused: Callable[[str], None],
         **kwargs: Any,
     ) -> None:
         """`inner` is what aiohttp made of the application; its `kwargs` are for the connections."""
         super().__init__(
-            self._handle, request_factory=inner.request_factory, rules=rules, opened=opened, closed=closed
+            self._handle,
+            request_factory=inner.request_factory,
+            rules=rules,
+            opened=opened,
+            closed=closed,
+            refused=refused,
         )
         self._application: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]] = inner.request_handler
         self._rules = rules

@@ -19,6 +19,9 @@ _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?"
 _HOST = re.compile(rf"(?:{_NAME}|\[([0-9A-Fa-f:.]+)\])(?::[0-9]{{1,5}})?", re.ASCII)
 _X_FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto")
 
+_IPV6_NET = 64
+"""Bits of an address that stand for one subscriber."""
+
 _LONGEST_HOST = 261
 """A DNS name of 255 bytes and a port."""
 
@@ -40,6 +43,9 @@ class Trusted:
         if address is None:
             return self.unix
         return any(address in network for network in self.networks)
+
+
+NO_PROXIES = Trusted(networks=(), unix=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +105,7 @@ def client_address(request: web.BaseRequest, settings: Settings) -> str:
     for claimed in reversed(_claimed_addresses(request)):
         if not trusted.knows(address):
             break
-        address = _parse_address(claimed)
+        address = parse_address(claimed)
         if address is None:
             break
         nearest = address
@@ -139,11 +145,19 @@ def _peer(request: web.BaseRequest) -> tuple[Address | None, bool]:
     remote = request.remote
     if remote is None:
         return None, False
-    return _parse_address(remote), True
+    return parse_address(remote), True
+
+
+def subscriber(address: Address) -> str:
+    """Who has it, as far as can be told: of IPv6, everybody has a /64."""
+    if address.version == 4:  # noqa: PLR2004 - the version of IP
+        return _text_of(address)
+    return str(int(address) >> (address.max_prefixlen - _IPV6_NET))
 
 
 @lru_cache(maxsize=1024)
-def _parse_address(text: str) -> Address | None:
+def parse_address(text: str) -> Address | None:
+    """None for what is no address."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -99,6 +99,9 @@ class Metrics:
         self.rates = self._counter(
             "tusdpy_rate_limited_total", "Requests that came too often", ("whose", "how")
         )
+        self.connections_refused = self._counter(
+            "tusdpy_connections_refused_total", "Connections closed at once, by the limit", ("limit",)
+        )
         self.scan_duration = self._histogram("tusdpy_scan_seconds", "One scan, to its verdict", _DURATIONS)
         self.scanned_bytes = self._counter("tusdpy_scanned_bytes_total", "Bytes of files with a new verdict")
         self.not_in = self._counter(
@@ -160,6 +163,10 @@ class Metrics:
     def closed(self) -> None:
         """A connection ended."""
         self.connections_open.dec()
+
+    def turned_away(self, limit: str) -> None:
+        """A connection was closed at once; `limit` is the name of the setting that says so."""
+        self.connections_refused.labels(limit).inc()
 
     def created(self) -> None:
         """An upload was created."""

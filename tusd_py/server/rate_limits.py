@@ -26,7 +26,7 @@ from tusd_py.config.settings import Settings
 from .guard import is_below_base
 from .identify import Identify
 from .intake import Throttle
-from .location import client_address
+from .location import client_address, subscriber
 
 LONGEST_WAIT = 5.0
 """Seconds that a PATCH waits for its turn."""
@@ -35,8 +35,6 @@ SLICE = 0.5
 MINUTE = 60.0
 _BURST = 6
 """A burst is this part of what may come in a minute."""
-_IPV6_NET = 64
-"""Bits of an address that stand for one subscriber."""
 
 
 class RateMeter(Protocol):
@@ -156,12 +154,7 @@ class RateLimits:
 
     def _address(self, request: web.Request) -> str:
         text = client_address(request, self._settings)
-        if not text:
-            return ""
-        address = ip_address(text)
-        if address.version == 4:  # noqa: PLR2004 - the version of IP
-            return text
-        return str(int(address) >> (address.max_prefixlen - _IPV6_NET))
+        return subscriber(ip_address(text)) if text else ""
 
 
 def _never_counts(request: web.Request, settings: Settings) -> bool:

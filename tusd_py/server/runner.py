@@ -32,7 +32,7 @@ _READ_BUFFER = 64 * KIB
 _C_PARSER = "aiohttp._http_parser"
 
 
-def _ignore() -> None:
+def _ignore(*_of_what: str) -> None:
     return None
 
 
@@ -59,10 +59,14 @@ class TusRunner(web.AppRunner):
         settings: Settings,
         opened: Callable[[], None] = _ignore,
         closed: Callable[[], None] = _ignore,
+        refused: Callable[[str], None] = _ignore,
     ) -> None:
-        """`opened` and `closed` are called for every connection. Raises Refused."""
+        """`opened` and `closed` are called for every connection, or `refused` with the limit it exceeds.
+
+        Raises Refused.
+        """
         refuse_python_parser()
-        trusted_networks(settings.server.trusted_proxies)
+        self._proxies = trusted_networks(settings.server.trusted_proxies)
         super().__init__(
             app,
             handle_signals=False,
@@ -73,6 +77,7 @@ class TusRunner(web.AppRunner):
         self._settings = settings
         self._opened = opened
         self._closed = closed
+        self._refused = refused
         self._ssl = tls_context(settings.server)
         self._listeners: list[asyncio.Server] = []
         self._names: list[str] = []
@@ -138,6 +143,8 @@ class TusRunner(web.AppRunner):
                 header_timeout=timeouts.header,
                 keep_alive=timeouts.keep_alive,
                 most=limits.connections,
+                most_of_address=limits.connections_per_address,
+                proxies=self._proxies,
                 longest_field=limits.header_field,
                 gathering=gathering_time(timeouts.network, timeouts.minimum_rate_window, timeouts.json),
                 may_be_taken_over=self._settings.server.socket_receive and await can_be_taken_over(),
@@ -146,6 +153,7 @@ class TusRunner(web.AppRunner):
             shortcut=self._shortcut(),
             opened=self._opened,
             closed=self._closed,
+            refused=self._refused,
             # Offsets count the bytes as sent; by default aiohttp inflates gzip bodies silently.
             auto_decompress=False,
             access_log=None,

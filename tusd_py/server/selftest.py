@@ -65,6 +65,7 @@ async def _ask() -> list[bool]:
         rules=_RULES,
         opened=_nothing,
         closed=_nothing,
+        refused=_nothing,
         access_log=None,
         auto_decompress=False,
     )
@@ -84,7 +85,7 @@ async def _ask() -> list[bool]:
     return whole
 
 
-def _nothing() -> None:
+def _nothing(*_of_what: str) -> None:
     """Nobody counts this connection."""
 
 
