@@ -174,6 +174,9 @@ class Service:
     def _wait(self, done: Callable[[], bool], what: str, why: Callable[[], str] = str) -> None:
         until = time.monotonic() + WITHIN
         while not done():
+            if not self.server.running:
+                # Nothing in a history ends it but what waits for it to be ready again.
+                raise DidNotHappen(f"the server ended, exit {self.server.process.poll()}, before {what}")
             if time.monotonic() > until:
                 raise DidNotHappen(f"not within {WITHIN} s: {what}; {why()}")
             time.sleep(0.005)
