@@ -184,6 +184,15 @@ class Kind(StrEnum):
     PARTS = "parts"
 
 
+@dataclass(frozen=True, slots=True)
+class PartOf:
+    """What a partial upload is sent for, if it is a part of a multipart upload."""
+
+    upload_id: UploadId
+    """Of the whole."""
+    number: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """One transfer, as its row says. Times are microseconds since the epoch, sizes bytes."""
@@ -225,6 +234,7 @@ class Upload:
     """What its first bytes look like, where that was looked at and is known."""
     head: str | None = None
     """Its first bytes in hexadecimal digits, while there are too few of them to know."""
+    part_of: PartOf | None = None
 
     @property
     def has_all_bytes(self) -> bool:

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from protocol.errors import InvalidPart, MaxSizeExceeded, QuotaExceeded, TooManyOpen
-from protocol.upload import Kind, Step, Transfer, Upload, UploadId
+from protocol.upload import Kind, PartOf, Step, Transfer, Upload, UploadId
 from tusd_py.metadata.database import Database, Query
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.multiparts import Multipart, MultipartPart, MultipartRows
 from tusd_py.metadata.upload_row import FOREVER
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.usage import Quota, UsageRows
+from tusd_py.metadata.workers import WorkerRows
 
 from . import test_expiry
 from .databases import Another
@@ -401,3 +403,54 @@ async def test_a_part_that_is_gone_before_it_is_one_becomes_none(database: Datab
     await rows.end(part, Step.TERMINATE, actor="ann")
     assert await multiparts.put(multipart.id, 1, part) is None
     assert await listed(multiparts, multipart) == []
+
+
+async def sent(rows: UploadRows, for_part_of: Multipart, number: int, length: int = 10) -> Upload:
+    """What comes for a part, of which no byte is there yet."""
+    wanted = replace(new(length, Kind.PARTIAL), part_of=PartOf(for_part_of.id, number))
+    return await rows.create(wanted, actor="ann")
+
+
+async def test_an_upload_knows_from_its_beginning_which_part_it_is_sent_for(database: Database) -> None:
+    rows = await rows_of(database, None)
+    multipart = await begun(multiparts_of(rows, database))
+    upload = await sent(rows, multipart, 7)
+    assert upload.part_of == PartOf(multipart.id, 7)
+    assert (await row(rows, upload.id)).part_of == upload.part_of
+    small = replace(new(3, Kind.PARTIAL), part_of=PartOf(multipart.id, 8))
+    stored = await rows.create_whole(small, object_of(small, 3), synced=True, actor="ann")
+    assert (await row(rows, small.id)).part_of == stored.part_of == small.part_of
+    assert (await make(rows, 10, Kind.PARTIAL)).part_of is None
+
+
+async def test_what_was_sent_for_a_part_and_became_none_is_let_go(database: Database) -> None:
+    """As its worker died before, and uploads never expire."""
+    rows = await test_expiry.rows_of(database, FOREVER, FOREVER)
+    multiparts, housekeeping = multiparts_of(rows, database), Housekeeping(database)
+    multipart = await begun(multiparts)
+    whole = await finish(rows, await sent(rows, multipart, 1))
+    part = await finish(rows, await sent(rows, multipart, 2))
+    assert await multiparts.put(multipart.id, 2, part.id) is not None
+    cut, untouched = await receive(rows, await sent(rows, multipart, 3), 5), await sent(rows, multipart, 4)
+    pinned = await finish(rows, await sent(rows, multipart, 5))
+    await rows.create_final(new(None, Kind.FINAL), [pinned.id], limit=0, actor="ann")
+    await partial(rows)  # of a concatenation
+    assert await housekeeping.let_parts_go(HOUR, MOST) == 0
+    assert await due(database) == set()
+    assert await housekeeping.let_parts_go(0, MOST) == 3
+    assert await due(database) == {whole.id, cut.id, untouched.id}
+    assert await housekeeping.let_parts_go(0, MOST) == 0
+    await rows.end(whole.id, Step.EXPIRE, actor="system", only_due=True)
+    assert await multiparts.put(multipart.id, 1, whole.id) is None
+    assert await listed(multiparts, multipart) == [(2, part.id, 10)]
+
+
+async def test_what_somebody_still_writes_for_a_part_is_left_to_them(database: Database) -> None:
+    rows = await test_expiry.rows_of(database, FOREVER, FOREVER)
+    housekeeping = Housekeeping(database)
+    upload = await sent(rows, await begun(multiparts_of(rows, database)), 1)
+    assert await rows.acquire(upload.id) is not None
+    assert await housekeeping.let_parts_go(0, MOST) == 0
+    await WorkerRows(database).bury("a1")
+    assert await housekeeping.let_parts_go(0, MOST) == 1
+    assert await due(database) == {upload.id}

@@ -18,6 +18,7 @@ from typing import Any
 from protocol.upload import Transfer, Verdict
 from storage_backends.filesystem.writer import FilesystemWriter
 from tusd_py.metadata import writing
+from tusd_py.metadata.multiparts import MultipartRows
 from tusd_py.metadata.upload_row import EXPIRES
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.writing import Advance
@@ -121,6 +122,15 @@ def no_answer_is_clean() -> None:
     )
 
 
+def no_part_gets_its_row() -> None:
+    """The bytes of a part are stored, and the commit that makes it one never comes."""
+
+    async def wait_for_ever(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    _replace(MultipartRows, "put", wait_for_ever)
+
+
 def _replace(owner: object, name: str, by: Callable[..., Any]) -> None:
     setattr(owner, name, by)
 
@@ -134,4 +144,5 @@ BUGS: Mapping[str, Callable[[], None]] = {
     "no renewal": no_renewal,
     "unscanned is served": unscanned_is_served,
     "no answer is clean": no_answer_is_clean,
+    "no part gets its row": no_part_gets_its_row,
 }

@@ -15,6 +15,7 @@ from protocol.body import Body
 from protocol.metadata import parse_metadata
 from storage_backends.base import StorageFull
 from storage_backends.memory import MemoryBackend
+from tests.crash.planted import environ
 from tests.harness.checker import download, fsck
 from tests.harness.content import Content
 from tests.harness.kept import kept_by
@@ -621,6 +622,37 @@ async def test_kill_9_while_the_parts_are_put_together_makes_the_same_file(tmp_p
         assert await came_back(multipart, content)
         assert json.loads((await multipart.complete()).body)["file_id"] == said["file_id"]
         assert [one for one in await fsck(server) if one["problem"] != "no-row"] == []
+
+
+async def test_what_a_worker_sent_for_a_part_before_it_died_is_let_go(tmp_path: Path, seed: int) -> None:
+    """Of one part all bytes are stored, of the other the first half: and nothing ever expires."""
+    content = Content(seed=seed, length=2 * MIB)
+    settings = QUICK | {"uploads.expiry": "0", "uploads.checkpoint_bytes": "1MiB"}
+    server = Server(folder=tmp_path, settings=settings, environ=environ("no part gets its row"))
+    async with server:
+        multipart = await begin(server.address, file_size=content.length)
+        whole = asyncio.create_task(multipart.put(1, content.read(0, MIB)))
+        headers = [("Host", "localhost"), ("Content-Length", str(2 * MIB))]
+        async with await Connection.open(server.address) as connection:
+            await connection.send(head_of("PUT", f"{multipart.target}/parts/2", headers))
+            await connection.send(content.read(0, MIB + 1000))
+            async with asyncio.timeout(20):
+                while sorted((await states(server)).values()) != ["receiving", "stored"]:
+                    await asyncio.sleep(0.02)
+            await server.kill9()
+        with pytest.raises(NoAnswer):
+            await whole
+        left = await states(server)
+        await change(server, "UPDATE uploads SET updated_at = updated_at - 3600000000")
+        server.environ = {}
+        await server.start()
+        await until_states(server, dict.fromkeys(left, "expired"))
+        await until_files(server, 0)
+        assert await multipart.parts() == []
+        await multipart.send(1, content.read(0, content.length))
+        await completed(multipart)
+        assert await came_back(multipart, content)
+        assert await fsck(server) == []
 
 
 # --- elsewhere

@@ -29,14 +29,14 @@ _INSERT = (
     """
     INSERT INTO uploads (id, tenant, owner, metadata, filename, filetype, length, "offset", synced_offset,
                          dirty_boot, state, dialect, kind, concat, key, ref, file_id, charged,
-                         sniffed_type,
+                         sniffed_type, part_of, part_number,
                          created_at, updated_at, expires_at)
     SELECT CAST(:id AS TEXT), CAST(:tenant AS TEXT), CAST(:owner AS TEXT), CAST(:metadata AS TEXT),
            CAST(:filename AS TEXT), CAST(:filetype AS TEXT), CAST(:length AS BIGINT),
            CAST(:offset AS BIGINT), CAST(:synced_offset AS BIGINT), CAST(:dirty_boot AS TEXT),
            CAST(:state AS TEXT), CAST(:dialect AS TEXT), CAST(:kind AS TEXT), CAST(:concat AS TEXT),
            CAST(:key AS TEXT), CAST(:ref AS TEXT), CAST(:file_id AS TEXT), CAST(:charged AS BIGINT),
-           CAST(:sniffed AS TEXT),
+           CAST(:sniffed AS TEXT), CAST(:part_of AS TEXT), CAST(:part_number AS BIGINT),
            born.at, born.at,
            CASE WHEN CAST(:expiry AS BIGINT) >= CAST(:forever AS BIGINT) THEN NULL
                 ELSE born.at + CAST(:expiry AS BIGINT) END
@@ -242,6 +242,8 @@ def _insert(
             "file_id": new.file_id,
             "charged": charged,
             "sniffed": new.sniffed_type,
+            "part_of": None if new.part_of is None else new.part_of.upload_id,
+            "part_number": None if new.part_of is None else new.part_of.number,
             "expiry": ends_after,
             "forever": FOREVER,
             "worker": author.worker,

@@ -81,6 +81,14 @@ class Housekeeping:
             await self._database.transact(partial(multiparts.expire, multipart_id))
         return len(due)
 
+    async def let_parts_go(self, age: int, limit: int) -> int:
+        """Make due what was sent for parts, and became none within `age` microseconds; how many."""
+        left = await self._database.read(Query(multiparts.LEFT, {"age": age, "limit": limit}))
+        gone = 0
+        for upload_id in (row["id"] for row in left):
+            gone += await self._database.transact(partial(multiparts.let_go, upload_id, age))
+        return gone
+
     async def forget(self, limit: int) -> int:
         """Drop rows that were remembered long enough; how many. What they became lives on as versions.
 

@@ -70,6 +70,20 @@ DUE = "SELECT id FROM multiparts WHERE expires_at <= {now} ORDER BY expires_at L
 _DROP_DUE = """
     DELETE FROM multiparts WHERE id = :id AND expires_at <= {now} RETURNING tenant, owner, charged
 """
+# Sent for a part that it never became: whoever sent it died, or its commit failed. What somebody may still be
+# about to write, or to put, was written to a moment ago, or has a holder that lives.
+_IS_LEFT = """
+    part_of IS NOT NULL AND state IN ('created', 'receiving', 'stored')
+    AND updated_at <= {now} - CAST(:age AS BIGINT)
+    AND (expires_at IS NULL OR expires_at > {now})
+    AND (holder IS NULL
+         OR NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = uploads.holder AND w.buried = 0))
+    AND NOT EXISTS (SELECT 1 FROM multipart_parts m WHERE m.upload_id = uploads.id)
+    AND NOT EXISTS (SELECT 1 FROM concat c WHERE c.partial_id = uploads.id)
+"""
+LEFT = "SELECT id FROM uploads WHERE " + _IS_LEFT + " ORDER BY updated_at LIMIT CAST(:limit AS BIGINT)"
+_LOCK_LEFT = "SELECT id FROM uploads WHERE id = :id {for_update}"
+_LET_LEFT_GO = "UPDATE uploads SET expires_at = {now} WHERE id = :id AND " + _IS_LEFT
 _IS_THERE = "SELECT id FROM uploads WHERE id = :id AND state IN ('completing', 'stored') {for_update}"
 
 _OPEN = Used(files=1, open=1)
@@ -263,6 +277,13 @@ class MultipartRows:
 def expire(multipart_id: str) -> Script[None]:
     """Forget it if its date passed."""
     yield from _forget(multipart_id, _DROP_DUE)
+
+
+def let_go(upload_id: str, age: int) -> Script[int]:
+    """Make it due if it became no part within `age` microseconds; 1 then."""
+    # Whoever makes it one has this lock, and is asked about behind it.
+    yield Query(_LOCK_LEFT, {"id": upload_id})
+    return len((yield Query(_LET_LEFT_GO + " RETURNING id", {"id": upload_id, "age": age})))
 
 
 def _forget(multipart_id: str, drop: LiteralString) -> Script[None]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from protocol.metadata import format_metadata, parse_metadata
-from protocol.upload import ALL_BYTES_DURABLE, Dialect, Kind, Transfer, Upload, UploadId
+from protocol.upload import ALL_BYTES_DURABLE, Dialect, Kind, PartOf, Transfer, Upload, UploadId
 from storage_backends.base import Segment
 
 from .database import Buried, Query, Row, Script
@@ -41,6 +41,7 @@ class NewUpload:
     file_id: str
     sniffed_type: str | None = None
     """Known already where all bytes came with the request."""
+    part_of: PartOf | None = None
 
     def with_metadata(self, values: Mapping[str, str | bytes]) -> Self:
         """The same upload, described by these values instead. Raises InvalidMetadata for a bad key."""
@@ -100,6 +101,7 @@ class NewUpload:
             updated_at=at,
             charged=charged,
             sniffed_type=self.sniffed_type,
+            part_of=self.part_of,
         )
 
 
@@ -221,4 +223,5 @@ def to_upload(row: Row) -> Upload:
         charged=row["charged"],
         sniffed_type=row["sniffed_type"],
         head=row["head"],
+        part_of=None if row["part_of"] is None else PartOf(UploadId(row["part_of"]), row["part_number"]),
     )

@@ -12,7 +12,7 @@ from protocol.creation import Concat, Creation
 from protocol.errors import InvalidPart, UploadNotFound
 from protocol.lengths import check_size
 from protocol.metadata import Metadata, parse_metadata
-from protocol.upload import Kind, Step, Upload, UploadId
+from protocol.upload import Kind, PartOf, Step, Upload, UploadId
 from tusd_py.access.authorize import Action, admit
 from tusd_py.access.identity import Identity
 from tusd_py.metadata.multiparts import Multipart, MultipartPart, MultipartRows
@@ -108,7 +108,7 @@ class Multiparts:
         )
         await self.rows.renew(multipart.id)
         owner = replace(identity, tenant=multipart.tenant, subject=multipart.owner)
-        new = new_upload(self.context, owner, wanted)
+        new = replace(new_upload(self.context, owner, wanted), part_of=PartOf(multipart.id, number))
         part = await create_agreed(self.context, identity, new, wanted, source)
         if part.ending is not Ending.COMPLETE:
             await self._end(part.upload.id)
