@@ -40,6 +40,17 @@ class HookReceiver:
     def kinds(self) -> list[str]:
         return [one["Type"] for one in self.seen]
 
+    def last(self, kind: str) -> dict[str, Any]:
+        """What the last hook of that kind was told of the upload."""
+        found: dict[str, Any] = [one for one in self.seen if one["Type"] == kind][-1]["Event"]["Upload"]
+        return found
+
+    async def heard(self, kind: str) -> None:
+        """Wait for one."""
+        async with asyncio.timeout(20):
+            while kind not in self.kinds():
+                await asyncio.sleep(0.02)
+
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_post("/hooks", self._hook)

@@ -117,6 +117,12 @@ async def until_files(server: Server, count: int, within: float = 30.0) -> None:
             await asyncio.sleep(0.05)
 
 
+async def events_of(server: Server, upload_id: str) -> dict[str, dict[str, object]]:
+    """What each said, by their kinds."""
+    answer = await request(server.address, "GET", f"/api/v1/admin/events?subject={upload_id}")
+    return {one["type"]: one["data"] for one in json.loads(answer.body)["events"]}
+
+
 async def made_since(server: Server, before: Mapping[str, str]) -> dict[str, str]:
     return {name: state for name, state in (await states(server)).items() if name not in before}
 
@@ -515,14 +521,34 @@ async def test_hooks_are_asked_as_for_other_finals(tmp_path: Path) -> None:
         asked = receiver.seen[-1]["Event"]["Upload"]
         assert (asked["MetaData"]["filename"], asked["Size"], asked["IsFinal"]) == ("a", 5, True)
         receiver.say["pre-create"] = {}
-        await multipart.send(1, b"hello")
-        assert receiver.seen[-2]["Event"]["Upload"]["IsPartial"]
+        part = await multipart.send(1, b"hello")
+        await receiver.heard("post-create")
+        asked, told = receiver.last("pre-create"), receiver.last("post-create")
+        assert (asked["ID"], asked["IsPartial"]) == ("", True)
+        assert (told["ID"], told["IsPartial"]) == (part, True)
+        assert asked["PartOf"] == told["PartOf"] == {"ID": multipart.id, "Number": 1}
         assert (await completed(multipart))["filename"] == "b"
-        async with asyncio.timeout(20):
-            while "post-finish" not in receiver.kinds():
-                await asyncio.sleep(0.02)
+        await receiver.heard("post-finish")
+        assert "PartOf" not in receiver.last("post-finish")
         (finishing,) = [one for one in receiver.seen if one["Type"] == "pre-finish"]
         assert (finishing["Event"]["Upload"]["ID"], finishing["Event"]["Upload"]["Size"]) == (multipart.id, 5)
+
+
+async def test_events_of_a_part_say_of_what_and_which_it_is(tmp_path: Path) -> None:
+    async with Server(folder=tmp_path, settings=QUICK) as server:
+        multipart = await begin(server.address)
+        small, large = await multipart.send(3, b"x"), await multipart.send(4, b"x" * (INLINE + 1))
+        assert (await multipart.abort()).status == 204
+        await until_states(server, {small: "expired", large: "expired"})
+        whole = await begin(server.address)
+        await whole.send(1, b"x")
+        await completed(whole)
+        for part, number in ((small, 3), (large, 4)):
+            told = await events_of(server, part)
+            assert {"upload.created", "upload.stored", "upload.expired"} <= told.keys()
+            for data in told.values():
+                assert (data["part_of"], data["part_number"]) == (multipart.id, number)
+        assert [data for data in (await events_of(server, whole.id)).values() if "part_of" in data] == []
 
 
 async def test_a_hook_that_refuses_the_whole_ends_it_with_its_parts(tmp_path: Path) -> None:

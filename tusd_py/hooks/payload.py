@@ -53,6 +53,7 @@ def payload_of(
                 "IsFinal": upload.kind is Kind.FINAL,
                 "PartialUploads": _partials(upload.concat) if upload.kind is Kind.FINAL else None,
                 "Storage": None if isinstance(upload, NewUpload) else dict(storage_of(upload)),
+                **_part_of(upload),
             },
             "HTTPRequest": _request(asked),
         },
@@ -99,6 +100,12 @@ def _request(asked: Asked | None) -> dict[str, Any]:
 def canonical(name: str) -> str:
     """As Go writes it: Upload-Offset."""
     return "-".join(part.capitalize() for part in name.split("-"))
+
+
+def _part_of(upload: Upload | NewUpload) -> dict[str, Any]:
+    """What tusd has no name for, only where there is something to say."""
+    part = upload.part_of
+    return {} if part is None else {"PartOf": {"ID": part.upload_id, "Number": part.number}}
 
 
 def _partials(concat: str) -> list[str]:

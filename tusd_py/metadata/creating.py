@@ -10,7 +10,7 @@ from protocol.upload import Kind, Transfer, Upload, UploadId
 from storage_backends.base import Stored
 
 from .database import Buried, Query, Script
-from .events import EventKind, record
+from .events import EventKind, part_facts, record
 from .files import add_version, may_name_place
 from .jobs import SCAN, enqueue
 from .plans import length_of, lock_partials, pin, ready_finals
@@ -194,6 +194,7 @@ def _described(upload: Upload, length: int | None = None) -> dict[str, str | int
         "upload_kind": upload.kind,
         "filename": upload.filename,
         "filetype": upload.filetype,
+        **part_facts(upload),
     }
 
 

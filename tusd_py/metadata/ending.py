@@ -8,7 +8,7 @@ from storage_backends.base import Stored
 
 from .creating import announce_stored
 from .database import Query, Script
-from .events import ENTERED, record
+from .events import ENTERED, part_facts, record
 from .files import lose_version, remove_version
 from .jobs import enqueue
 from .plans import finals_in_vain, let_go, ready_finals, unpin
@@ -102,7 +102,7 @@ def _end(author: Author, upload: Upload, state: Transfer, actor: str, ended: lis
     ended.append(upload)
     retention = author.lifetime.retention
     yield Query(_END, {"id": upload.id, "state": state, "retention": retention})
-    yield record(ENTERED[state], upload.id, actor, upload, offset=upload.offset)
+    yield record(ENTERED[state], upload.id, actor, upload, offset=upload.offset, **part_facts(upload))
     yield job_done("finish", upload)
     yield from unpin(upload)
     if upload.state is Transfer.COMPLETING and upload.kind is Kind.PARTIAL and state is Transfer.TERMINATED:

@@ -8,12 +8,12 @@ import json
 from collections.abc import Mapping
 from typing import Protocol
 
-from protocol.upload import Transfer
+from protocol.upload import Transfer, Upload
 from tusd_py.event_kinds import EventKind
 
 from .database import Query
 
-__all__ = ["ENTERED", "EventKind", "Owned", "record"]
+__all__ = ["ENTERED", "EventKind", "Owned", "part_facts", "record"]
 
 ENTERED: Mapping[Transfer, EventKind] = {
     Transfer.CREATED: EventKind.CREATED,
@@ -64,3 +64,9 @@ def record(kind: EventKind, subject: str, actor: str, of: Owned | None, **facts:
             "facts": json.dumps(facts),
         },
     )
+
+
+def part_facts(upload: Upload) -> dict[str, str | int]:
+    """What is said of an upload that is sent for a part of another one: nothing of most."""
+    part = upload.part_of
+    return {} if part is None else {"part_of": part.upload_id, "part_number": part.number}

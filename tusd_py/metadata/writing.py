@@ -11,7 +11,7 @@ from storage_backends.refs import segment_ref
 
 from . import kept
 from .database import Buried, Query, Script
-from .events import ENTERED, EventKind, record
+from .events import ENTERED, EventKind, part_facts, record
 from .jobs import enqueue
 from .upload_row import EXPIRES, FINISH_DELAY, FOREVER, NOT_BURIED, Author, overtaken, to_upload
 from .usage import Quota, reserve_step
@@ -187,7 +187,7 @@ def advance(author: Author, advance: Advance, actor: str) -> Script[Upload | Non
     for part in advance.parts:
         yield kept.insert(moved, part)
     if moved.state is not upload.state:
-        yield record(ENTERED[moved.state], moved.id, actor, moved, offset=moved.offset)
+        yield record(ENTERED[moved.state], moved.id, actor, moved, offset=moved.offset, **part_facts(moved))
     if moved.state is Transfer.COMPLETING:
         yield enqueue("finish", moved.id, FINISH_DELAY)
     return moved
