@@ -11,6 +11,7 @@ from protocol.upload import Kind, PartOf, Step, Transfer, Upload, UploadId
 from tusd_py.metadata.database import Database, Query
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.multiparts import Multipart, MultipartPart, MultipartRows
+from tusd_py.metadata.progress import ProgressRows
 from tusd_py.metadata.upload_row import FOREVER
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.usage import Quota, UsageRows
@@ -454,3 +455,26 @@ async def test_what_somebody_still_writes_for_a_part_is_left_to_them(database: D
     await WorkerRows(database).bury("a1")
     assert await housekeeping.let_parts_go(0, MOST) == 1
     assert await due(database) == {upload.id}
+
+
+async def test_it_is_told_as_an_upload_that_is_not_finished(database: Database) -> None:
+    rows = await rows_of(database, None)
+    multiparts, progress = multiparts_of(rows, database), ProgressRows(database)
+    empty, multipart = await begun(multiparts), await begun(multiparts, 100)
+    await put(rows, multiparts, multipart, 1, 10)
+    await put(rows, multiparts, multipart, 7, 20)
+    await rows.end(await put(rows, multiparts, multipart, 8, 40), Step.TERMINATE, actor="ann")
+    over = await begun(multiparts)
+    await make_due(database, "multiparts", [over.id])
+    told = [await progress.of(one.id) for one in (multipart, empty, over)]
+    assert told[2] is None
+    found, following = await progress.unfinished("acme", "ann", cursor=None, limit=5)
+    assert [one.upload for one in found] == [one.upload for one in told[:2] if one is not None]
+    assert following is None
+    assert [(one.upload.kind, one.upload.state, one.upload.length) for one in found] == [
+        (Kind.PARTS, Transfer.RECEIVING, 100),
+        (Kind.PARTS, Transfer.CREATED, None),
+    ]
+    assert [(one.parts_uploaded, one.upload.offset) for one in found] == [(2, 30), (0, 0)]
+    assert (await progress.unfinished("acme", "bob", cursor=None, limit=5))[0] == []
+    assert (await progress.unfinished("other", None, cursor=None, limit=5))[0] == []

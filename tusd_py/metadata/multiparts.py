@@ -172,7 +172,7 @@ class MultipartRows:
                     "charged": None if quota is None else 0,
                 },
             )
-            made = _to_multipart((yield self._renew(new.id))[0])
+            made = to_multipart((yield self._renew(new.id))[0])
             if quota is not None:
                 yield from reserve(new.tenant, new.owner, replace(_OPEN, bytes=new.length or 0), quota)
                 yield give_back(new.tenant, new.owner, Used(bytes=new.length or 0))
@@ -183,7 +183,7 @@ class MultipartRows:
     async def find(self, multipart_id: UploadId) -> Multipart | None:
         """None also for one whose date passed, or that was completed."""
         rows = await self._database.read(Query(_FIND, {"id": multipart_id}))
-        return _to_multipart(rows[0]) if rows else None
+        return to_multipart(rows[0]) if rows else None
 
     async def parts(self, multipart_id: UploadId, *, after: int, limit: int) -> list[MultipartPart]:
         """Those with numbers above `after`, in order."""
@@ -240,7 +240,7 @@ class MultipartRows:
             rows = yield Query(_LOCK, {"id": multipart_id})
             if not rows:
                 return None
-            multipart = _to_multipart(rows[0])
+            multipart = to_multipart(rows[0])
             there = [
                 _to_part(row)
                 for row in (yield Query(_PARTS, {"id": multipart_id, "after": 0, "limit": most}))
@@ -329,7 +329,8 @@ def _check_length(parts: Sequence[MultipartPart], length: int | None) -> None:
         raise InvalidPart(f"the parts have {total} bytes, and file_size was {length}")
 
 
-def _to_multipart(row: Row) -> Multipart:
+def to_multipart(row: Row) -> Multipart:
+    """A row of `multiparts`."""
     return Multipart(
         id=UploadId(row["id"]),
         tenant=row["tenant"],

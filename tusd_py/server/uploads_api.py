@@ -98,6 +98,8 @@ def upload_json(found: Progress, status: Status) -> dict[str, Any]:
     """As UPLOAD says."""
     upload = found.upload
     share = None if upload.length is None else (upload.offset / upload.length if upload.length else 1.0)
+    # Parts may be more than the whole was said to be, until it is completed.
+    share = None if share is None else round(min(share, 1.0), 6)
     expires = None if upload.expires_at is None else rfc3339(upload.expires_at)
     return {
         "upload_id": upload.id,
@@ -111,7 +113,7 @@ def upload_json(found: Progress, status: Status) -> dict[str, Any]:
         "status": status,
         "file_size": upload.length,
         "offset": upload.offset,
-        "progress": None if share is None else round(share, 6),
+        "progress": share,
         "parts_uploaded": found.parts_uploaded,
         "created_at": rfc3339(upload.created_at),
         "updated_at": rfc3339(upload.updated_at),
@@ -148,7 +150,10 @@ UPLOAD = {
         "tenant": {"type": "string"},
         "filename": {"type": ["string", "null"]},
         "declared_type": {"type": ["string", "null"]},
-        "kind": {"enum": [*map(str, Kind)]},
+        "kind": {
+            "enum": [*map(str, Kind)],
+            "description": "parts: a multipart upload that is not complete; it is ended by multipart_abort.",
+        },
         "state": {"enum": [*map(str, Transfer)], "description": "Where its bytes are; docs/states.md."},
         "status": {"enum": [*map(str, Status)]},
         "file_size": {
@@ -161,7 +166,8 @@ UPLOAD = {
         "parts_uploaded": {
             "type": "integer",
             "minimum": 0,
-            "description": "Pieces that an object store has of it; 0 on a filesystem, and once it is whole.",
+            "description": "Pieces that an object store has of it; 0 on a filesystem, and once it is whole. "
+            "Of a multipart upload the parts that are there.",
         },
         "created_at": TIME,
         "updated_at": TIME,
@@ -176,7 +182,7 @@ UPLOADS_API_ROUTES = (
         name="uploads_list",
         handle=UploadsApi.list,
         action=Action.LIST,
-        summary="Your uploads that are not finished, the newest first; everybody's for an admin",
+        summary="Your uploads that are not finished, in parts too, newest first; everybody's for an admin",
         parameters=(
             Parameter(name="user_id", description="Whose; for admins.", schema={"type": "string"}),
             CURSOR,
