@@ -24,8 +24,10 @@ class Append:
     length: int | None
     """The upload's whole length, where this request declares it."""
     body: Body
-    checksum: Checksum | None = None
-    """What the body must hash to."""
+    checksums: tuple[Checksum, ...] = ()
+    """What the body must hash to, by each of them."""
+    whole: tuple[Checksum, ...] = ()
+    """The same of the whole upload, where the body is all of it."""
     dialect: Dialect = Dialect.TUS
     complete: bool | None = None
     """See `Creation.complete`."""

@@ -12,7 +12,7 @@ DIGEST_SIZES = {"sha1": 20, "sha256": 32, "sha512": 64, "md5": 16, "crc32": 4, "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checksum:
-    """What a client says of this request's body, after transfer decoding."""
+    """What a client says of some bytes: of this request's body, after transfer decoding, or of all."""
 
     algorithm: str
     digest: bytes

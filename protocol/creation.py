@@ -46,8 +46,10 @@ class Creation:
     body: Body
     room: int | None
     """Bytes that the body may have at most; None if there is no limit."""
-    checksum: Checksum | None = None
-    """What the body must hash to."""
+    checksums: tuple[Checksum, ...] = ()
+    """What the body must hash to, by each of them."""
+    whole: tuple[Checksum, ...] = ()
+    """The same of the whole upload, where the body is all of it."""
     concat: Concat | None = None
     """Set for partial and final uploads (tus)."""
     dialect: Dialect = Dialect.TUS

@@ -323,6 +323,12 @@ class ChecksumMismatch(ProtocolError):
     reason = "Checksum Mismatch"
 
 
+class DigestMismatch(ProtocolError):
+    """the upload is not what its Repr-Digest says"""
+
+    status, code = 400, "ERR_DIGEST_MISMATCH"
+
+
 class InvalidBodyType(ProtocolError):
     """missing or invalid Content-Type header, wanted application/json"""
 

@@ -8,7 +8,7 @@ from protocol.integers import shown
 from protocol.media_types import essence_of
 from protocol.upload import Dialect
 
-from .digest import parse_content_digest
+from .digest import parse_content_digest, parse_repr_digest
 from .interop import MEDIA_TYPE, Interop
 from .lengths import non_negative, told_length
 
@@ -31,7 +31,8 @@ def parse_append(headers: Headers, interop: Interop) -> Append:
         offset=offset,
         length=told_length(headers, body, offset=offset, complete=complete),
         body=body,
-        checksum=parse_content_digest(headers),
+        checksums=parse_content_digest(headers),
+        whole=parse_repr_digest(headers, is_whole=complete and offset == 0),
         dialect=Dialect.IETF,
         complete=interop.ends(complete=complete),
     )

@@ -8,7 +8,7 @@ from protocol.headers import Headers
 from protocol.lengths import check_size, furthest
 from protocol.upload import Dialect
 
-from .digest import parse_content_digest
+from .digest import parse_content_digest, parse_repr_digest
 from .interop import Interop
 from .lengths import told_length
 from .metadata import parse_described
@@ -31,7 +31,8 @@ def parse_create(headers: Headers, features: Features, interop: Interop) -> Crea
         metadata=parse_described(headers, limit=features.metadata_limit),
         body=body,
         room=furthest(length, features),
-        checksum=parse_content_digest(headers),
+        checksums=parse_content_digest(headers),
+        whole=parse_repr_digest(headers, is_whole=complete),
         dialect=Dialect.IETF,
         complete=interop.ends(complete=complete),
     )

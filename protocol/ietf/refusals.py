@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from protocol.answer import Answer
 from protocol.errors import (
     ChecksumMismatch,
+    DigestMismatch,
     InvalidUploadLength,
     OffsetConflict,
     ProtocolError,
@@ -32,8 +33,10 @@ _OURS = ("content-type",)
 def answer_refused(error: ProtocolError, interop: Interop, limit: dict[str, str]) -> Answer:
     """A refusal of `error`, whose headers that tus has are left out."""
     status = _status(error, interop)
-    # What a rule or a hook says of a file is the answer to the upload, which is over (4.4.2).
-    rejected = isinstance(error, UploadRejected) and not isinstance(error, TerminationRejected)
+    # What a rule, a hook or a digest says of a file is the answer to the upload, which is over (4.4.2).
+    rejected = isinstance(error, UploadRejected | DigestMismatch) and not isinstance(
+        error, TerminationRejected
+    )
     speaks = isinstance(error, UploadRejected) and error.has_own_body
     headers = {
         "Content-Type": "text/plain; charset=utf-8" if speaks else "application/problem+json",

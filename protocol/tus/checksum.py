@@ -12,21 +12,21 @@ from protocol.headers import Headers
 from protocol.integers import shown
 
 
-def parse_checksum(headers: Headers, features: Features) -> Checksum | None:
-    """None when the header was not sent, or when this server does not offer checksums.
+def parse_checksum(headers: Headers, features: Features) -> tuple[Checksum, ...]:
+    """The one; none when the header was not sent, or when this server does not offer checksums.
 
     Raises UnsupportedAlgorithm; BadHeader for a digest that is not one of that algorithm.
     """
     text = headers.one("Upload-Checksum")
     if text is None or not features.checksums:
-        return None
+        return ()
     algorithm, _, encoded = text.partition(" ")
     # Names are in lower case (tus 1.0.0, Tus-Checksum-Algorithm), and compare exactly.
     if algorithm not in features.checksums:
         raise UnsupportedAlgorithm(
             f"Upload-Checksum names {shown(algorithm)}, wanted one of {','.join(features.checksums)}"
         )
-    return Checksum(algorithm=algorithm, digest=_digest(algorithm, encoded))
+    return (Checksum(algorithm=algorithm, digest=_digest(algorithm, encoded)),)
 
 
 def _digest(algorithm: str, encoded: str) -> bytes:

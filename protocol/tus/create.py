@@ -49,7 +49,7 @@ def parse_create(headers: Headers, features: Features) -> Creation:
         body=body,
         room=furthest(length, features),
         # Without a body there is nothing that it could be of.
-        checksum=parse_checksum(headers, features) if body.present else None,
+        checksums=parse_checksum(headers, features) if body.present else (),
         concat=concat,
     )
 

@@ -30,7 +30,7 @@ def parse_append(headers: Headers, features: Features) -> Append:
         offset=parse_non_negative(offset, InvalidOffset, "Upload-Offset"),
         length=parse_length(headers),
         body=parse_body(headers),
-        checksum=parse_checksum(headers, features),
+        checksums=parse_checksum(headers, features),
     )
 
 

@@ -722,7 +722,7 @@ async def test_what_there_is_no_room_for_is_not_begun_to_be_put_together(tmp_pat
         multiparts = Multiparts(context=context, rows=MultipartRows(worker.database, worker.rows.author))
         multipart = await multiparts.begin(ANONYMOUS, parse_metadata(None, limit=0), None)
         body = Body(expected=1000, present=True)
-        await multiparts.put(ANONYMOUS, multipart, 1, Script(b"x" * 1000), body=body, checksum=None)
+        await multiparts.put(ANONYMOUS, multipart, 1, Script(b"x" * 1000), body=body, checksums=())
         with pytest.raises(StorageFull):
             await multiparts.complete(ANONYMOUS, multipart.id, None)
         assert len(await multiparts.parts(multipart, after=0, limit=9)) == 1

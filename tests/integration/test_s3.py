@@ -334,7 +334,7 @@ async def unfinished(
             declared=declared,
             room=None,
             expected=len(piece),
-            checksum=None,
+            proof=None,
         )
 
 

@@ -646,7 +646,7 @@ async def test_a_lease_of_a_worker_that_woke_too_late_does_not_end_the_upload(tm
                     declared=None,
                     room=None,
                     expected=None,
-                    checksum=None,
+                    proof=None,
                 )
         assert "lost" not in house.worker.meter.seen
 
@@ -677,7 +677,7 @@ def checked(offset: int, body: bytes, algorithm: str = "sha1", *, says: bytes | 
     digest = new_digest(algorithm)
     digest.update(body if says is None else says)
     checksum = Checksum(algorithm=algorithm, digest=digest.digest())
-    return replace(appending(offset, body=len(body)), checksum=checksum)
+    return replace(appending(offset, body=len(body)), checksums=(checksum,))
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -728,7 +728,7 @@ async def test_a_length_that_comes_with_a_wrong_checksum_does_not_stick(tmp_path
 @pytest.mark.parametrize("size", [10, 3000])
 async def test_a_post_with_a_wrong_checksum_makes_no_upload(tmp_path: Path, size: int) -> None:
     async with home(tmp_path) as house:
-        wrong = replace(creating(size, body=size), checksum=Checksum(algorithm="md5", digest=bytes(16)))
+        wrong = replace(creating(size, body=size), checksums=(Checksum(algorithm="md5", digest=bytes(16)),))
         with suppress(ChecksumMismatch):
             refused = await create(house.context, ANONYMOUS, wrong, Script(b"x" * size))
             assert refused.ending is Ending.MISMATCH

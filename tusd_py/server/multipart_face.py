@@ -74,13 +74,13 @@ class MultipartFace:
         """One part, whole: 200 once it is durable."""
         number = _part_number(request)
         headers = Headers(request.headers.items())
-        body, checksum = parse_body(headers), parse_content_digest(headers)
+        body, checksums = parse_body(headers), parse_content_digest(headers)
         identity = await self.identify(request)
         found = await self.multiparts.find(identity, _id(request))
         async with self.bodies.source(request, identity) as source:
             try:
                 part = await self.multiparts.put(
-                    identity, found, number, source, body=body, checksum=checksum
+                    identity, found, number, source, body=body, checksums=checksums
                 )
             except ChecksumMismatch:
                 raise _not_its_digest(number) from None

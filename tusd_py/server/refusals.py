@@ -5,6 +5,7 @@ Belongs here: one table. Not here: how an error becomes a response (errors.py).
 
 from protocol.errors import (
     ChecksumMismatch,
+    DigestMismatch,
     InvalidUploadLength,
     MalformedBody,
     MaxSizeExceeded,
@@ -36,6 +37,7 @@ _ENDINGS: dict[Ending, type[ProtocolError]] = {
     Ending.TOO_LONG: UploadSizeExceeded,
     Ending.MALFORMED: MalformedBody,
     Ending.MISMATCH: ChecksumMismatch,
+    Ending.CORRUPT: DigestMismatch,
     Ending.FULL: StorageExhausted,
     Ending.QUOTA: QuotaUsedUp,
     Ending.AWAY: Unavailable,

@@ -11,6 +11,7 @@ from protocol.append import Append, check_append
 from protocol.errors import (
     AlreadyComplete,
     ChecksumMismatch,
+    DigestMismatch,
     ModifyFinal,
     OffsetConflict,
     ProtocolError,
@@ -36,7 +37,7 @@ from .ledger import Overtaken, about
 from .line import OnCommit
 from .lookup import find_upload
 from .permit import permit
-from .proof import check_whole
+from .proof import check_whole, proof_of
 from .receive import Ending, Source, SourceEnded
 from .unnamed import give_back, judging, naming
 
@@ -97,7 +98,7 @@ async def append(
                 declared=request.length if lease.upload.is_deferred else None,
                 room=room,
                 expected=request.body.expected,
-                checksum=request.checksum,
+                proof=proof_of(request.checksums, request.whole),
                 complete=request.complete,
                 on_commit=on_commit,
             )
@@ -107,12 +108,18 @@ async def append(
     except UploadLocked as locked:
         locked.headers.update(expiry_headers(upload))
         raise
-    has_length = upload.length is not None or request.length is not None
-    if ending is Ending.TOO_LONG and upload.dialect is Dialect.IETF and has_length:
-        # "marking the upload resource invalid and rejecting any further interaction with it" (4.4.2)
+    if _is_over(ending, upload, request):
         await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
         upload = replace(upload, state=Transfer.REFUSED)
     return Appended(upload=await finish_soon(context, upload), ending=ending)
+
+
+def _is_over(ending: Ending, upload: Upload, request: Append) -> bool:
+    """Whatever is sent from now on, nothing good comes of it."""
+    if ending is Ending.TOO_LONG and upload.dialect is Dialect.IETF:
+        # "marking the upload resource invalid and rejecting any further interaction with it" (4.4.2)
+        return upload.length is not None or request.length is not None
+    return ending is Ending.CORRUPT
 
 
 def _is_all_of(request: Append, fresh: Upload) -> bool:
@@ -128,7 +135,7 @@ async def _append_to_fresh(
     await permit(context, identity, Action.APPEND, fresh)
     try:
         return await _append_whole(context, identity, fresh, request, source)
-    except (Overtaken, ChecksumMismatch):
+    except (Overtaken, ChecksumMismatch, DigestMismatch):
         # Somebody did something with it since, or may have: what a refusal says has to come from the row as
         # it is now. The source still has all its bytes.
         return None
@@ -165,7 +172,7 @@ async def _append_nothing(context: Context, request: Append, upload: Upload, sou
     except SourceEnded as ended:
         return Appended(upload=upload, ending=ended.ending)
     with refusals_tell_expiry(upload):
-        check_whole(b"", request.checksum)
+        check_whole(b"", request.checksums, request.whole)
     return Appended(upload=upload, ending=Ending.COMPLETE)
 
 
@@ -185,13 +192,13 @@ async def _append_whole(
     content = await source.whole(length)
     if content is None:
         return None
-    with refusals_tell_expiry(upload):
-        check_whole(content, request.checksum)
     try:
+        with refusals_tell_expiry(upload):
+            check_whole(content, request.checksums, request.whole)
         if context.contents is not None and upload.kind is Kind.WHOLE:
             upload = replace(upload, sniffed_type=await context.contents.judge(content))
         stored = await put_agreed(context, upload, content)
-    except UploadRejected:
+    except (UploadRejected, DigestMismatch):
         await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
         raise
     async with naming(context.backend, stored.ref):

@@ -4,7 +4,6 @@ Belongs here: opening the file, receiving, and what is kept. Not here: who gets 
 create.py), the loop itself (receive.py).
 """
 
-from protocol.checksum import Checksum
 from protocol.errors import QuotaExceeded, UploadGone, UploadRejected
 from protocol.upload import Step, Upload
 from storage_backends.base import Block, StorageAway, StorageBroken, StorageMissing, Writer
@@ -19,7 +18,7 @@ from .finish import SYSTEM
 from .ledger import Overtaken
 from .line import Line, OnCommit
 from .progress import begin_telling
-from .proof import proof_of
+from .proof import Proof
 from .receive import JUDGEMENTS, Ending, Feed, Pace, Source, receive
 from .taps import Tap
 
@@ -35,7 +34,7 @@ async def write_body(
     declared: int | None,
     room: int | None,
     expected: int | None,
-    checksum: Checksum | None,
+    proof: Proof | None,
     complete: bool | None = None,
     on_commit: OnCommit | None = None,
 ) -> Ending:
@@ -43,12 +42,13 @@ async def write_body(
 
     `expected` is how many bytes its sender says it has, where that was said; `complete` what it says of the
     upload's end (see `Creation`). Network endings keep what came, except of a body with a checksum: half of
-    it proves nothing.
+    it proves nothing. What is to be true of the whole upload is judged at the end of it alone.
 
     Raises UploadRejected when the pre-finish callback said no or the content may not be (the upload is ended
     then), Overtaken, StorageError, DatabaseError.
     """
     source.obey(lease.stop)
+    may_break_off = proof is None or not proof.binds
     head = head_of(context.contents, lease.upload)
     line = Line(
         context,
@@ -66,14 +66,14 @@ async def write_body(
     try:
         with context.meter.receiving():
             ending = await receive(
-                source, line, room=room, pace=_pace(context), proof=proof_of(checksum), tap=_feed(head, tap)
+                source, line, room=room, pace=_pace(context), proof=proof, tap=_feed(head, tap)
             )
-        ending = _at_the_end(line, ending, complete=complete)
-        if ending is Ending.COMPLETE or (checksum is None and ending not in JUDGEMENTS):
+        ending = _at_the_end(line, ending, proof, complete=complete)
+        if ending is Ending.COMPLETE or (may_break_off and ending not in JUDGEMENTS):
             await _keep(line, tap if ending is Ending.COMPLETE else None)
     except StorageAway as away:
         log.warning("storage.away", upload=lease.upload.id, error=str(away))
-        if checksum is None:
+        if may_break_off:
             await line.advance()
         ending = Ending.AWAY
     except QuotaExceeded:
@@ -106,13 +106,15 @@ def _pace(context: Context) -> Pace:
     )
 
 
-def _at_the_end(line: Line, ending: Ending, *, complete: bool | None) -> Ending:
-    """A body that its sender called the rest of the upload has to be just that."""
+def _at_the_end(line: Line, ending: Ending, proof: Proof | None, *, complete: bool | None) -> Ending:
+    """A body that its sender called the rest of the upload has to be just that, and the whole as promised."""
     if complete and ending is not Ending.COMPLETE:
         line.stays_open()
-    if not complete or ending is not Ending.COMPLETE or line.ends_here():
+    if not complete or ending is not Ending.COMPLETE:
         return ending
-    return Ending.TOO_SHORT
+    if not line.ends_here():
+        return Ending.TOO_SHORT
+    return ending if proof is None or proof.whole_holds() else Ending.CORRUPT
 
 
 def _feed(head: Head | None, tap: Tap | None) -> Feed | None:

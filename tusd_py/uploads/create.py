@@ -20,7 +20,7 @@ from .finish import SYSTEM, announce_finished
 from .keys import make_key
 from .line import OnCommit
 from .permit import permit
-from .proof import check_whole
+from .proof import check_whole, proof_of
 from .receive import JUDGEMENTS, Ending, Source
 from .unnamed import naming
 
@@ -113,18 +113,18 @@ def _kind(creation: Creation) -> Kind:
 async def _whole_content(context: Context, creation: Creation, source: Source) -> bytes | None:
     """All bytes of the upload, when there are few and they come with the POST; b"" for an empty upload.
 
-    Raises ChecksumMismatch.
+    Raises ChecksumMismatch, DigestMismatch.
     """
     if creation.length is None or creation.length > context.rules.inline_limit or creation.complete is False:
         return None
     if creation.length == 0 and not creation.body.present:
-        check_whole(b"", creation.checksum)
+        check_whole(b"", creation.checksums, creation.whole)
         return b""
     if creation.body.expected != creation.length:
         return None
     content = await source.whole(creation.length)
     if content is not None:
-        check_whole(content, creation.checksum)
+        check_whole(content, creation.checksums, creation.whole)
     return content
 
 
@@ -162,7 +162,7 @@ async def _take_body(
             declared=None,
             room=room_of(context, lease.upload, creation.room),
             expected=creation.body.expected,
-            checksum=creation.checksum,
+            proof=proof_of(creation.checksums, creation.whole),
             complete=creation.complete,
             on_commit=on_commit,
         )

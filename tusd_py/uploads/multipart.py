@@ -87,7 +87,7 @@ class Multiparts:
         source: Source,
         *,
         body: Body,
-        checksum: Checksum | None,
+        checksums: tuple[Checksum, ...],
     ) -> Appended:
         """A part is all there or not at all: what came of a broken one is dropped.
 
@@ -102,7 +102,7 @@ class Multiparts:
             metadata=_UNNAMED,
             body=body,
             room=least_of(multipart.length, most or None) if body.expected is None else body.expected,
-            checksum=checksum,
+            checksums=checksums,
             concat=_PARTIAL,
             complete=True,
         )

@@ -1,23 +1,31 @@
-"""Whether a body is what its client said it is (tus 1.0.0, Checksum).
+"""Whether a body is what its client said it is (tus 1.0.0, Checksum; RFC 9530).
 
 Belongs here: hashing beside the writing, and the answer. Not here: algorithms (digests.py), what follows
-from a mismatch (receive.py).
+from a mismatch (receive.py, body.py).
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from protocol.checksum import Checksum
-from protocol.errors import ChecksumMismatch
+from protocol.errors import ChecksumMismatch, DigestMismatch
 from storage_backends.base import Block
 from tusd_py.digests import matches, new_digest
 
 
 class Proof:
-    """The hash of one body, as it comes."""
+    """The hashes of one body, as it comes."""
 
-    def __init__(self, wanted: Checksum) -> None:
-        self._wanted = wanted
-        self._digest = new_digest(wanted.algorithm)
+    def __init__(self, body: Sequence[Checksum], whole: Sequence[Checksum]) -> None:
+        """`whole` is what the upload must hash to; the body is all of it."""
+        self._body = body
+        self._whole = whole
+        self._digests = {one.algorithm: new_digest(one.algorithm) for one in (*body, *whole)}
+
+    @property
+    def binds(self) -> bool:
+        """Nothing of the body counts before all of it is proven."""
+        return bool(self._body)
 
     async def add(self, block: bytes) -> None:
         """In a thread: it takes as long as writing does, and lets go of the interpreter lock."""
@@ -25,23 +33,33 @@ class Proof:
 
     def update(self, block: Block) -> None:
         """The same, in the calling thread; one at a time."""
-        self._digest.update(block)
+        for digest in self._digests.values():
+            digest.update(block)
 
-    def holds(self) -> bool:
+    def body_holds(self) -> bool:
         """To be asked when the body is complete."""
-        return matches(self._digest, self._wanted.digest)
+        return self._hold(self._body)
+
+    def whole_holds(self) -> bool:
+        """To be asked when the upload is."""
+        return self._hold(self._whole)
+
+    def _hold(self, wanted: Sequence[Checksum]) -> bool:
+        return all(matches(self._digests[one.algorithm], one.digest) for one in wanted)
 
 
-def proof_of(checksum: Checksum | None) -> Proof | None:
+def proof_of(body: Sequence[Checksum], whole: Sequence[Checksum]) -> Proof | None:
     """None where the client made no promise."""
-    return None if checksum is None else Proof(checksum)
+    return Proof(body, whole) if body or whole else None
 
 
-def check_whole(content: bytes, checksum: Checksum | None) -> None:
-    """The same for a body that is all here, and small. Raises ChecksumMismatch."""
-    if checksum is None:
+def check_whole(content: bytes, body: Sequence[Checksum], whole: Sequence[Checksum]) -> None:
+    """The same for a body that is all here, and small. Raises ChecksumMismatch, DigestMismatch."""
+    proof = proof_of(body, whole)
+    if proof is None:
         return
-    digest = new_digest(checksum.algorithm)
-    digest.update(content)
-    if not matches(digest, checksum.digest):
+    proof.update(content)
+    if not proof.body_holds():
         raise ChecksumMismatch
+    if not proof.whole_holds():
+        raise DigestMismatch

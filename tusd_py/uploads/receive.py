@@ -35,6 +35,8 @@ class Ending(StrEnum):
     MALFORMED = "malformed"
     MISMATCH = "mismatch"
     """The body is not what its checksum says."""
+    CORRUPT = "corrupt"
+    """The body is all of the upload, which is not what its client says that it is."""
     FULL = "full"
     QUOTA = "quota"
     """Its owner may store no more; what was committed is kept."""
@@ -42,7 +44,12 @@ class Ending(StrEnum):
     """The store does not answer; what it has confirmed is kept."""
 
 
-JUDGEMENTS = frozenset({Ending.TOO_LONG, Ending.TOO_SHORT, Ending.ENDED, Ending.MALFORMED, Ending.MISMATCH})
+JUDGEMENTS = frozenset(
+    {
+        *(Ending.TOO_LONG, Ending.TOO_SHORT, Ending.ENDED, Ending.MALFORMED),
+        *(Ending.MISMATCH, Ending.CORRUPT),
+    }
+)
 """Endings that drop what was not committed."""
 
 
@@ -114,8 +121,8 @@ async def receive(
 ) -> Ending:
     """Write the body behind the line until it ends, moving the line as it goes.
 
-    `room` is how many bytes may come; None is no limit. With a `proof`, the line does not move before the
-    body is proven. A `tap` is shown every block before it is written.
+    `room` is how many bytes may come; None is no limit. With a `proof` that binds, the line does not move
+    before the body is proven. A `tap` is shown every block before it is written.
     What is not committed when this returns is the caller's to finish or to drop.
     Raises Overtaken, StorageError, DatabaseError.
     """
@@ -128,7 +135,7 @@ async def receive(
             if not await pouring(pace.every_bytes if left is None else min(left, pace.every_bytes)):
                 block = await source.read()
                 if not block:
-                    return Ending.COMPLETE if proof is None or proof.holds() else Ending.MISMATCH
+                    return Ending.COMPLETE if proof is None or proof.body_holds() else Ending.MISMATCH
                 if left is not None and len(block) > left:
                     return Ending.TOO_LONG
                 if tap is not None:
@@ -139,7 +146,7 @@ async def receive(
         except StorageFull:
             return Ending.FULL
         # A full upload waits for the end of the body: more bytes would be a mistake that undoes it.
-        if proof is None and due.now() and line.written != line.length:
+        if not (proof and proof.binds) and due.now() and line.written != line.length:
             await line.advance()
             due.restart()
 

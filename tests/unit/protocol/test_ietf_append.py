@@ -136,7 +136,16 @@ def test_a_coded_body_is_415() -> None:
 
 def test_a_digest_of_the_body_is_read() -> None:
     append = parse_append(sent(Content_Digest=f"sha-256=:{'A' * 43}=:"), LATEST)
-    assert append.checksum == Checksum(algorithm="sha256", digest=bytes(32))
+    assert append.checksums == (Checksum(algorithm="sha256", digest=bytes(32)),)
+
+
+@pytest.mark.parametrize(
+    ("offset", "complete", "counts"), [("0", "?1", True), ("0", "?0", False), ("40", "?1", False)]
+)
+def test_a_digest_of_the_whole_counts_where_all_of_it_comes(offset: str, complete: str, counts: bool) -> None:
+    digest = f"sha-256=:{'A' * 43}=:"
+    append = parse_append(sent(Upload_Offset=offset, Upload_Complete=complete, Repr_Digest=digest), LATEST)
+    assert (bool(append.whole), append.checksums) == (counts, ())
 
 
 # --- with the upload at hand

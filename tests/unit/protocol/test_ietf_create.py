@@ -168,24 +168,41 @@ def sequence(digest: bytes) -> str:
     return f":{b64encode(digest).decode()}:"
 
 
-def checksum_of(*values: str) -> Checksum | None:
+def checksums_of(*values: str) -> tuple[Checksum, ...]:
     lines = [("Content-Digest", value) for value in values]
-    return parse_create(headers(*lines, Upload_Complete="?1"), FEATURES, LATEST).checksum
+    return parse_create(headers(*lines, Upload_Complete="?1"), FEATURES, LATEST).checksums
 
 
 SHA256, SHA512 = sha256(b"hello").digest(), sha512(b"hello").digest()
 
 
-def test_a_digest_of_the_body_is_read() -> None:
-    assert checksum_of(f"sha-256={sequence(SHA256)}") == Checksum(algorithm="sha256", digest=SHA256)
-    assert checksum_of(f"sha-512={sequence(SHA512)}") == Checksum(algorithm="sha512", digest=SHA512)
-    assert checksum_of() is None
+def test_digests_of_the_body_are_read() -> None:
+    weaker, stronger = (
+        Checksum(algorithm="sha256", digest=SHA256),
+        Checksum(algorithm="sha512", digest=SHA512),
+    )
+    assert checksums_of(f"sha-256={sequence(SHA256)}") == (weaker,)
+    assert checksums_of(f"sha-512={sequence(SHA512)}") == (stronger,)
+    assert checksums_of() == ()
+    # Whoever sends two means both.
+    both = {weaker, stronger}
+    assert {*checksums_of(f"sha-256={sequence(SHA256)}, sha-512={sequence(SHA512)}")} == both
+    assert {*checksums_of(f"sha-512={sequence(SHA512)}", f"sha-256={sequence(SHA256)}")} == both
 
 
-def test_of_several_digests_the_strongest_counts() -> None:
-    strongest = Checksum(algorithm="sha512", digest=SHA512)
-    assert checksum_of(f"sha-256={sequence(SHA256)}, sha-512={sequence(SHA512)}") == strongest
-    assert checksum_of(f"sha-512={sequence(SHA512)}", f"sha-256={sequence(SHA256)}") == strongest
+@pytest.mark.parametrize("complete", ["?1", "?0"])
+def test_a_digest_of_the_whole_counts_where_all_of_it_comes(complete: str) -> None:
+    sent = headers(("Repr-Digest", f"sha-256={sequence(SHA256)}"), Upload_Complete=complete)
+    wanted = (Checksum(algorithm="sha256", digest=SHA256),) if complete == "?1" else ()
+    creation = parse_create(sent, FEATURES, LATEST)
+    assert (creation.whole, creation.checksums) == (wanted, ())
+
+
+@pytest.mark.parametrize("complete", ["?1", "?0"])
+def test_a_digest_of_the_whole_that_is_none_is_400_wherever_it_is(complete: str) -> None:
+    with pytest.raises(BadHeader) as refusal:
+        parse_create(headers(("Repr-Digest", "sha-512=:AAAA:"), Upload_Complete=complete), FEATURES, LATEST)
+    assert explains(refusal.value, "Repr-Digest", "3", "64")
 
 
 @pytest.mark.parametrize(
@@ -204,13 +221,13 @@ def test_of_several_digests_the_strongest_counts() -> None:
 )
 def test_a_digest_that_is_weak_or_unknown_or_malformed_is_passed_over(value: str) -> None:
     """ "A recipient MAY ignore any or all digests" (RFC 9530, 2)."""
-    assert checksum_of(value) is None
+    assert checksums_of(value) == ()
 
 
 @pytest.mark.parametrize("size", [0, 20, 31, 33])
 def test_a_digest_of_the_wrong_size_is_400(size: int) -> None:
     with pytest.raises(BadHeader) as refusal:
-        checksum_of(f"sha-256={sequence(bytes(size))}")
+        checksums_of(f"sha-256={sequence(bytes(size))}")
     assert explains(refusal.value, str(size), "32")
 
 

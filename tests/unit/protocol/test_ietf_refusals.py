@@ -7,6 +7,7 @@ import pytest
 from protocol.errors import (
     AlreadyComplete,
     ChecksumMismatch,
+    DigestMismatch,
     FilenameRefused,
     InvalidContentType,
     InvalidUploadLength,
@@ -34,7 +35,7 @@ LIMIT = {"Upload-Limit": "max-size=1000"}
 TYPES = "https://iana.org/assignments/http-problem-types#"
 
 OURS = [error for error in leaves() if error.__module__ == "protocol.errors"]
-REJECTIONS = [UploadRejected, TypeRefused, FilenameRefused]
+REJECTIONS = [UploadRejected, TypeRefused, FilenameRefused, DigestMismatch]
 # A conflict cannot be made without facts.
 PLAIN = [error for error in OURS if error not in (OffsetConflict, *REJECTIONS)]
 
@@ -104,7 +105,7 @@ def test_a_body_of_another_digest_is_400() -> None:
 
 @pytest.mark.parametrize("error", REJECTIONS)
 def test_what_is_said_of_a_file_is_the_answer_to_its_upload_which_is_over(
-    error: type[UploadRejected],
+    error: type[ProtocolError],
 ) -> None:
     answer = answer_refused(error(), LATEST, LIMIT)
     assert (answer.status, answer.headers["Upload-Complete"]) == (error.status, "?1")

@@ -27,7 +27,7 @@ def sent(value: str) -> Headers:
 
 
 def test_the_example_of_the_specification_is_read() -> None:
-    checksum = parse_checksum(sent("sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0="), OFFERED)
+    (checksum,) = parse_checksum(sent("sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0="), OFFERED)
     assert checksum == Checksum(algorithm="sha1", digest=sha1(b"hello world", usedforsecurity=False).digest())
 
 
@@ -63,7 +63,7 @@ def test_nothing_but_a_refusal_comes_of_any_text(text: str) -> None:
 
 
 def test_without_the_extension_the_header_means_nothing() -> None:
-    assert parse_checksum(sent("nonsense"), FEATURES) is None
+    assert parse_checksum(sent("nonsense"), FEATURES) == ()
     assert "checksum" not in answer_options(FEATURES).headers["Tus-Extension"]
     assert "Tus-Checksum-Algorithm" not in answer_options(FEATURES).headers
 
@@ -78,6 +78,6 @@ def test_patch_and_post_with_a_body_carry_it() -> None:
     value = ("Upload-Checksum", f"md5 {b64encode(bytes(16)).decode()}")
     body = [("Content-Type", "application/offset+octet-stream"), ("Content-Length", "5"), value]
     wanted = Checksum(algorithm="md5", digest=bytes(16))
-    assert parse_append(Headers([("Upload-Offset", "0"), *body]), OFFERED).checksum == wanted
-    assert parse_create(Headers([("Upload-Length", "5"), *body]), OFFERED).checksum == wanted
-    assert parse_create(Headers([("Upload-Length", "5"), value]), OFFERED).checksum is None
+    assert parse_append(Headers([("Upload-Offset", "0"), *body]), OFFERED).checksums == (wanted,)
+    assert parse_create(Headers([("Upload-Length", "5"), *body]), OFFERED).checksums == (wanted,)
+    assert parse_create(Headers([("Upload-Length", "5"), value]), OFFERED).checksums == ()
