@@ -35,6 +35,8 @@ def attachment(filename: str | None) -> str:
 def filename_of(disposition: str) -> str | None:
     """The name in a header that somebody else wrote; `filename*` wins (RFC 6266, 4.3). None without one.
 
+    An empty one is none: it hides no other.
+
     Takes time in proportion to the header, whatever is in it.
     """
     found: dict[str, str] = {}
@@ -46,7 +48,7 @@ def filename_of(disposition: str) -> str | None:
             position = parameter.end()
         position = disposition.find(";", position + (parameter is None))
     extended = _extended(found["filename*"]) if "filename*" in found else None
-    return extended if extended is not None else _unquoted(found.get("filename"))
+    return extended or _unquoted(found.get("filename")) or None
 
 
 def _extended(value: str) -> str | None:

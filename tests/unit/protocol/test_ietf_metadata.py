@@ -91,6 +91,8 @@ def test_an_extended_filename_is_read_and_goes_before_a_plain_one(extended: str,
         "iso-8859-1''%A3.txt",
         "UTF-8''%ff.txt",
         "UTF-8''\udcff.txt",
+        "UTF-8''",
+        "utf-8'en'",
     ],
 )
 def test_a_broken_extended_filename_leaves_the_plain_one(extended: str) -> None:
