@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from tusd_py.server.routes import TABLE
+from tusd_py.server.tus import COLLECTION_METHODS, UPLOAD_METHODS
+
 from .tiny import Connection, Tiny, ask, events, settings_with, tiny_server
 
 POST = "POST /files/ HTTP/1.1\n"
@@ -46,6 +49,22 @@ async def test_refusals_are_in_tusds_form(head: str, status: int, code: str) -> 
 async def test_405_says_what_is_allowed() -> None:
     async with tiny_server() as tiny:
         assert (await ask(tiny, "PUT /files/ HTTP/1.1")).headers["allow"] == "OPTIONS,POST"
+
+
+async def test_the_server_as_a_whole_says_which_methods_there_are() -> None:
+    async with tiny_server() as tiny:
+        answer = await ask(tiny, "OPTIONS * HTTP/1.1")
+        assert (answer.status, answer.body) == (204, b"")
+        assert {"tus-version", "tus-resumable", "upload-limit"}.isdisjoint(answer.headers)
+        taken = {route.method for face in TABLE for route in face.routes}
+        assert {*answer.headers["allow"].split(", ")} == taken | {
+            "HEAD",
+            *UPLOAD_METHODS,
+            *COLLECTION_METHODS,
+        }
+        assert (await ask(tiny, "OPTIONS * HTTP/1.1\nHost: a/b")).status == 400
+        assert (await ask(tiny, "GET * HTTP/1.1")).status in (400, 404)
+        assert tiny.calls == []
 
 
 async def test_a_crash_is_logged_once_and_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -37,7 +37,7 @@ from tusd_py.log import Frequent, current_request, get_logger
 from tusd_py.masking import MASK
 
 from .cors import CorsPolicy
-from .guard import check_origin, check_request, is_below_base, request_id
+from .guard import check_origin, check_request, is_below_base, is_of_the_server, request_id
 from .identify import CHALLENGE
 from .location import client_address
 from .problems import answer_problem, wants_problem
@@ -52,6 +52,12 @@ QUIET_PATHS = frozenset({"/healthz", "/readyz", "/health"})
 """Asked every few seconds by machines: neither logged nor counted."""
 
 _FIRST_SERVER_ERROR = 500
+
+METHODS = (
+    *(hdrs.METH_OPTIONS, hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_POST),
+    *(hdrs.METH_PUT, hdrs.METH_PATCH, hdrs.METH_DELETE),
+)
+"""Those that anything here takes."""
 
 
 class RequestMeter(Protocol):
@@ -150,6 +156,11 @@ class Seam:
 
     async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         check_request(request, self.settings)
+        if is_of_the_server(request):
+            # "Allow" alone (RFC 9110, 9.3.7): Upload-Limit there would say that uploads can be made anywhere
+            # (IETF draft, 4.1.4), and what tus has is of its own path.
+            allowed = {hdrs.ALLOW: ", ".join(METHODS)}
+            return web.Response(status=web.HTTPNoContent.status_code, headers=allowed)
         if is_below_base(request, self.settings):
             return await handler(request)
         if self._cors.answers(request):

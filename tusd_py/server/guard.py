@@ -7,7 +7,7 @@ Not here: framing and deadlines (bounded_connection.py), what each verb wants (p
 import re
 from functools import lru_cache
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10, HttpVersion11
 
 from protocol.errors import BadHeader, ExpectationFailed, HostRefused, OriginRefused, RepeatedHeader
@@ -58,6 +58,11 @@ def is_below_base(request: web.BaseRequest, settings: Settings) -> bool:
     if base == "/" and path.startswith(OUR_PATHS):
         return False
     return path.startswith(base) or path == base.rstrip("/")
+
+
+def is_of_the_server(request: web.BaseRequest) -> bool:
+    """`OPTIONS *`: what the server can do as a whole."""
+    return request.method == hdrs.METH_OPTIONS and request.rel_url.raw_path == "*"
 
 
 def host_is_known(request: web.BaseRequest, settings: Settings) -> bool:
