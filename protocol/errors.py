@@ -53,6 +53,17 @@ class MaxSizeExceeded(ProtocolError):
 
     status, code = 413, "ERR_MAX_SIZE_EXCEEDED"
 
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        most: int | None = None,
+    ) -> None:
+        """`most` is how many bytes would do, where it is known."""
+        super().__init__(message, headers=headers)
+        self.most = most
+
 
 class InvalidContentType(ProtocolError):
     """missing or invalid Content-Type header"""

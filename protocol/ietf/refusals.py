@@ -12,6 +12,7 @@ from protocol.errors import (
     ChecksumMismatch,
     DigestMismatch,
     InvalidUploadLength,
+    MaxSizeExceeded,
     OffsetConflict,
     ProtocolError,
     TerminationRejected,
@@ -23,6 +24,7 @@ from protocol.errors import (
 
 from .answers import NO_STORE
 from .interop import Interop
+from .limits import limits
 
 _TYPES = "https://iana.org/assignments/http-problem-types#"
 _TOO_LARGE = 413
@@ -44,11 +46,17 @@ def answer_refused(error: ProtocolError, interop: Interop, limit: dict[str, str]
         **NO_STORE,
         **interop.completeness(complete=rejected),
         # "SHOULD include the Upload-Limit header field" (4.1.4)
-        **(limit if status == _TOO_LARGE else {}),
+        **(_limit(error, limit) if status == _TOO_LARGE else {}),
     }
     own = {name: value for name, value in error.headers.items() if not name.startswith("Tus-")}
     body = error.body.encode("utf-8", "replace") if speaks else _document(error, status)
     return Answer(status, _merged(headers, own, _OURS if not speaks else ()), body)
+
+
+def _limit(error: ProtocolError, limit: dict[str, str]) -> dict[str, str]:
+    """The narrower one, where the refusal is about that: of a type, or of a user."""
+    most = error.most if isinstance(error, MaxSizeExceeded) else None
+    return limits(most) if most else limit
 
 
 def _merged(headers: dict[str, str], own: dict[str, str], ours: Sequence[str]) -> dict[str, str]:

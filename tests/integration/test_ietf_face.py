@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from hashlib import sha256, sha512
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -829,7 +830,8 @@ SETTINGS = {
     "uploads.max_size": "2MiB",
     "uploads.checkpoint_bytes": "256KiB",
     "uploads.expiry": "1h",
-    "quota.overrides": '["acme/bob max_size=1000"]',
+    "quota.overrides": '["acme/bob max_size=1000", "acme/carl max_size=900 bytes=1000"]',
+    "limits.type_sizes": '["text/small=500"]',
 }
 
 
@@ -878,9 +880,29 @@ async def test_a_user_with_a_limit_of_their_own_hears_that(guarded: Server) -> N
     assert [limits_in(one)["max-size"] for one in (told, created, head)] == [1000, 1000, 1000]
     for framing in Framing:
         refused = await bob.append(place_of(created), 0, bytes(1001), complete=True, framing=framing)
-        assert refused.status == 413
-    assert (await bob.create(bytes(1001), complete=True)).status == 413
+        assert (refused.status, limits_in(refused)) == (413, {"max-size": 1000})
+    for framing, size in product(Framing, (1001, 2 * MIB + 1)):
+        refused = await bob.create(bytes(size), complete=True, framing=framing)
+        assert (refused.status, limits_in(refused)) == (413, {"max-size": 1000})
     assert (await bob.create(bytes(1000), complete=True)).status == 201
+
+
+async def test_a_file_whose_type_has_a_limit_hears_that(guarded: Server) -> None:
+    ann, small = user(guarded, "ann"), ("Content-Type", "text/small; charset=utf-8")
+    for framing in Framing:
+        refused = await ann.create(bytes(501), small, complete=True, framing=framing)
+        assert (refused.status, limits_in(refused)) == (413, {"max-size": 500})
+        created = await ann.create(b"hello", small, complete=False)
+        refused = await ann.append(place_of(created), 5, bytes(496), complete=True, framing=framing)
+        assert (refused.status, limits_in(refused)) == (413, {"max-size": 500})
+
+
+async def test_who_has_no_room_left_hears_their_own_limit(guarded: Server) -> None:
+    carl = user(guarded, "carl")
+    assert (await carl.create(bytes(800), complete=True)).status == 201
+    refused = await carl.create(bytes(800), complete=True)
+    assert (refused.status, problem(refused)["code"]) == (413, "ERR_QUOTA_EXCEEDED")
+    assert limits_in(refused) == {"max-size": 900}
 
 
 @pytest.mark.parametrize("framing", Framing)

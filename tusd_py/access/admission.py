@@ -62,7 +62,7 @@ class Admission:
         """How long an upload is or will be, in bytes. Raises MaxSizeExceeded."""
         most = self.most(tenant, owner, filetype)
         if most is not None and length > most:
-            raise MaxSizeExceeded(f"maximum size exceeded: {length} bytes, wanted at most {most}")
+            raise MaxSizeExceeded(f"maximum size exceeded: {length} bytes, wanted at most {most}", most=most)
 
     def most(self, tenant: str, owner: str, filetype: str | None) -> int | None:
         """How long an upload may be, in bytes; None where nothing is said of it."""

@@ -53,7 +53,11 @@ class Bodies:
 
 def refusal_of(context: Context, ended: Appended, declared: int | None) -> ProtocolError:
     """What a client hears whose body did not end well; `declared` is the Upload-Length of its request."""
-    max_size = context.rules.features.max_size
-    if most_of(context, ended.upload) != max_size:
-        max_size = 0
-    return refusal_of_ending(ended.ending, ended.upload, declared=declared, max_size=max_size)
+    max_size, most = context.rules.features.max_size, most_of(context, ended.upload)
+    return refusal_of_ending(
+        ended.ending,
+        ended.upload,
+        declared=declared,
+        max_size=max_size if most == max_size else 0,
+        most=most,
+    )

@@ -7,12 +7,12 @@ Belongs here: that way. Not here: fields (protocol/ietf), what is done (uploads/
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import hdrs, web
 
 from protocol.answer import Answer
-from protocol.errors import Forbidden, ProtocolError, WrongDialect
+from protocol.errors import Forbidden, MaxSizeExceeded, ProtocolError, WrongDialect
 from protocol.headers import Headers
 from protocol.ietf.answers import (
     answer_appended,
@@ -27,7 +27,8 @@ from protocol.ietf.create import parse_create
 from protocol.ietf.interop import VERSION_FIELD, Interop, interop_of, is_append, is_creation
 from protocol.ietf.limits import limits
 from protocol.upload import ALL_BYTES_DURABLE, Dialect, Upload, UploadId, parse_upload_id
-from tusd_py.uploads.admit import most_of
+from tusd_py.access.identity import Identity
+from tusd_py.uploads.admit import most_for, most_of
 from tusd_py.uploads.append import Appended, append
 from tusd_py.uploads.context import Context
 from tusd_py.uploads.create import create
@@ -106,8 +107,14 @@ class IetfFace:
     # --- one method a verb
 
     async def _create(self, request: web.Request, headers: Headers, interop: Interop) -> web.StreamResponse:
-        creation = parse_create(headers, self.context.rules.features, interop)
+        try:
+            creation = parse_create(headers, self.context.rules.features, interop)
+        except MaxSizeExceeded:
+            # A client that tries again with less should not have to do it twice.
+            self._mark_limit(request, await self.identify(request))
+            raise
         identity = await self.identify(request)
+        self._mark_limit(request, identity, creation.metadata.filetype)
 
         def told(upload: Upload) -> None:
             if upload.offset:
@@ -131,6 +138,7 @@ class IetfFace:
     ) -> web.StreamResponse:
         wanted = parse_append(headers, interop)
         identity = await self.identify(request)
+        self._mark_limit(request, identity)
 
         def told(upload: Upload) -> None:
             send_interim(request, progress_fields(interop, upload))
@@ -163,6 +171,11 @@ class IetfFace:
     def _listens(self, request: web.Request, interop: Interop) -> bool:
         """The client understands our interim responses, and will get them."""
         return interop.version is not None and self.may_tell(request)
+
+    def _mark_limit(self, request: web.Request, identity: Identity, filetype: str | None = None) -> None:
+        """Whatever is refused from now on tells the limit of whoever asks."""
+        most = most_for(self.context, identity.tenant, identity.subject, filetype)
+        request[SPOKEN] = replace(request[SPOKEN], limit=limits(most))
 
     def _limit(self, upload: Upload) -> dict[str, str]:
         now = int(self.context.clock() * 1e6)

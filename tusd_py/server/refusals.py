@@ -48,17 +48,17 @@ _OFFSET_TOLD = frozenset({Ending.SHUTDOWN, Ending.FULL, Ending.QUOTA, Ending.IDL
 
 
 def refusal_of_ending(
-    ending: Ending, upload: Upload, *, declared: int | None, max_size: int
+    ending: Ending, upload: Upload, *, declared: int | None, max_size: int, most: int
 ) -> ProtocolError:
     """What a client hears whose body did not end well. `declared` is the Upload-Length of its request.
 
-    `max_size` is Tus-Max-Size where no narrower limit holds for the upload, else 0.
+    `max_size` is Tus-Max-Size where no narrower limit holds for the upload, else 0; `most` is the limit.
     """
     offset = {"Upload-Offset": str(upload.offset)} if ending in _OFFSET_TOLD else {}
     expiry = {} if ending is Ending.ENDED else expiry_headers(upload)
     if ending is Ending.TOO_LONG and upload.length is None and declared is None:
         told = {"Tus-Max-Size": str(max_size)} if max_size else {}
-        return MaxSizeExceeded(headers={**told, **expiry})
+        return MaxSizeExceeded(headers={**told, **expiry}, most=most)
     if ending is Ending.TOO_SHORT:
         length = upload.length if upload.length is not None else declared
         return InvalidUploadLength(f"the body that was to complete the upload ended before byte {length}")

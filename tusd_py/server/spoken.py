@@ -13,7 +13,7 @@ class Spoken:
 
     interop: Interop
     limit: dict[str, str]
-    """Upload-Limit of any upload."""
+    """Upload-Limit of any upload; of their own, once it is known who asks."""
 
 
 SPOKEN = web.RequestKey("spoken", Spoken)

@@ -44,9 +44,14 @@ def room_of(context: Context, upload: Upload, room: int | None) -> int | None:
 
 def most_of(context: Context, upload: Upload | NewUpload) -> int:
     """How long one may become whose length nobody knew at its creation; 0 for any."""
+    return most_for(context, upload.tenant, upload.owner, upload.filetype)
+
+
+def most_for(context: Context, tenant: str, owner: str, filetype: str | None = None) -> int:
+    """The same of what somebody may upload."""
     if context.admission is None:
         return context.rules.features.max_size
-    of_user = context.admission.most(upload.tenant, upload.owner, upload.filetype)
+    of_user = context.admission.most(tenant, owner, filetype)
     return least_of(of_user, context.rules.features.max_size or None) or 0
 
 
