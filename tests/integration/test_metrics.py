@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 
 from tusd_py.config.settings import Metrics as MetricsSettings
 from tusd_py.errors import Refused
+from tusd_py.server.dialects import Spoke
 from tusd_py.server.metrics import Metrics, forget_worker, text_of_all
 from tusd_py.server.metrics_listener import serving_metrics
 
@@ -24,6 +25,7 @@ TYPES = {
     "tusd_uploads_finished": "untyped",
     "tusd_uploads_terminated": "untyped",
     "tusd_connections_open": "gauge",
+    "tusdpy_requests_total": "counter",
     "tusdpy_upload_duration_seconds": "histogram",
     "tusdpy_upload_size_bytes": "histogram",
     "tusdpy_uploads_active": "gauge",
@@ -64,6 +66,7 @@ EXPECTED = (
     "tusd_uploads_terminated {n}.0",
     'tusd_requests_total{{method="PATCH"}} {n}.0',
     'tusd_errors_total{{code="ERR_X",status="409"}} {n}.0',
+    'tusdpy_requests_total{{dialect="ietf"}} {n}.0',
     "tusdpy_upload_size_bytes_count {n}.0",
     "tusdpy_upload_size_bytes_sum {n}00.0",
     "tusdpy_commit_seconds_count {n}.0",
@@ -97,6 +100,7 @@ sys.stdin.read()
 def count_everything(metrics: Metrics) -> None:
     metrics.opened()
     metrics.requested("PATCH")
+    metrics.spoke(Spoke.IETF)
     metrics.refused(409, "ERR_X")
     metrics.created()
     metrics.received(1000)

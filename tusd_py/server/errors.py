@@ -37,6 +37,7 @@ from tusd_py.log import Frequent, current_request, get_logger
 from tusd_py.masking import MASK
 
 from .cors import CorsPolicy
+from .dialects import Spoke, spoke
 from .guard import check_origin, check_request, is_below_base, is_of_the_server, request_id
 from .identify import CHALLENGE
 from .location import client_address
@@ -64,6 +65,7 @@ class RequestMeter(Protocol):
     """What is counted of requests. Calls are cheap and never fail."""
 
     def requested(self, method: str) -> None: ...
+    def spoke(self, dialect: Spoke) -> None: ...
     def refused(self, status: int, code: str) -> None: ...
 
 
@@ -104,6 +106,7 @@ class Seam:
             self._record(request, response, time.monotonic() - began)
             return response
         finally:
+            self._meter.spoke(spoke(request, self.settings))
             current_request.reset(token)
 
     async def straight(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -196,8 +199,9 @@ class Seam:
         return error
 
     def note(self, *, method: str, path: str, status: int, seconds: float, client: str) -> None:
-        """Count and log a request that was answered elsewhere, with yes."""
+        """Count and log a request of tus that was answered elsewhere, with yes."""
         self._meter.requested(method)
+        self._meter.spoke(Spoke.TUS)
         if self.settings.log.requests:
             _log(method, path, status, seconds, client)
 

@@ -20,6 +20,8 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from tusd_py.uploads.tally import Tally
 
+from .dialects import Spoke
+
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 # tusd counts these without the suffix that Prometheus wants for counters. Dashboards know these names, and
@@ -73,6 +75,10 @@ class Metrics:
         self.connections_open = self._gauge("tusd_connections_open", "Open connections", "livesum")
 
     def _make_own_metrics(self) -> None:
+        self.dialects = self._counter(
+            "tusdpy_requests_total", "Requests by the protocol that they spoke", ("dialect",)
+        )
+        self._by_dialect = {dialect: self.dialects.labels(dialect) for dialect in Spoke}
         self.upload_duration = self._histogram(
             "tusdpy_upload_duration_seconds", "From creation to the last byte", _DURATIONS
         )
@@ -147,6 +153,10 @@ class Metrics:
         """A request came in. Methods are what a client sends: unknown ones share a label."""
         counter = self._by_method.get(method) or self._by_method["other"]
         counter.inc()
+
+    def spoke(self, dialect: Spoke) -> None:
+        """The request spoke that."""
+        self._by_dialect[dialect].inc()
 
     def refused(self, status: int, code: str) -> None:
         """A request was refused, with a code of protocol/errors.py."""
