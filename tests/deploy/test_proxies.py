@@ -159,6 +159,11 @@ async def test_while_no_node_is_there_every_client_is_told_to_wait(fronted: Fron
     assert [answer.status for answer in (head, patch, post, page)] == [423, 503, 503, 503]
     assert all(answer.headers["retry-after"] == "1" for answer in (head, patch, post, page))
     assert head.offset is None
+    for version, status in (("5", 423), ("6", 423), ("8", 503), ("56", 503), (None, 503)):
+        # tus-js-client in its modes of the IETF's draft; other clients of that go on after a 5xx alone.
+        said = [] if version is None else [("Upload-Draft-Interop-Version", version)]
+        answer = await request(fronted.proxy, "HEAD", "/files/" + "0" * 32, said)
+        assert (version, answer.status, answer.headers["retry-after"]) == (version, status, "1")
     await fronted.node.start()
     async with asyncio.timeout(20):
         while (await client.head(tracked)).status != 200:
