@@ -3,13 +3,12 @@
 Belongs here: loop devices, ext4, and starting a database on one. Not here: when power is cut (power.py).
 """
 
-import filecmp
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -17,6 +16,7 @@ from typing import Protocol, Self
 from tests.harness.server import descendants
 from tests.services.postgres import PostgresMissing, PostgresServer, find_programs
 
+MIB = 1 << 20
 DISK_BYTES = 1 << 30
 
 
@@ -52,7 +52,7 @@ class Disks:
 
     def same_as(self, other: "Disks") -> bool:
         pairs = ((self.data, other.data), (self.database, other.database))
-        return all(filecmp.cmp(one, two, shallow=False) for one, two in pairs)
+        return all(_equal(one, two) for one, two in pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +157,29 @@ class OnPostgres:
         # The postmaster first, so that it starts nobody meanwhile.
         for pid in (self._server.pid, *descendants(self._server.pid)):
             os.kill(pid, number)
+
+
+def _equal(one: Path, two: Path) -> bool:
+    """Only what is no hole in both is read: a GiB of holes takes longer than all else in a power cut."""
+    with one.open("rb") as first, two.open("rb") as second:
+        if os.fstat(first.fileno()).st_size != os.fstat(second.fileno()).st_size:
+            return False
+        written = (*_written(first.fileno()), *_written(second.fileno()))
+        return all(
+            os.pread(first.fileno(), len(block), block.start)
+            == os.pread(second.fileno(), len(block), block.start)
+            for block in written
+        )
+
+
+def _written(file: int) -> Iterator[range]:
+    """Where it has data, in blocks that fit into memory."""
+    stop = 0
+    with suppress(OSError):  # ENXIO: none behind that
+        while True:
+            start = os.lseek(file, stop, os.SEEK_DATA)
+            stop = os.lseek(file, start, os.SEEK_HOLE)
+            yield from (range(at, min(at + MIB, stop)) for at in range(start, stop, MIB))
 
 
 def _run(*command: str) -> None:
