@@ -97,11 +97,14 @@ def _judge_readers(outcome: Outcome, readers: Readers) -> None:
 # --- faults of clamd
 
 
-async def broken_scanner(server: Server, outcome: Outcome, runs: int) -> Outcome:
+async def broken_scanner(
+    server: Server, outcome: Outcome, runs: int, lies: tuple[Fault, ...] = BAD
+) -> Outcome:
     """`runs` files while clamd is killed, frozen, restarted and lies. Measures the settling afterwards."""
     with temporary_clamd() as clamd:
         path = str(clamd.folder / "proxy")
         async with faulty_clamd(clamd.socket, path, outcome.seed) as proxy:
+            proxy.lies = lies
             server.settings = {
                 **server.settings,
                 **scanning_settings(path),
@@ -174,7 +177,7 @@ async def _lie(_clamd: ClamdServer, proxy: ClamdProxy, dice: random.Random) -> N
     for _ in range(5):
         proxy.faults = _GOOD
         await _streams(proxy, SPECIMENS + dice.randrange(4))
-        proxy.faults = BAD
+        proxy.faults = proxy.lies
         await _streams(proxy, 4)
     proxy.faults = _GOOD
 

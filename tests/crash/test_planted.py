@@ -9,6 +9,7 @@ import pytest
 
 from tests.harness.server import Server
 from tests.harness.tus import Refused
+from tests.services.clamd_proxy import HANGS_UP
 
 from . import frozen, power, scans, trace
 from .planted import environ
@@ -90,7 +91,7 @@ async def test_a_power_cut_shows_a_server_that_does_not_sync(tmp_path: Path, see
     ("bug", "case"),
     [
         ("unscanned is served", partial(scans.mixed_files, runs=22)),
-        ("no answer is clean", partial(scans.broken_scanner, runs=60)),
+        ("no answer is clean", partial(scans.broken_scanner, runs=60, lies=HANGS_UP)),
     ],
     ids=["unscanned is served", "no answer is clean"],
 )

@@ -30,6 +30,7 @@ EARLY = 1 << 20
 then nobody can tell. Shorter streams get no answer."""
 
 BAD = tuple(fault for fault in Fault if fault not in (Fault.NONE, Fault.IN_PIECES))
+HANGS_UP = (Fault.HANG_UP_BEFORE, Fault.HANG_UP_AFTER)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class ClamdProxy:
     seed: int
     faults: tuple[Fault, ...] = (Fault.NONE,)
     """One of these for each stream."""
+    lies: tuple[Fault, ...] = BAD
+    """For whoever makes it lie for a while."""
     version: bytes | None = None
     """Said instead of clamd's own."""
     streams: int = 0
