@@ -68,19 +68,19 @@ class Case:
 
 
 CASES: Sequence[Case] = (
-    Case(name="kill -9, SQLite, 1 worker", run=kills.kill_under_load, long=50, slice=4),
+    Case(name="kill -9, SQLite, 1 worker", run=kills.kill_under_load, long=50, slice=2),
     Case(
         name="kill -9, SQLite, 2 workers",
         run=kills.kill_under_load,
         long=50,
-        slice=3,
+        slice=2,
         workers=2,
     ),
     Case(
         name="kill -9, Postgres, 1 worker",
         run=kills.kill_under_load,
         long=50,
-        slice=2,
+        slice=1,
         postgres=True,
     ),
     Case(
@@ -95,7 +95,7 @@ CASES: Sequence[Case] = (
         name="kill -9, S3 and Postgres, 1 worker",
         run=partial(stores.in_a_bucket, run=partial(kills.kill_under_load, ready_within=15.0)),
         long=50,
-        slice=2,
+        slice=1,
         postgres=True,
         missing=stores.missing,
     ),
@@ -121,7 +121,7 @@ CASES: Sequence[Case] = (
         name="worker frozen and overtaken",
         run=partial(frozen.overtaken, frozen_for=20.0),
         long=20,
-        slice=2,
+        slice=1,
         slice_run=partial(frozen.overtaken, frozen_for=4.0),
         workers=2,
     ),
@@ -140,7 +140,7 @@ CASES: Sequence[Case] = (
             concatenation.killed_in_assembly, size=concatenation.Size(partials=100, bytes_each=10 << 20)
         ),
         long=20,
-        slice=2,
+        slice=1,
         slice_run=partial(
             concatenation.killed_in_assembly, size=concatenation.Size(partials=24, bytes_each=1 << 20)
         ),
@@ -196,7 +196,7 @@ CASES: Sequence[Case] = (
         postgres=True,
         missing=stores.missing,
     ),
-    Case(name="histories against a model", run=agree_with_the_model, long=1000, slice=30),
+    Case(name="histories against a model", run=agree_with_the_model, long=1000, slice=20),
     Case(name="two processes saturate SQLite", run=contention.saturate, long=10, slice=0),
     Case(name="worker frozen in the database lock", run=frozen.frozen_in_lock, long=20, slice=1, workers=2),
     Case(name="SIGTERM, 50 PATCHes", run=shutdown.terminate_in_flight, long=20, slice=1),
@@ -214,7 +214,7 @@ CASES: Sequence[Case] = (
         name="kill -9 at every call of an object store",
         run=bad_days.killed_at_every_call,
         long=100,
-        slice=3,
+        slice=2,
         missing=stores.missing,
     ),
     Case(
@@ -224,12 +224,12 @@ CASES: Sequence[Case] = (
         slice=0,
         missing=stores.missing,
     ),
-    Case(name="HEAD, dead writer", run=latency.head_beside_dead_writer, long=100, slice=40, started=True),
+    Case(name="HEAD, dead writer", run=latency.head_beside_dead_writer, long=100, slice=20, started=True),
     Case(
         name="HEAD, dead writer, 2 workers",
         run=latency.head_beside_dead_writer,
         long=100,
-        slice=20,
+        slice=10,
         started=True,
         workers=2,
     ),
@@ -239,7 +239,7 @@ CASES: Sequence[Case] = (
         long=1000,
         slice=200,
         # The slice shares two cores with whatever else runs there.
-        slice_run=partial(latency.head_beside_large_writers, slack=10.0),
+        slice_run=partial(latency.head_beside_large_writers, each=128 << 20, slack=10.0),
         started=True,
     ),
     Case(name="two tabs, one upload", run=latency.two_tabs, long=50, slice=2, started=True),
@@ -248,7 +248,7 @@ CASES: Sequence[Case] = (
         name="scanning, files of every kind and racing GETs",
         run=scans.mixed_files,
         long=200,
-        slice=44,
+        slice=22,
         missing=scans.missing,
     ),
     Case(
@@ -271,7 +271,7 @@ CASES: Sequence[Case] = (
         name="scanning, killed in mid-scan",
         run=scans.killed_while_scanning,
         long=50,
-        slice=2,
+        slice=1,
         missing=scans.missing,
     ),
     Case(
@@ -341,7 +341,7 @@ CASES: Sequence[Case] = (
         workers=2,
         postgres=True,
     ),
-    Case(name="hostile input", run=hostile.hostile_input, long=20_000, slice=3000, started=True),
+    Case(name="hostile input", run=hostile.hostile_input, long=20_000, slice=1500, started=True),
     Case(
         name="3 GiB by tus-js-client",
         run=large.by_tus_js_client,

@@ -45,14 +45,14 @@ async def head_beside_dead_writer(server: Server, outcome: Outcome, runs: int) -
 
 
 async def head_beside_large_writers(
-    server: Server, outcome: Outcome, runs: int, slack: float = 1.0
+    server: Server, outcome: Outcome, runs: int, *, each: int = 512 * MIB, slack: float = 1.0
 ) -> Outcome:
-    """Four large uploads run. Measures HEAD on a fifth; `slack` widens the limit on a shared machine."""
+    """Four uploads of `each` bytes run. Measures HEAD on a fifth; `slack` widens the limit."""
     client = TusClient(address=server.address)
     idle = await client.create(Content(seed=outcome.seed, length=MIB))
-    large = [await client.create(Content(seed=number, length=512 * MIB)) for number in range(4)]
+    large = [await client.create(Content(seed=number, length=each)) for number in range(4)]
     async with asyncio.TaskGroup() as group:
-        writers = [group.create_task(client.finish(tracked, step=512 * MIB)) for tracked in large]
+        writers = [group.create_task(client.finish(tracked, step=each)) for tracked in large]
         while outcome.runs < runs and not all(writer.done() for writer in writers):
             began = time.monotonic()
             await client.head(idle)
