@@ -225,16 +225,16 @@ async def test_a_release_outlives_a_rescan_that_finds_the_same(scanning: Server)
     assert await verdicts_told(scanning) == {sent.id: 2}
 
 
-async def test_without_a_scanner_there_is_nothing_to_rescan(server: Server) -> None:
-    status, said = await command(server, "rescan", "--all")
+async def test_without_a_scanner_there_is_nothing_to_rescan(shared_server: Server) -> None:
+    status, said = await command(shared_server, "rescan", "--all")
     assert (status, "no scanner is configured" in said) == (1, True)
 
 
 @pytest.mark.parametrize(
     "arguments", [("quarantine",), ("quarantine", "release"), ("quarantine", "list", "x"), ("rescan",)]
 )
-async def test_commands_say_what_is_missing(server: Server, arguments: tuple[str, ...]) -> None:
-    status, said = await command(server, *arguments)
+async def test_commands_say_what_is_missing(shared_server: Server, arguments: tuple[str, ...]) -> None:
+    status, said = await command(shared_server, *arguments)
     assert status == 2
     assert said.startswith("error: ")
 
