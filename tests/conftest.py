@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from tests.harness.server import Server
+from tests.order import longest_first
 from tests.services.clamd import clamd_server, own_clamd
 from tests.services.postgres import _migrated, empty_postgres_dsn, postgres_dsn, postgres_server
 from tests.services.seaweedfs import bucket, seaweed, shared_bucket
@@ -40,6 +41,11 @@ def pytest_configure() -> None:
 
 def pytest_report_header() -> str:
     return f"seed: {_seed()} (replay with TEST_SEED={_seed()})"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # one of the processes of pytest-xdist
+        longest_first(items)
 
 
 @pytest.hookimpl(tryfirst=True)
