@@ -127,9 +127,6 @@ def signed(who: Identity, age: float | None = None) -> tuple[str, str]:
     return bearer(token(sub=who.subject, tenant=who.tenant, scope=scope, exp=int(until)))
 
 
-AS_OWNER = signed(OWNER)
-
-
 def credentials(actor: Actor, things: Things) -> Headers:
     if actor.name == "nobody":
         return ()
@@ -190,17 +187,18 @@ async def post(server: Server, target: str, *headers: tuple[str, str]) -> dict[s
 
 
 async def things_of_owner(server: Server) -> Things:
-    uploads = [await new_upload(server, [AS_OWNER]) for _ in range(2)]
-    _, file_id = await new_file(server, [AS_OWNER])
+    as_owner = signed(OWNER)
+    uploads = [await new_upload(server, [as_owner]) for _ in range(2)]
+    _, file_id = await new_file(server, [as_owner])
     tokens = [
-        (await post(server, f"/api/v1/uploads/{upload}/token", AS_OWNER))["token"] for upload in uploads
+        (await post(server, f"/api/v1/uploads/{upload}/token", as_owner))["token"] for upload in uploads
     ]
-    link_id = await new_link(server, [AS_OWNER], file_id)
+    link_id = await new_link(server, [as_owner], file_id)
     return Things(
         upload_id=uploads[0],
         file_id=file_id,
         link_id=link_id,
-        multipart_id=await new_multipart(server, [AS_OWNER]),
+        multipart_id=await new_multipart(server, [as_owner]),
         upload_token=tokens[0],
         other_upload_token=tokens[1],
     )
