@@ -1,5 +1,7 @@
 """The route table against what is registered, and the form of refusals."""
 
+import asyncio
+import gc
 import json
 import re
 from collections.abc import AsyncIterator
@@ -10,27 +12,31 @@ import pytest
 from aiohttp import hdrs, web
 
 from tests.harness.server import Server
-from tests.harness.wire import Answer, Connection, head_of
+from tests.harness.wire import Address, Answer, Connection, head_of
 from tests.integration.house import Counted
 from tests.integration.tiny import settings_with
 from tusd_py.assemble.app import make_app
 from tusd_py.assemble.service import open_service
+from tusd_py.server.bounded_connection import BoundedConnection
 from tusd_py.server.health import Readiness
 from tusd_py.server.metrics import Metrics
 from tusd_py.server.page import Page
 from tusd_py.server.plain_page import PlainPage
 from tusd_py.server.route import Route
 from tusd_py.server.routes import TABLE, path_of, routes_of
+from tusd_py.server.runner import TusRunner
 from tusd_py.server.tus import TusFace
 
 EVERY = [route for face in TABLE for route in face.routes]
 
 
 @asynccontextmanager
-async def application(folder: Path, base_path: str) -> AsyncIterator[web.Application]:
+async def application(folder: Path, base_path: str, **timeouts: float) -> AsyncIterator[web.Application]:
     """Everything that the settings can switch on."""
     settings = settings_with(
-        server={"base_path": base_path}, storage={"upload_dir": str(folder), "free_space_floor": 0}
+        server={"base_path": base_path},
+        storage={"upload_dir": str(folder), "free_space_floor": 0},
+        timeouts=timeouts,
     )
     async with open_service(settings, Counted(), given_up=lambda: None) as service:
         yield make_app(settings, service, Metrics(version="0"), Readiness())
@@ -128,3 +134,44 @@ async def test_me_says_who_one_is(shared_server: Server) -> None:
     forwarded = await ask(shared_server, "GET", "/api/v1/me", ("Via", "1.1 proxy"))
     assert json.loads(forwarded.body)["scopes"] == ["read", "upload"]
     assert json.loads(forwarded.body)["shares_name"] is True
+
+
+NOBODY = "0" * 32
+_JSON = ("Content-Type", "application/json")
+REFUSED = {
+    "an upload that is not there": ("HEAD", f"/files/{NOBODY}", [], b"", 404),
+    "a file that is not there": ("GET", f"/files/{NOBODY}", [], b"", 404),
+    "no length": ("POST", "/files/", [], b"", 400),
+    "too much": ("POST", "/files/", [("Upload-Length", "99999999999999999999")], b"", 413),
+    "no such path": ("GET", "/nothing/here", [], b"", 404),
+    "no such method": ("PUT", "/api/v1/uploads", [], b"", 405),
+    "nothing of that id": ("GET", f"/api/v1/uploads/{NOBODY}", [], b"", 404),
+    "an odd query": ("GET", "/api/v1/uploads?limit=x", [], b"", 400),
+    "no JSON": ("POST", "/upload/initiate", [_JSON], b"{", 400),
+    "another type": ("POST", "/upload/initiate", [("Content-Type", "a/b")], b"{}", 415),
+    "JSON that never comes": ("POST", "/upload/initiate", [_JSON], None, 503),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_what_was_refused_is_let_go_without_the_collector(tmp_path: Path, case: str) -> None:
+    """It comes seldom, and thousands of refused connections would stay until it does."""
+    method, target, headers, body, status = REFUSED[case]
+    own = [("Host", "localhost"), ("Tus-Resumable", "1.0.0"), *headers]
+    own.append(("Content-Length", "10" if body is None else str(len(body))))
+    async with application(tmp_path, "/files/", json=0.2) as app:
+        running = TusRunner(app, settings=settings_with(timeouts={"json": 0.2}))
+        await running.setup()
+        await web.TCPSite(running, "127.0.0.1", 0).start()
+        gc.collect()
+        gc.disable()
+        try:
+            async with await Connection.open(Address("127.0.0.1", running.addresses[0][1])) as connection:
+                await connection.send(head_of(method, target, own) + (body or b""))
+                assert (await connection.answer(method)).status == status
+            async with asyncio.timeout(10):
+                while any(isinstance(one, BoundedConnection) for one in gc.get_objects()):
+                    await asyncio.sleep(0.05)
+        finally:
+            gc.enable()
+            await running.cleanup()

@@ -142,6 +142,8 @@ class Seam:
         except web.HTTPException as exc:
             if exc.status < web.HTTPBadRequest.status_code:
                 raise
+            # The request keeps it where there is no such path, and its traceback keeps the request.
+            exc.__traceback__ = None
             return self._refuse(request, _translated(exc))
         except ProtocolError as error:
             return self._refuse(request, error)

@@ -81,5 +81,10 @@ def refusal(error: Exception) -> ProtocolError | None:
 def refuse(error: Exception) -> None:
     """Raises what a client hears of it, where that is another one."""
     refused = refusal(error)
-    if refused is not None and refused is not error:
-        raise refused from error
+    try:
+        if refused is not None and refused is not error:
+            raise refused from error
+    finally:
+        # Its traceback has this frame. With the name they would hold each other, and the request, until the
+        # collector comes, which is seldom.
+        del refused

@@ -33,7 +33,7 @@ from .operator import OPERATOR_ROUTES, Operator
 from .page import PAGE_ROUTES, Page
 from .plain_page import PLAIN_PAGE_ROUTES, PlainPage
 from .quarantine_face import QUARANTINE_ROUTES, QuarantineFace
-from .refusals import refusal
+from .refusals import refuse
 from .route import BASE, ROUTE, Face, Route
 from .tus import TUS_ROUTES, TusFace
 from .uploads_api import UPLOADS_API_ROUTES, UploadsApi
@@ -137,7 +137,5 @@ async def _answer(
             admit(await identify(request), route.action)
         return await route.handle(instance, request)
     except Exception as error:
-        refused = refusal(error)
-        if refused is None or refused is error:
-            raise
-        raise refused from error
+        refuse(error)
+        raise
