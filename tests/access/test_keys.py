@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.database_process import connect
 from tests.harness.server import ROOT, Server
-from tests.harness.wire import request
+from tests.harness.wire import Connection, head_of, request
 from tusd_py.access.api_keys import make_key
 from tusd_py.access.identity import Scope
 from tusd_py.assemble.keys import create_key
@@ -71,6 +71,14 @@ async def test_a_key_is_let_in_as_its_subject_by_either_header(keyed: Server) ->
         assert who_in(said) == {"tenant": "acme", "user_id": "ann", "scopes": ["upload"]}
     for other in (key[:-1], key + "A", key.replace("tpk_", "tpk_0"), key.upper(), f"{key[:30]}{'A' * 34}"):
         assert await status(keyed, bearer(other)) == 401
+
+
+async def test_no_body_is_looked_at_for_whoever_has_no_key(keyed: Server) -> None:
+    """Its type is wrong only if it has bytes; none of them is there yet."""
+    headers = [("Host", "localhost"), TUS, ("Upload-Length", "1"), ("Content-Type", "text/plain")]
+    async with await Connection.open(keyed.address) as connection:
+        await connection.send(head_of("POST", "/files/", [*headers, ("Transfer-Encoding", "chunked")]))
+        assert (await connection.answer("POST")).status == 401
 
 
 async def test_two_keys_of_one_subject_share_its_uploads(keyed: Server) -> None:

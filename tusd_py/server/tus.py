@@ -143,7 +143,8 @@ class TusFace:
             return parse_create(headers, features)
         except (InvalidContentType, InvalidConcat):
             # They may be about a body that has no bytes. Some HTTP libraries put a type on every POST, and
-            # know no length.
+            # know no length. It is read for nobody who may not send one.
+            await self.identify(request)
             if not await self.bodies.is_empty(request):
                 raise
             return parse_create(headers.without("Transfer-Encoding"), features)
