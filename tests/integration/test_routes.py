@@ -159,19 +159,50 @@ async def test_what_was_refused_is_let_go_without_the_collector(tmp_path: Path, 
     method, target, headers, body, status = REFUSED[case]
     own = [("Host", "localhost"), ("Tus-Resumable", "1.0.0"), *headers]
     own.append(("Content-Length", "10" if body is None else str(len(body))))
-    async with application(tmp_path, "/files/", json=0.2) as app:
-        running = TusRunner(app, settings=settings_with(timeouts={"json": 0.2}))
-        await running.setup()
-        await web.TCPSite(running, "127.0.0.1", 0).start()
-        gc.collect()
-        gc.disable()
-        try:
-            async with await Connection.open(Address("127.0.0.1", running.addresses[0][1])) as connection:
-                await connection.send(head_of(method, target, own) + (body or b""))
-                assert (await connection.answer(method)).status == status
-            async with asyncio.timeout(10):
-                while any(isinstance(one, BoundedConnection) for one in gc.get_objects()):
-                    await asyncio.sleep(0.05)
-        finally:
-            gc.enable()
-            await running.cleanup()
+    async with (
+        application(tmp_path, "/files/", json=0.2) as app,
+        without_the_collector(app) as address,
+        await Connection.open(address) as connection,
+    ):
+        await connection.send(head_of(method, target, own) + (body or b""))
+        assert (await connection.answer(method)).status == status
+
+
+@asynccontextmanager
+async def without_the_collector(app: web.Application) -> AsyncIterator[Address]:
+    """A server whose connections have to go all the same once what is done with them is over."""
+    running = TusRunner(app, settings=settings_with())
+    await running.setup()
+    await web.TCPSite(running, "127.0.0.1", 0).start()
+    gc.collect()
+    gc.disable()
+    try:
+        yield Address("127.0.0.1", running.addresses[0][1])
+        async with asyncio.timeout(10):
+            while any(isinstance(one, BoundedConnection) for one in gc.get_objects()):
+                await asyncio.sleep(0.05)
+    finally:
+        gc.enable()
+        await running.cleanup()
+
+
+async def test_what_could_not_be_read_is_let_go_without_the_collector(tmp_path: Path) -> None:
+    async with (
+        application(tmp_path, "/files/") as app,
+        without_the_collector(app) as address,
+        await Connection.open(address) as connection,
+    ):
+        await connection.send(b"a@\r\n\r\n")
+        assert (await connection.answer()).status == 400
+
+
+async def test_what_was_never_answered_is_let_go_without_the_collector(tmp_path: Path) -> None:
+    """What cannot be read lies behind a request whose answer nobody takes."""
+    async with (
+        application(tmp_path, "/files/") as app,
+        without_the_collector(app) as address,
+        await Connection.open(address) as connection,
+    ):
+        await connection.send(head_of("GET", "/api/v1/events", [("Host", "localhost")]))
+        assert b"200 OK" in await connection.raw_head()
+        await connection.send(b"a@\r\n\r\n")

@@ -1,7 +1,8 @@
 """One client connection: what aiohttp's own handler lets through or waits for without end.
 
-Only public names of aiohttp are overridden or called here, but `RequestHandler` makes no promise about
-when it calls them; tests/integration/test_connection.py fails if an upgrade changes that.
+Only public names of aiohttp are overridden or called here (connection_lost reads one that is not), but
+`RequestHandler` makes no promise about when it calls them; tests/integration/test_connection.py fails if an
+upgrade changes that.
 
 Belongs here: the header deadline, the idle time, the connection cap, tiny chunks, and answers to what is not
 HTTP. Not here: whose turn it is (connection.py), what is in a request (guard.py), bodies and their deadlines
@@ -157,6 +158,9 @@ class BoundedConnection(web.RequestHandler):
             self._owner = None
         super().connection_lost(exc)
         self._content = self._drips = None
+        # aiohttp's, of what it did not get to answer: there is no other way to them.
+        for message, _ in self._messages:
+            _forget_way(getattr(message, "exc", None))
 
     async def until_gone(self) -> None:
         """Returns when the connection is lost; nothing tells handlers otherwise."""
@@ -354,6 +358,7 @@ class BoundedConnection(web.RequestHandler):
             raise ConnectionError("the answer was begun and cannot be finished")
         if isinstance(exc, HttpProcessingError):
             self._refused = True
+            _forget_way(exc)
             log.debug("request.malformed", client=str(self.peername), status=status)
             last_words = self._last_words(self._describe(exc))
             last_words.headers.update(self._rules.on_unread)
@@ -392,6 +397,12 @@ class BoundedConnection(web.RequestHandler):
                 await self.until_gone()
         except TimeoutError:
             return
+
+
+def _forget_way(unread: BaseException | None) -> None:
+    """Of an error of the parser: the frame that it passed holds it, and the connection, for long."""
+    if unread is not None:
+        unread.__traceback__ = None
 
 
 class _LastWords(web.Response):
