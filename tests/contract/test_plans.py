@@ -34,7 +34,7 @@ async def test_a_final_that_ends_before_it_is_locked_is_left_alone(
     def script() -> Script[tuple[list[str], object]]:
         asked = begun(partial, rows.author)
         next(asked)
-        lock = asked.send([{"id": final.id}])  # what the look found
+        lock = asked.send([{"id": final.id, "state": "waiting"}])  # what the look found
         said: list[str] = []
         found = yield lock
         try:
