@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from tests.harness.tus import BYTES, RESUMABLE
 from tests.harness.wire import Address, Connection, head_of, request
@@ -92,11 +92,10 @@ async def test_bytes_of_a_body_do_not_wait_for_longer_than_they_may(
     received = 0
     take = BoundedConnection._body_received
 
-    def counted(connection: BoundedConnection, data: bytes) -> None:
+    def counted(connection: BoundedConnection, content: StreamReader, data: bytes) -> None:
         nonlocal received
-        take(connection, data)
-        if connection._content is not None:
-            received = connection._content.total_bytes
+        take(connection, content, data)
+        received = content.total_bytes
 
     monkeypatch.setattr(BoundedConnection, "_body_received", counted)
     settings = settings_with(timeouts={"header": 0.5})

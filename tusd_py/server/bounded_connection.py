@@ -22,7 +22,7 @@ from protocol.errors import BadHeader, ExpectationFailed, InternalError, Protoco
 from protocol.tus.answers import answer_error
 from tusd_py.log import get_logger
 
-from .drips import ENOUGH, SEVERAL, TINY, Drips
+from .drips import ENOUGH, TINY, Drips
 from .location import NO_PROXIES, Trusted
 from .per_address import PerAddress
 from .responses import SERVER_NAME, response_of
@@ -96,7 +96,6 @@ class BoundedConnection(web.RequestHandler):
         "_length",
         "_look_at",
         "_owner",
-        "_pieces",
         "_refused",
         "_rules",
         "_server",
@@ -113,8 +112,6 @@ class BoundedConnection(web.RequestHandler):
         self._chunked = False
         self._length = "0"
         self._framing = 0
-        self._pieces = 0
-        """Small ones, of the head or body that is coming."""
         self._drips: Drips | None = None
         self._head_due: float | None = None
         self._gone: asyncio.Event | None = None
@@ -182,7 +179,6 @@ class BoundedConnection(web.RequestHandler):
         self._chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
         self._length = request.headers.get("Content-Length", "0")
         self._framing = 0
-        self._pieces = 0
         drips, self._drips = self._drips, None
         if drips is not None and (kept := drips.taken()):
             # Not of a head, as all of this one is here.
@@ -217,8 +213,9 @@ class BoundedConnection(web.RequestHandler):
         self._take(data)
 
     def _take(self, data: bytes) -> None:
-        if self._in_body():
-            self._body_received(data)
+        content = self._content
+        if content is not None and not content.is_eof():
+            self._body_received(content, data)
             return
         if data and self._head_due is None:
             self._expect_head()
@@ -276,21 +273,13 @@ class BoundedConnection(web.RequestHandler):
 
     def _head_received(self, data: bytes) -> bytes:
         """What is to be parsed of it now."""
-        if self._drips is not None:
-            return self._drips.in_head(data)
-        if len(data) < TINY:
-            self._pieces += 1
-            if self._pieces >= SEVERAL:
-                self._drips = Drips()
-        return data
+        if self._drips is None:
+            if len(data) >= TINY:
+                return data
+            self._drips = Drips()
+        return self._drips.in_head(data)
 
-    def _in_body(self) -> bool:
-        return self._content is not None and not self._content.is_eof()
-
-    def _body_received(self, data: bytes) -> None:
-        content = self._content
-        if content is None:
-            return
+    def _body_received(self, content: StreamReader, data: bytes) -> None:
         if not self._chunked:
             super().data_received(data)
             if data and (self._drips is not None or len(data) < TINY):
@@ -312,18 +301,14 @@ class BoundedConnection(web.RequestHandler):
         if content.is_eof() or size > ENOUGH:
             self.gather_no_more()
             return
-        self._pieces += 1
-        if self._pieces < SEVERAL:
-            return
         if self._drips is None:
             self._drips = Drips()
-        left = int(self._length) - content.total_bytes
-        self._drips.wait_for(self.transport, left, self._server.now() + self._rules.gathering)
+        left, until = int(self._length) - content.total_bytes, self._server.now() + self._rules.gathering
+        self._drips.in_body(self.transport, size, left, until)
         self._look_by(self._drips.until)
 
     def gather_no_more(self) -> None:
         """What comes of the body is to be had at once."""
-        self._pieces = 0
         drips, self._drips = self._drips, None
         if drips is not None and self.transport is not None:
             drips.stop(self.transport)

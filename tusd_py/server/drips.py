@@ -36,30 +36,37 @@ def gathering_time(*deadlines: float) -> float:
 
 
 class Drips:
-    """Of one head or one body."""
+    """Of one head or one body, from its first small piece on."""
 
-    __slots__ = ("_kept", "until")
+    __slots__ = ("_kept", "_pieces", "until")
 
     def __init__(self) -> None:
-        self._kept = bytearray()
+        self._pieces = 0
+        self._kept = b""
         self.until = inf
         """When the kernel is to show what it has."""
 
     def in_head(self, data: bytes) -> bytes:
         """What is to be parsed now. Nothing, while what came cannot end a line."""
-        if len(data) < TINY and b"\n" not in data and len(self._kept) < TINY:
-            self._kept += data
-            return b""
-        return self.taken() + data
+        self._pieces += 1
+        is_long = len(data) >= TINY or len(self._kept) >= TINY
+        if self._pieces <= SEVERAL or is_long or b"\n" in data:
+            return self.taken() + data
+        self._kept += data
+        return b""
 
     def taken(self) -> bytes:
         """What was kept back of a head, which is forgotten."""
-        kept, self._kept = bytes(self._kept), bytearray()
+        kept, self._kept = self._kept, b""
         return kept
 
-    def wait_for(self, transport: asyncio.BaseTransport, left: int, until: float) -> None:
-        """Let the kernel gather the body, of which `left` bytes are to come, but not longer than `until`."""
-        if _CAN_WAIT and left > 1:
+    def in_body(self, transport: asyncio.BaseTransport, size: int, left: int, until: float) -> None:
+        """A piece of `size` bytes came: from some small ones on, let the kernel gather what follows.
+
+        Of the body `left` bytes are to come. None of them waits for longer than `until`.
+        """
+        self._pieces += size < TINY
+        if _CAN_WAIT and self._pieces >= SEVERAL and left > 1:
             self.until = until
             _wake_at(transport, min(left, ENOUGH))
 

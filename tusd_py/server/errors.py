@@ -36,7 +36,7 @@ from tusd_py.config.settings import Settings
 from tusd_py.log import Frequent, current_request, get_logger
 from tusd_py.masking import MASK
 
-from .cors import CorsPolicy
+from .cors import METHODS, CorsPolicy
 from .dialects import Spoke, spoke
 from .guard import check_origin, check_request, is_below_base, is_of_the_server, request_id
 from .identify import CHALLENGE
@@ -53,12 +53,6 @@ QUIET_PATHS = frozenset({"/healthz", "/readyz", "/health"})
 """Asked every few seconds by machines: neither logged nor counted."""
 
 _FIRST_SERVER_ERROR = 500
-
-METHODS = (
-    *(hdrs.METH_OPTIONS, hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_POST),
-    *(hdrs.METH_PUT, hdrs.METH_PATCH, hdrs.METH_DELETE),
-)
-"""Those that anything here takes."""
 
 
 class RequestMeter(Protocol):

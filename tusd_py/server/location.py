@@ -150,7 +150,7 @@ def _peer(request: web.BaseRequest) -> tuple[Address | None, bool]:
 
 def subscriber(address: Address) -> str:
     """Who has it, as far as can be told: of IPv6, everybody has a /64."""
-    if address.version == 4:  # noqa: PLR2004 - the version of IP
+    if isinstance(address, IPv4Address):
         return _text_of(address)
     return str(int(address) >> (address.max_prefixlen - _IPV6_NET))
 
