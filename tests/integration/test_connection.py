@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from tusd_py.server.bounded_connection import BoundedConnection, CountingServer
+from tusd_py.server.bounded_connection import BoundedConnection
+from tusd_py.server.counting_server import CountingServer
 
 from .tiny import Connection, Tiny, ask, events, settings_with, tiny_server
 

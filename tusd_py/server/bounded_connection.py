@@ -5,14 +5,11 @@ Only public names of aiohttp are overridden or called here (connection_lost read
 upgrade changes that.
 
 Belongs here: the header deadline, the idle time, the connection cap, tiny chunks, and answers to what is not
-HTTP. Not here: whose turn it is (connection.py), what is in a request (guard.py), bodies and their deadlines
-(intake.py).
+HTTP. Not here: whose turn it is (connection.py), when deadlines are looked at (counting_server.py), what is
+in a request (guard.py), bodies and their deadlines (intake.py).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from aiohttp import StreamReader, web
@@ -22,9 +19,9 @@ from protocol.errors import BadHeader, ExpectationFailed, InternalError, Protoco
 from protocol.tus.answers import answer_error
 from tusd_py.log import get_logger
 
+from .connection_rules import ConnectionRules
+from .counting_server import CountingServer, WatchedConnection
 from .drips import ENOUGH, TINY, Drips
-from .location import NO_PROXIES, Trusted
-from .per_address import PerAddress
 from .responses import SERVER_NAME, response_of
 
 log = get_logger("tusd_py.server")
@@ -42,43 +39,8 @@ _SMALLEST_AVERAGE = 64
 NEVER = 1e9
 """Seconds after which aiohttp may take a connection for idle: it does not see the requests of the lane."""
 
-_SELDOMEST = 1.0
-"""Seconds by which a deadline may be missed."""
-_OFTENEST = 0.02
-_SLICES = 10
-"""Nobody is to wait while thousands are looked at in one turn of the loop."""
-_CLOSED_AT_ONCE = 8
-"""Of thousands that came together, as many are overdue together; to close them would take tens of
-milliseconds. So those that are left are late, by a second for each 1,600."""
-_UNTIL_MORE = 0.005
-"""Seconds."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionRules:
-    """The settings of one server's connections."""
-
-    header_timeout: float
-    """Seconds."""
-    keep_alive: float
-    """Seconds that a connection may be idle."""
-    most: int
-    """Connections open at once."""
-    most_of_address: int = 0
-    """Of these, from one address; 0 is no limit."""
-    proxies: Trusted = NO_PROXIES
-    """Whose connections are those of many."""
-    longest_field: int
-    """Bytes."""
-    gathering: float = 0.0
-    """Seconds that drips of a body may wait for more; see drips.py. 0 switches it off."""
-    may_be_taken_over: bool = False
-    """Large bodies may be read from the socket itself; see takeover.py."""
-    on_unread: Mapping[str, str] = field(default_factory=dict)
-    """Headers of the answer to what the parser could not read."""
-
-
-class BoundedConnection(web.RequestHandler):
+class BoundedConnection(WatchedConnection):
     """A connection whose heads arrive in time."""
 
     __slots__ = (
@@ -101,7 +63,7 @@ class BoundedConnection(web.RequestHandler):
         "_server",
     )
 
-    def __init__(self, server: "CountingServer", rules: ConnectionRules, **kwargs: Any) -> None:
+    def __init__(self, server: CountingServer, rules: ConnectionRules, **kwargs: Any) -> None:
         self._server = server
         self._rules = rules
         self._counted = False
@@ -243,10 +205,7 @@ class BoundedConnection(web.RequestHandler):
         """The answer was sent, and what is known of the request is about to be forgotten."""
 
     def look(self, now: float) -> bool:
-        """Close it if it was idle for too long, or its head is overdue. Called again and again.
-
-        Whether it was closed.
-        """
+        """It is overdue if it was idle for too long, or its head has not come. See `WatchedConnection`."""
         # Of ten thousand that are idle, each is asked each second.
         if now < self._look_at:
             return False
@@ -404,68 +363,3 @@ class _LastWords(web.Response):
         await super().write_eof(data)
         if self._connection is not None:
             await self._connection.say_goodbye()
-
-
-class CountingServer(web.Server):
-    """Knows how many of its connections are open, and looks at each of them now and then.
-
-    A timer for each deadline of each connection would be a fifth of the memory of one that is idle.
-    """
-
-    def __init__(
-        self,
-        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
-        *,
-        request_factory: Any,
-        rules: ConnectionRules,
-        opened: Callable[[], None],
-        closed: Callable[[], None],
-        refused: Callable[[str], None],
-    ) -> None:
-        """`opened` and `closed` are called for every connection, or `refused` with the limit it exceeds."""
-        loop = asyncio.get_running_loop()
-        super().__init__(handler, request_factory=request_factory, loop=loop)
-        self._opened = opened
-        self._closed = closed
-        self.refused = refused
-        self.per_address = PerAddress(rules.most_of_address, rules.proxies)
-        self.open_connections = 0
-        self.now = loop.time
-        self.create_task = loop.create_task
-        self._call_later = loop.call_later
-        self._every = max(_OFTENEST, min(_SELDOMEST, rules.header_timeout / 10, rules.keep_alive / 10))
-        self._timer: asyncio.TimerHandle | None = None
-        self._unseen: Iterator[web.RequestHandler] = iter(())
-        """Of this round."""
-        self._slice = 1
-
-    def connection_opened(self) -> None:
-        self.open_connections += 1
-        self._opened()
-        if self._timer is None:
-            self._timer = self._call_later(self._every / _SLICES, self._look)
-
-    def connection_closed(self) -> None:
-        self.open_connections -= 1
-        self._closed()
-        if not self.open_connections and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-            self._unseen = iter(())
-
-    def _look(self) -> None:
-        """At the next of them, and anew at all when the round is over."""
-        now, seen, closed, pause = self.now(), 0, 0, self._every / _SLICES
-        try:
-            for connection in islice(self._unseen, self._slice):
-                seen += 1
-                closed += isinstance(connection, BoundedConnection) and connection.look(now)
-                if closed == _CLOSED_AT_ONCE:
-                    pause = _UNTIL_MORE
-                    return
-            if seen < self._slice:
-                connections = self.connections
-                self._unseen = iter(connections)
-                self._slice = len(connections) // _SLICES + 1
-        finally:
-            self._timer = self._call_later(pause, self._look) if self.open_connections else None

@@ -16,7 +16,9 @@ from aiohttp import web
 
 from tusd_py.log import get_logger
 
-from .bounded_connection import BoundedConnection, ConnectionRules, CountingServer
+from .bounded_connection import BoundedConnection
+from .connection_rules import ConnectionRules
+from .counting_server import CountingServer
 from .shortcut import Shortcut
 from .small_request import Sender, SmallRequest, SmallWay, Taken, cut_out, head_size
 

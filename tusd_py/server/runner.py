@@ -15,8 +15,9 @@ from tusd_py.config.settings import Settings
 from tusd_py.config.units import KIB
 from tusd_py.errors import Refused
 
-from .bounded_connection import LINGER, NEVER, ConnectionRules
+from .bounded_connection import LINGER, NEVER
 from .connection import TusServer
+from .connection_rules import ConnectionRules
 from .cors import CorsPolicy
 from .drips import gathering_time
 from .location import trusted_networks

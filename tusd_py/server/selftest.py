@@ -15,8 +15,8 @@ from aiohttp import web
 from tusd_py.config.units import MIB
 from tusd_py.log import get_logger
 
-from .bounded_connection import ConnectionRules
 from .connection import TusServer
+from .connection_rules import ConnectionRules
 from .takeover import take_over
 
 log = get_logger("tusd_py.server")
