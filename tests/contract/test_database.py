@@ -4,11 +4,8 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
 from functools import partial
-from typing import TypeAlias
 
-import asyncpg
 import pytest
 
 from tests.services.postgres import PostgresServer, temporary_server
@@ -18,25 +15,8 @@ from tusd_py.metadata.database import Conflict, Database, DatabaseError, Outcome
 from tusd_py.metadata.postgres import PostgresDatabase
 
 from .databases import Another, Store
-
-Gate: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-
-
-def fact(name: str, value: str) -> Query:
-    return Query(
-        "INSERT INTO facts (name, value, updated_at) VALUES (:name, :value, {now})",
-        {"name": name, "value": value},
-    )
-
-
-def put(name: str, value: str) -> Script[str]:
-    yield fact(name, value)
-    return value
-
-
-async def value_of(database: Database, name: str) -> str | None:
-    rows = await database.read(Query("SELECT value FROM facts WHERE name = :name", {"name": name}))
-    return rows[0]["value"] if rows else None
+from .facts import fact, put, value_of
+from .gates import END_COMMITS, Gate, have_commits_wait
 
 
 async def test_a_commit_is_seen_by_the_next_read_everywhere(database: Database, another: Another) -> None:
@@ -190,14 +170,6 @@ async def test_a_schema_from_the_future_is_refused(store: Store, database: Datab
 # --- Postgres alone
 
 
-@pytest.fixture
-async def postgres(postgres_dsn: str) -> AsyncIterator[PostgresDatabase]:
-    database = PostgresDatabase(postgres_dsn, pool_size=3, timeout=30, require_power=True, migrate=True)
-    await database.open()
-    yield database
-    await database.close()
-
-
 async def test_a_lost_race_is_run_again_from_the_start(postgres: PostgresDatabase) -> None:
     await postgres.execute(Query("CREATE SEQUENCE tries"))
     await postgres.execute(
@@ -253,46 +225,12 @@ async def test_a_connection_lost_before_the_commit_promises_nothing(
     assert await value_of(postgres, "a") is None
 
 
-@pytest.fixture
-async def held_gate(postgres: PostgresDatabase, postgres_dsn: str) -> AsyncIterator[Gate]:
-    """Somebody else holds the row of "gate", until the end of the test or `gate.close()`."""
-    await postgres.execute(Query("CREATE TABLE gate (n BIGINT)"))
-    await postgres.execute(Query("INSERT INTO gate VALUES (1)"))
-    gate = await asyncpg.connect(postgres_dsn)
-    await gate.execute("BEGIN")
-    await gate.execute("SELECT n FROM gate FOR UPDATE")
-    yield gate
-    await gate.close()
-
-
 async def test_a_connection_lost_during_the_commit_is_an_unknown_outcome(
     postgres: PostgresDatabase, held_gate: Gate
 ) -> None:
-    # A deferred trigger runs inside COMMIT, and waits there for the gate.
-    await postgres.execute(
-        Query(
-            """
-            CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN PERFORM n FROM gate FOR UPDATE; RETURN NULL; END $$
-            """
-        )
-    )
-    await postgres.execute(
-        Query(
-            """
-            CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON facts DEFERRABLE INITIALLY DEFERRED
-            FOR EACH ROW EXECUTE FUNCTION wait_at_gate()
-            """
-        )
-    )
+    await have_commits_wait(postgres)
     commit = asyncio.create_task(postgres.transact(lambda: put("a", "1")))
-    end = Query(
-        """
-        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE query = 'COMMIT' AND wait_event_type = 'Lock' AND datname = current_database()
-        """
-    )
-    while not await postgres.read(end):
+    while not await postgres.read(END_COMMITS):
         assert not commit.done()
     with pytest.raises(OutcomeUnknown):
         await commit

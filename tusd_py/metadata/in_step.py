@@ -1,20 +1,20 @@
-"""Scripts of SQLite that advance together: what several of them say in the same words is said once.
+"""Scripts that advance together: what several of them say in the same words is said once.
 
-What is around a statement (a cursor, its parameters, a turn of the generator) costs as much as many a
-statement itself. `executemany` has it once for all of a batch.
+What is around a statement (a cursor or a round trip, its parameters, a turn of the generator) costs as much
+as many a statement itself. Drivers have it once for all of a batch.
 
 Only for scripts that read nothing (`Database.transact`): then it makes no difference that their statements
 come in turn, instead of one script after the other.
 
-Belongs here: advancing them. Not here: transactions (sqlite_writer.py), which scripts these are (uploads.py).
+Belongs here: advancing them. Not here: saying what they say (sqlite_in_step.py, postgres_pool.py),
+transactions (sqlite_writer.py, postgres_in_step.py), which scripts these are (uploads.py).
 """
 
-import sqlite3
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString, TypeAlias
 
 from .database import Query, Row, Script
-from .statements import for_sqlite
 
 FEWEST = 2
 """Scripts for which this is worth it."""
@@ -24,18 +24,30 @@ class OutOfStep(Exception):
     """One of them did not change what it wanted to, or wants to read: run them one after the other."""
 
 
-def run_in_step(
-    connection: sqlite3.Connection, scripts: Sequence[Script[Any]], clock: Callable[[], int]
-) -> list[Any]:
-    """Their results, in their order. Raises OutOfStep, sqlite3.Error, and what scripts raise.
+@dataclass(frozen=True, slots=True)
+class Many:
+    """One statement, to be run for each of `params` in their order."""
 
-    In the transaction that is open, which is to be undone when it raises.
+    sql: LiteralString
+    params: Sequence[Mapping[str, Any]]
+
+
+InStep: TypeAlias = Generator[Many, Sequence[list[Row]], list[Any]]
+"""Sent the rows that each of the parameters gave; its end are the results of the scripts."""
+
+
+def in_step(scripts: Sequence[Script[Any]]) -> InStep:
+    """All of them, in the transaction that is open, which is to be undone when anything raises.
+
+    Raises what scripts raise.
     """
     results: list[Any] = [None] * len(scripts)
     try:
         said = [(place, next(script)) for place, script in enumerate(scripts)]
         while said:
-            heard = _said(connection, said, clock)
+            heard: list[tuple[int, list[Row]]] = []
+            for places, many in _in_the_same_words(said):
+                heard += zip(places, (yield many), strict=True)
             said = []
             for place, rows in heard:
                 try:
@@ -48,28 +60,9 @@ def run_in_step(
     return results
 
 
-def _said(
-    connection: sqlite3.Connection, said: Sequence[tuple[int, Query]], clock: Callable[[], int]
-) -> list[tuple[int, list[Row]]]:
-    """Run the statements that scripts stand at; for each its rows."""
-    same: dict[str, list[tuple[int, Query]]] = {}
+def _in_the_same_words(said: Sequence[tuple[int, Query]]) -> Iterator[tuple[Sequence[int], Many]]:
+    same: dict[LiteralString, list[tuple[int, Query]]] = {}
     for place, query in said:
         same.setdefault(query.sql, []).append((place, query))
-    heard: list[tuple[int, list[Row]]] = []
     for sql, queries in same.items():
-        rows = _run(connection, sql, [query for _, query in queries], clock())
-        heard += [(place, rows) for place, _ in queries]
-    return heard
-
-
-def _run(connection: sqlite3.Connection, sql: str, queries: Sequence[Query], now: int) -> list[Row]:
-    statement = for_sqlite(sql)
-    if not statement.is_blind:
-        raise OutOfStep
-    values = [statement.values(query.params, now) for query in queries]
-    cursor = connection.executemany(statement.text, values)
-    if not statement.tells_at:
-        return []
-    if cursor.rowcount != len(queries):
-        raise OutOfStep
-    return [{"at": now}]
+        yield [place for place, _ in queries], Many(sql, [query.params for _, query in queries])

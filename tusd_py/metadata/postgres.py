@@ -1,7 +1,7 @@
 """The database of several hosts: Postgres, the primary only.
 
-Scripts of several callers do not share a transaction: Postgres writes their commits to disk together by
-itself, and savepoints over the network cost more than they save.
+Scripts of several callers share a transaction only where they read nothing (postgres_in_step.py): others
+would hold each other up by the rows that they lock, and savepoints over the network cost more than they save.
 
 Belongs here: what the seam promises, on top of connections (postgres_pool.py). Not here: asyncpg.
 """
@@ -15,7 +15,8 @@ from tusd_py.errors import Refused
 
 from .database import DatabaseError, LostRace, Query, Row, T, Work
 from .migrations import bring_up_to_date
-from .statements import NOW, for_postgres
+from .postgres_in_step import Lanes
+from .statements import NOW, Statement, for_postgres
 
 if TYPE_CHECKING:
     from .postgres_pool import Pool
@@ -52,6 +53,10 @@ class PostgresDatabase:
         self._migrate = migrate
         self._clock = clock
         self._pool: Pool | None = None
+        self._lanes = Lanes(
+            together=lambda scripts: self._opened().run_in_step(scripts, seconds=self._timeout),
+            alone=self.transact,
+        )
 
     async def open(self) -> None:
         """Raises Refused: asyncpg missing, no connection, a standby, too old, forgetful, another schema."""
@@ -89,13 +94,9 @@ class PostgresDatabase:
             pool, self._pool = self._pool, None
             await pool.close()
 
-    async def transact(
-        self,
-        work: Work[T],
-        *,
-        patience: float | None = None,
-        in_step: bool = False,  # noqa: ARG002 - each has a transaction of its own here
-    ) -> T:
+    async def transact(self, work: Work[T], *, patience: float | None = None, in_step: bool = False) -> T:
+        if in_step and patience is None:
+            return await self._lanes.transact(work)
         seconds = patience or self._timeout
         for pause in _pauses():
             try:
@@ -124,9 +125,9 @@ class PostgresDatabase:
             raise DatabaseError("the database is not open")
         return self._pool
 
-    def _as_postgres(self, query: Query) -> tuple[str, list[Any]]:
+    def _as_postgres(self, query: Query) -> tuple[Statement, list[Any]]:
         statement = for_postgres(query.sql, clock_is_given=self._clock is not None)
-        return statement.text, [self._value(query, name) for name in statement.names]
+        return statement, [self._value(query, name) for name in statement.names]
 
     def _value(self, query: Query, name: str) -> Any:
         if name == NOW and self._clock is not None:

@@ -4,11 +4,12 @@ asyncpg has a pool too; it starts a task for every release and asks the server t
 set nothing, which costs a third of the throughput of short transactions.
 
 Imports asyncpg, so it is itself imported only when Postgres is configured.
-Belongs here: the pool, one transaction, one statement. Not here: trying again, migrations (postgres.py).
+Belongs here: the pool, one transaction, one statement. Not here: trying again, migrations (postgres.py),
+which scripts share a transaction (postgres_in_step.py).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from typing import Any, TypeAlias
 
@@ -17,11 +18,13 @@ import asyncpg
 from tusd_py.errors import Refused
 
 from .database import Conflict, DatabaseError, LostRace, OutcomeUnknown, Query, Row, Script, T
+from .in_step import Many, OutOfStep, in_step
+from .statements import Statement
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-Translate = Callable[[Query], tuple[str, list[Any]]]
-"""A query as Postgres reads it: text and positional parameters."""
+Translate = Callable[[Query], tuple[Statement, list[Any]]]
+"""A query as Postgres reads it, with its positional parameters."""
 
 FAILURES = (
     asyncpg.PostgresError,
@@ -89,12 +92,19 @@ class Pool:
 
     async def run(self, script: Script[T], *, seconds: float) -> T:
         """One transaction. Raises what the script raises, Conflict, DatabaseError (LostRace and the like)."""
+        return await self._transaction(lambda connection: self._drive(connection, script), seconds)
+
+    async def run_in_step(self, scripts: Sequence[Script[Any]], *, seconds: float) -> list[Any]:
+        """All of them in one transaction; their results. Raises OutOfStep, and as `run`."""
+        return await self._transaction(lambda connection: self._drive_in_step(connection, scripts), seconds)
+
+    async def _transaction(self, drive: Callable[[Connection], Awaitable[T]], seconds: float) -> T:
         begin = f"{_BEGIN}; SET LOCAL {self._limit}" if self._is_proxied else _BEGIN
         is_committing = False
         try:
             async with asyncio.timeout(seconds), self._connection() as connection:
                 await connection.execute(begin)
-                result = await self._drive(connection, script)
+                result = await drive(connection)
                 is_committing = True
                 tag = await connection.execute("COMMIT")
         except FAILURES as problem:
@@ -127,8 +137,32 @@ class Pool:
                 return result
 
     async def _rows(self, connection: Connection, query: Query) -> list[Row]:
-        text, params = self._translate(query)
-        return [dict(record) for record in await connection.fetch(text, *params)]
+        statement, params = self._translate(query)
+        return [dict(record) for record in await connection.fetch(statement.text, *params)]
+
+    async def _drive_in_step(self, connection: Connection, scripts: Sequence[Script[Any]]) -> list[Any]:
+        with closing(in_step(scripts)) as together:
+            try:
+                many = next(together)
+                while True:
+                    many = together.send(await self._rows_of_each(connection, many))
+            except StopIteration as end:
+                results: list[Any] = end.value
+                return results
+
+    async def _rows_of_each(self, connection: Connection, many: Many) -> Sequence[list[Row]]:
+        """In one round trip: all of them are sent before the first answer is read."""
+        said = [self._translate(Query(many.sql, params)) for params in many.params]
+        statement, params = said[0][0], [params for _, params in said]
+        if not statement.is_blind:
+            raise OutOfStep
+        if not statement.tells_at:
+            await connection.executemany(statement.text, params)
+            return [[]] * len(params)
+        records = await connection.fetchmany(statement.text, params)
+        if len(records) != len(params):
+            raise OutOfStep
+        return [[dict(record)] for record in records]
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:

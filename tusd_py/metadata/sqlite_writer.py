@@ -18,7 +18,8 @@ from threading import Lock, Thread
 from typing import Any
 
 from .database import Conflict, DatabaseError, OutcomeUnknown, Query, Row, Script, Work
-from .in_step import FEWEST, run_in_step
+from .in_step import FEWEST
+from .sqlite_in_step import run_in_step
 from .statements import for_sqlite
 from .write_lock import WriteLock
 

@@ -66,6 +66,10 @@ class Statement:
     text: str
     names: tuple[str, ...]
     """Its parameters; the n-th is $n on Postgres."""
+    tells_at: bool
+    """It promises the rows of `{returning_at}`, which SQLite's driver makes."""
+    is_blind: bool
+    """It gives no others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +78,6 @@ class SqliteStatement(Statement):
 
     values: Callable[[Mapping[str, Any], int], tuple[Any, ...]]
     """What its question marks stand for, given its parameters and the clock. KeyError when one is missing."""
-    tells_at: bool = False
-    """The driver makes the rows that `{returning_at}` promises."""
-    is_blind: bool = False
-    """It gives no rows."""
 
 
 @lru_cache(maxsize=1024)
@@ -106,7 +106,7 @@ def for_sqlite(sql: str) -> SqliteStatement:
         names=names,
         values=_values_of(names, said),
         tells_at=_RETURNING_AT in words,
-        is_blind=_GIVES_ROWS.search(text) is None,
+        is_blind=_GIVES_ROWS.search(sql) is None,
     )
 
 
@@ -135,6 +135,7 @@ def _getter(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
 def for_postgres(sql: str, *, clock_is_given: bool) -> Statement:
     """Parameters become positional, one position for each name. ValueError on an unknown word."""
     names: dict[str, int] = {}
+    words: set[str] = set()
 
     def position(name: str) -> str:
         return f"${names.setdefault(name, len(names) + 1)}"
@@ -146,10 +147,16 @@ def for_postgres(sql: str, *, clock_is_given: bool) -> Statement:
             return position(token["name"])
         if token["word"] == "now" and clock_is_given:
             return f"CAST({position(NOW)} AS BIGINT)"
+        words.add(token["word"])
         return _word(token["word"], _POSTGRES_WORDS)
 
     text = _TOKEN.sub(replace, sql)
-    return Statement(text=text, names=tuple(names))
+    return Statement(
+        text=text,
+        names=tuple(names),
+        tells_at=_RETURNING_AT in words,
+        is_blind=_GIVES_ROWS.search(sql) is None,
+    )
 
 
 def _word(word: str, words: dict[str, str]) -> str:
