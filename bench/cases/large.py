@@ -4,14 +4,15 @@ Belongs here: the cases with large bodies and nothing beside them. Not here: the
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
+from bench import measure
 from bench.load.loads import LargeLoad
 from bench.subjects import floors
 from bench.subjects.ours import Ours
 from bench.subjects.peers import TUS_NODE, peers, tus_node, tusd
-from bench.subjects.subject import Subject
+from bench.subjects.postgres import postgres_missing
+from bench.subjects.subject import Running, Subject
 from bench.units import GIB, KIB, MIB
 
 from .case import (
@@ -41,14 +42,16 @@ _PATCH = 8 * MIB
 _SMALL_PATCH = 4 * KIB
 _FEW, _MANY = 1_000, 16_000
 IN_FEW, IN_MANY = (f"an upload in {count:,} PATCHes" for count in (_FEW, _MANY))
+IN_FEW_ON_POSTGRES = IN_FEW + ", Postgres"
 CPU_PER_PATCH = Column(key="cpu_ms_per_patch", heading="CPU ms/PATCH", digits=3, is_compared=True)
+DATABASE_CPU_PER_PATCH = Column(key="database_cpu_ms_per_patch", heading="of Postgres", digits=3)
 _DIGEST_LIMIT = 2.2
 
 
 def row(
     subject: Subject, medium: Path, options: Options, *, name: str = "", patch: int = 0, checksum: str = ""
 ) -> Contender:
-    def measure() -> Reading:
+    def measure_it() -> Reading:
         with fresh(subject, medium) as server:
             load = LargeLoad(
                 target=server.target,
@@ -59,7 +62,7 @@ def row(
             )
             return large_reading(server, load)
 
-    return Contender(name=name or subject.name, measure=measure, missing=subject.missing)
+    return Contender(name=name or subject.name, measure=measure_it, missing=subject.missing)
 
 
 def _large(options: Options) -> Sequence[Contender]:
@@ -99,25 +102,42 @@ def _patches(options: Options) -> Sequence[Contender]:
 
 
 def _many_patches(options: Options) -> Sequence[Contender]:
-    return [_of_patches(IN_FEW, _FEW, options), _of_patches(IN_MANY, _MANY, options)]
+    return [
+        _of_patches(IN_FEW, _FEW, options),
+        _of_patches(IN_MANY, _MANY, options),
+        _of_patches_on_postgres(options),
+    ]
 
 
 def _of_patches(name: str, count: int, options: Options) -> Contender:
     """One upload in that many PATCHes."""
+
+    def measure_it() -> Reading:
+        with fresh(Ours().subject(name), options.memory) as server:
+            return _patches_reading(server, count)
+
+    return Contender(name=name, measure=measure_it)
+
+
+def _of_patches_on_postgres(options: Options) -> Contender:
+    """The CPU of Postgres told apart: what a transaction costs it that nobody shares."""
+
+    def measure_it() -> Reading:
+        subject = Ours(database_url=options.postgres.fresh()).subject(IN_FEW_ON_POSTGRES)
+        with fresh(subject, options.memory) as server:
+            before = measure.cpu(options.postgres.pid)
+            reading = _patches_reading(server, _FEW)
+            used = measure.cpu(options.postgres.pid).since(before)
+        return {**reading, DATABASE_CPU_PER_PATCH.key: used.total * 1000 / _FEW}
+
+    return Contender(name=IN_FEW_ON_POSTGRES, measure=measure_it, missing=postgres_missing())
+
+
+def _patches_reading(server: Running, count: int) -> Reading:
     length = count * _SMALL_PATCH
-    one = row(
-        Ours().subject(name),
-        options.memory,
-        replace(options, connections=1, length=length),
-        patch=_SMALL_PATCH,
-    )
-
-    def measure() -> Reading:
-        found = one.measure()
-        each = found[CPU_PER_GIB.key] * length / GIB / count
-        return {**found, CPU_PER_PATCH.key: each * 1000}
-
-    return replace(one, measure=measure)
+    load = LargeLoad(target=server.target, connections=1, length=length, patch=_SMALL_PATCH)
+    found = large_reading(server, load)
+    return {**found, CPU_PER_PATCH.key: found[CPU_PER_GIB.key] * length / GIB / count * 1000}
 
 
 def _twin(options: Options) -> Sequence[Contender]:
@@ -158,7 +178,7 @@ PATCHES = Case(
 MANY_PATCHES = Case(
     name="many-patches",
     meaning="One upload in many PATCHes of 4 KiB: does the last cost more than the first?",
-    columns=(CPU_PER_PATCH, *latency_columns("PATCH"), PEAK),
+    columns=(CPU_PER_PATCH, DATABASE_CPU_PER_PATCH, *latency_columns("PATCH"), PEAK),
     contenders=_many_patches,
     reference=IN_FEW,
     aims=(Aim(contender=IN_MANY, column=CPU_PER_PATCH, at_most=1.15, of=IN_FEW),),

@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
 def _said(costs: Costs, connections: int) -> str:
     return (
         f"CPU: {costs.upload * 1000:.3g} ms an upload, {costs.request * 1000:.3g} ms a request more, "
-        f"{costs.gib:.3g} s a GiB; Postgres {costs.transaction * 1000:.3g} ms a transaction. "
+        f"{costs.gib:.3g} s a GiB; Postgres {costs.small * 1000:.3g} ms a small upload, "
+        f"{costs.transaction * 1000:.3g} ms another transaction. "
         f"Memory: {costs.connection * connections / GIB:.2g} GiB for {connections} idle connections.\n"
     )
 

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases.case import CPU_PER_GIB, CPU_PER_UPLOAD, DATABASE_CPU, Column
-from bench.cases.large import CPU_PER_PATCH, IN_FEW
+from bench.cases.large import CPU_PER_PATCH, DATABASE_CPU_PER_PATCH, IN_FEW, IN_FEW_ON_POSTGRES
 from bench.cases.many import EACH
 from bench.units import KIB
 
 ONE = "tusd-py"
 ON_POSTGRES = "tusd-py, 2 workers, Postgres"
 
-SMALL_TRANSACTIONS = 3
-"""Of an upload that comes whole in two requests, as pg_stat_database counts them: create, look, store."""
+PATCH_TRANSACTIONS = 2.5
+"""Of a PATCH: to become the writer and to move the line, as pg_stat_database counts them, rounded up."""
 
 
 class NotMeasured(Exception):
@@ -55,8 +55,10 @@ class Costs:
     """Of a worker for one request more: a small PATCH to an upload that has begun."""
     gib: float
     """Of a worker for receiving and writing 2^30 bytes."""
+    small: float
+    """Of Postgres for an upload of a few KiB that comes whole in two requests. Many share a transaction."""
     transaction: float
-    """Of Postgres for one of the transactions of an upload."""
+    """Of Postgres for one that nobody shares."""
     connection: float
     """Memory of a worker for a connection that says nothing."""
 
@@ -73,11 +75,12 @@ def read_figures(path: Path) -> Figures:
 
 def costs_of(figures: Figures) -> Costs:
     """Raises NotMeasured."""
-    database = figures.median("small", ON_POSTGRES, DATABASE_CPU)
+    patch = figures.median("many-patches", IN_FEW_ON_POSTGRES, DATABASE_CPU_PER_PATCH)
     return Costs(
         upload=figures.median("small", ON_POSTGRES, CPU_PER_UPLOAD) / 1000,
         request=figures.median("many-patches", IN_FEW, CPU_PER_PATCH) / 1000,
         gib=figures.median("large", ONE, CPU_PER_GIB),
-        transaction=database / 1000 / SMALL_TRANSACTIONS,
+        small=figures.median("small", ON_POSTGRES, DATABASE_CPU) / 1000,
+        transaction=patch / 1000 / PATCH_TRANSACTIONS,
         connection=figures.median("idle", ONE, EACH) * KIB,
     )

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 from bench.units import GIB
 
-from .costs import SMALL_TRANSACTIONS, Costs
+from .costs import PATCH_TRANSACTIONS, Costs
 
 FILE_TRANSACTIONS = 3.0
-"""To create an upload, and to make its file when it is complete."""
-PATCH_TRANSACTIONS = 2.5
-"""To become the writer and to move the line. Both as pg_stat_database counts them, rounded up."""
+"""To create an upload, and to make its file when it is complete, as pg_stat_database counts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +50,12 @@ class Workload:
         return max(1, -(-self.size // self.patch))
 
     @property
+    def is_small(self) -> bool:
+        return self.size <= self.inline and self.patches == 1
+
+    @property
     def transactions(self) -> float:
-        if self.size <= self.inline and self.patches == 1:
-            return SMALL_TRANSACTIONS
+        """Of one that is not small."""
         checkpoints = max(0, min(self.patch, self.size) - 1) // self.checkpoint * self.patches
         return FILE_TRANSACTIONS + PATCH_TRANSACTIONS * self.patches + checkpoints
 
@@ -64,10 +65,15 @@ def worker_seconds(costs: Costs, load: Workload) -> float:
     return costs.upload + costs.request * (load.patches - 1) + costs.gib * load.size / GIB
 
 
+def postgres_seconds(costs: Costs, load: Workload) -> float:
+    """CPU of Postgres for one upload."""
+    return costs.small if load.is_small else costs.transaction * load.transactions
+
+
 def capacities(costs: Costs, cluster: Cluster, load: Workload) -> Mapping[str, float]:
     """Uploads per second that each resource carries alone."""
     worker = worker_seconds(costs, load)
-    postgres = costs.transaction * load.transactions
+    postgres = postgres_seconds(costs, load)
     size = max(load.size, 1)
     return {
         "worker cores": cluster.busy * cluster.nodes * cluster.cores / worker,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.cases.large import IN_FEW
+from bench.cases.large import IN_FEW, IN_FEW_ON_POSTGRES
 from bench.scaling.check import points
 from bench.scaling.costs import ON_POSTGRES, ONE, Costs, NotMeasured, costs_of, read_figures
 from bench.scaling.model import Cluster, Workload, capacities, first_wall
@@ -16,7 +16,7 @@ from bench.units import GIB, KIB, MIB
 
 ROOT = Path(__file__).parents[2]
 
-COSTS = Costs(upload=0.001, request=0.0005, gib=1.0, transaction=0.0001, connection=10 * KIB)
+COSTS = Costs(upload=0.001, request=0.0005, gib=1.0, small=0.0003, transaction=0.0001, connection=10 * KIB)
 CLUSTER = Cluster(nodes=2, cores=4, postgres_cores=3, network=GIB, store=4 * GIB, busy=0.5)
 
 CASES: dict[str, Any] = {
@@ -35,7 +35,8 @@ CASES: dict[str, Any] = {
     "large": {"readings": {ONE: [{"cpu_s_per_gib": 0.8}]}},
     "many-patches": {
         "readings": {
-            IN_FEW: [{"cpu_ms_per_patch": 0.1}, {"cpu_ms_per_patch": 0.5}, {"cpu_ms_per_patch": 7.0}]
+            IN_FEW: [{"cpu_ms_per_patch": 0.1}, {"cpu_ms_per_patch": 0.5}, {"cpu_ms_per_patch": 7.0}],
+            IN_FEW_ON_POSTGRES: [{"database_cpu_ms_per_patch": 0.5}],
         }
     },
     "patches": {"readings": {ONE: [{"cpu_s_per_gib": 0.9}]}},
@@ -58,6 +59,7 @@ def test_costs_are_medians_of_what_was_measured(tmp_path: Path) -> None:
     assert costs.upload == pytest.approx(0.0015)
     assert costs.request == pytest.approx(0.0005)
     assert costs.gib == pytest.approx(0.8)
+    assert costs.small == pytest.approx(0.0006)
     assert costs.transaction == pytest.approx(0.0002)
     assert costs.connection == 10 * KIB
 
@@ -71,8 +73,6 @@ def test_what_was_not_measured_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("size", "patch", "transactions"),
     [
-        (4 * KIB, 1 << 62, 3),
-        (0, 1 << 62, 3),
         (4 * KIB, 2 * KIB, 3 + 2 * 2.5),
         (256 * KIB + 1, 1 << 62, 3 + 2.5),
         (16 * MIB, 1 << 62, 3 + 2.5),
@@ -83,6 +83,7 @@ def test_what_was_not_measured_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_transactions_grow_with_patches_and_checkpoints(size: int, patch: int, transactions: float) -> None:
+    assert not load(size, patch).is_small
     assert load(size, patch).transactions == transactions
 
 
