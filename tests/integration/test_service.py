@@ -1,9 +1,13 @@
 """Starting and stopping the service as a whole."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from tests.harness.rows import change
+from tests.harness.server import Server, until
 from tests.integration.house import Counted
 from tusd_py.assemble.service import open_service
 from tusd_py.config.settings import Database, Settings, Storage
@@ -80,3 +84,21 @@ async def test_a_second_host_with_a_folder_of_its_own_is_refused(tmp_path: Path)
         await WorkerRows(service.database).register("0" * 16, elsewhere, "b", "", 60_000_000)
     with pytest.raises(Refused, match="another host"):
         await start(settings)
+
+
+async def test_a_worker_that_finds_its_database_broken_says_so_and_the_next_one_serves(
+    tmp_path: Path, postgres_dsn: str
+) -> None:
+    async with Server(folder=tmp_path, database_url=postgres_dsn, workers=2) as server:
+        await change(server, "ALTER TABLE uploads RENAME TO hidden")
+        first, _ = server.worker_pids()
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: "worker.failed" in server.log, "a worker that fails", 20)
+        await change(server, "ALTER TABLE hidden RENAME TO uploads")
+        await until(lambda: _served(server) >= 3, "another worker", 30)
+        assert "does not exist" in server.log
+        assert not server.first_traceback
+
+
+def _served(server: Server) -> int:
+    return server.log.count("worker.ready")

@@ -13,10 +13,12 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
 
+from storage_backends.base import StorageError
 from tusd_py.config.effective import Sources
 from tusd_py.config.settings import Settings
 from tusd_py.errors import Refused
 from tusd_py.log import configure, get_logger
+from tusd_py.metadata.database import DatabaseError
 from tusd_py.metadata.full_disk import told_when_full
 from tusd_py.metadata.write_lock import lock_path
 from tusd_py.server.greeting import greet
@@ -46,6 +48,8 @@ in small pieces. Where 250 connections a second were opened and closed, looks of
 second with 2000, 5, and now one in some seconds takes over 5 ms. Everything takes a third of a second where
 there are 15,000 connections. Python's defaults (700, 10, 10) cost more in all.
 """
+FAILED = 1
+"""Exit status of a worker whose database or storage failed, mostly while it started; another is started."""
 BURIED = 70
 """Exit status of a worker that the others gave up; the supervisor starts another."""
 
@@ -139,7 +143,12 @@ def run_worker(
         _stop_on_signals(stopping)
         return await _serve(settings, sockets, metrics, ready, stopping, sources=sources)
 
-    return _run(settings, supervised())
+    try:
+        return _run(settings, supervised())
+    except (DatabaseError, StorageError) as problem:
+        # Refused would end all of them, and the next one may find it working again.
+        log.error("worker.failed", reason=str(problem))  # noqa: TRY400 - where it happened helps nobody
+        return FAILED
 
 
 def _run(settings: Settings, main: Coroutine[None, None, int]) -> int:
