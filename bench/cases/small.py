@@ -106,11 +106,13 @@ def _small(options: Options) -> Sequence[Contender]:
     one, two = Ours(), Ours(workers=2)
     rows: list[Callable[[Subject, Path, Options], Contender]] = [_in_two, _in_one]
     quiet = replace(two, logs_requests=False).subject("tusd-py, 2 workers, log.requests off")
+    known = replace(two, logins=True).subject("tusd-py, 2 workers, logins by JWT")
     return [
         *(row(floors.floor(), here, options) for row in rows),
         *(row(one.subject(OURS), here, options) for row in rows),
         *(row(two.subject(TWO_WORKERS), here, options) for row in rows),
         _in_two(quiet, here, options),
+        *(row(known, here, options) for row in rows),
         _on_postgres(TWO_WORKERS + _ON_POSTGRES, two, here, options, with_upload=False),
         *(_in_two(peer, here, options) for peer in peers()),
         _in_one(tus_node(), here, options),

@@ -16,6 +16,8 @@ class Target:
     port: int
     path: str
     """Of the endpoint, e.g. "/files/"."""
+    credential: str = ""
+    """What every request shows as its bearer's; nothing where there are no logins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,7 @@ def head(method: str, target: Target, path: str, *fields: str) -> bytes:
         f"{method} {path} HTTP/1.1",
         f"Host: {target.host}:{target.port}",
         "Tus-Resumable: 1.0.0",
+        *((f"Authorization: Bearer {target.credential}",) if target.credential else ()),
         *fields,
     )
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")

@@ -43,6 +43,8 @@ class Subject:
     stores: bool = True
     """It keeps bytes, which are then looked at."""
     environ: Mapping[str, str] = field(default_factory=dict)
+    credential: str = ""
+    """What it lets its clients in for."""
     aftermath: float = 0.0
     """Seconds until it begins what it owes for uploads that it has acknowledged; their cost counts."""
 
@@ -65,7 +67,7 @@ def running(subject: Subject, scratch: Path) -> Iterator[Running]:
     """
     uploads = scratch / "uploads"
     uploads.mkdir(exist_ok=True)
-    target = Target(host="127.0.0.1", port=free_port(), path=subject.path)
+    target = Target(host="127.0.0.1", port=free_port(), path=subject.path, credential=subject.credential)
     log = scratch / "log"
     with log.open("ab") as sink:
         process = subprocess.Popen(

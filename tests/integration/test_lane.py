@@ -1,12 +1,14 @@
 """Small uploads that go past aiohttp: they say what they would have said through it, in the same order."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from tests.harness.wire import Address, Answer, Connection, NoAnswer, head_of
@@ -30,6 +32,7 @@ HEADS = (
     ("Origin", "https://example.org"),
 )
 BODY = b"x" * 100
+SECRET = "s" * 40
 
 
 @dataclass
@@ -40,6 +43,8 @@ class Here:
     runner: TusRunner
     database: Database
     answered: list[str] = field(default_factory=list)
+    lane: Lane | None = None
+    """That answered last."""
 
 
 @asynccontextmanager
@@ -56,6 +61,7 @@ async def serving(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: obj
 
         async def seen(lane: Lane, request: SmallRequest, *args: Any) -> bytes:
             here.answered.append(request.method)
+            here.lane = lane
             return await answer(lane, request, *args)
 
         monkeypatch.setattr(Lane, "_answer", seen)
@@ -90,6 +96,21 @@ async def asked(connection: Connection, *requests: bytes) -> list[Answer]:
         await connection.send(request)
         answers.append(await connection.answer())
     return answers
+
+
+def known_to(subject: str, *, lives: int = 3600) -> tuple[str, str]:
+    claims = {"iss": "here", "aud": "tusd-py", "sub": subject, "exp": int(time.time()) + lives}
+    return "Authorization", f"Bearer {jwt.encode(claims, SECRET, 'HS256')}"
+
+
+@asynccontextmanager
+async def with_logins(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: object
+) -> AsyncIterator[Here]:
+    wanted = {"auth": ["jwt"], "jwt_secret": SECRET, "jwt_issuer": "here", "jwt_audience": ["tusd-py"]}
+    chosen = {f"access_{name}": value for name, value in wanted.items()} | settings
+    async with serving(folder, monkeypatch, **chosen) as running:
+        yield running
 
 
 def without_names(answers: Sequence[Answer]) -> list[tuple[int, dict[str, str], bytes]]:
@@ -197,6 +218,84 @@ async def test_the_yes_of_another_route_is_none_to_an_upload(
         answers = await asked(connection, asks, ticket, asks)
     assert [one.status for one in answers] == [412, 201, 412]
     assert here.answered == []
+
+
+async def test_who_showed_a_token_need_not_be_found_out_for_each_upload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = known_to("ann"), known_to("bob")
+    async with (
+        with_logins(tmp_path, monkeypatch) as here,
+        await Connection.open(here.address) as connection,
+    ):
+        answers = await asked(connection, post(ann), post(ann), post(bob), post(bob), post())
+        assert [one.status for one in answers] == [201, 201, 201, 201, 401]
+        assert here.answered == ["POST", "POST"]
+        owners = await here.database.read(Query("SELECT owner FROM uploads ORDER BY created_at"))
+    assert [row["owner"] for row in owners] == ["ann", "ann", "bob", "bob"]
+
+
+async def test_what_is_somebody_elses_is_not_there_in_the_lane_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = known_to("ann"), known_to("bob")
+    async with (
+        with_logins(tmp_path, monkeypatch) as here,
+        await Connection.open(here.address) as connection,
+    ):
+        mine, other = await asked(connection, post(bob, body=b""), post(ann, body=b""))
+        [done] = await asked(connection, patch(mine.headers["location"], bob))
+        assert done.status == 204
+        here.answered.clear()
+        [refused, taken] = await asked(
+            connection, patch(other.headers["location"], bob), patch(other.headers["location"], ann)
+        )
+    assert here.answered == ["PATCH"]
+    assert (refused.status, taken.status) == (404, 204)
+
+
+async def test_a_token_that_has_run_out_is_refused_where_it_was_good_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = known_to("ann", lives=2)
+    async with (
+        with_logins(tmp_path, monkeypatch, access_resume_grace=0, access_jwt_leeway=0) as here,
+        await Connection.open(here.address) as connection,
+    ):
+        statuses = [answer.status for answer in await asked(connection, post(ann), post(ann))]
+        assert here.answered == ["POST"]
+        async with asyncio.timeout(20):
+            while statuses[-1] == 201:
+                statuses += [answer.status for answer in await asked(connection, post(ann))]
+    assert set(statuses) == {201, 401}
+
+
+async def test_where_nothing_is_believed_again_nothing_is_answered_past_aiohttp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = known_to("ann")
+    async with (
+        with_logins(tmp_path, monkeypatch, access_cache=0) as here,
+        await Connection.open(here.address) as connection,
+    ):
+        answers = await asked(connection, post(ann), post(ann), post(ann))
+    assert [one.status for one in answers] == [201] * 3
+    assert here.answered == []
+
+
+async def test_the_lane_keeps_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, value = known_to("ann")
+    shown = ((name, value), ("Cookie", "session=0123456789"))
+    async with (
+        with_logins(tmp_path, monkeypatch) as here,
+        await Connection.open(here.address) as connection,
+    ):
+        await asked(connection, post(*shown), post(*shown))
+    assert here.lane is not None
+    kept = repr(here.lane._known)
+    assert "application/offset+octet-stream" in kept
+    assert value.split()[1] not in kept
+    assert "0123456789" not in kept
 
 
 async def test_a_host_that_is_not_ours_is_refused_whoever_came_before(

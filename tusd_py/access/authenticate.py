@@ -10,6 +10,7 @@ Belongs here: that choice, and the memory. Not here: where credentials are found
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
@@ -26,6 +27,9 @@ log = get_logger("tusd_py.access")
 
 Forward = Callable[[Mapping[str, str]], Awaitable[Identity]]
 """Asks an endpoint, with the headers that it gets. Raises NotGood, Unavailable."""
+
+Again = Callable[[], Identity | None]
+"""Who somebody is that was let in; None when it has to be found out anew."""
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -93,9 +97,7 @@ class Authenticator:
         """Raises NotGood, and Unavailable or DatabaseError while it cannot be known."""
         if shown.is_nothing:
             raise NotGood(Reason.MISSING)
-        digest = digest_of(
-            "\n".join((shown.ticket, shown.credential, *map(": ".join, shown.forwarded.items())))
-        )
+        digest = _digest_of(shown)
         if (known := self._good.get(digest)) is not None:
             return known
         if (reason := self._bad.get(digest)) is not None:
@@ -107,6 +109,10 @@ class Authenticator:
             raise
         self._good.put(digest, found, until=self._believed_until(found))
         return found
+
+    def again(self, shown: Shown) -> Again:
+        """Who it was that showed this, for as long as `identity_of` would not find it out anew."""
+        return partial(self._good.get, _digest_of(shown))
 
     async def close(self) -> None:
         """Let what is being noted be noted."""
@@ -170,6 +176,10 @@ class Authenticator:
     def _with_super(self, found: Identity) -> Identity:
         is_listed = (found.tenant, found.subject) in self._super_admins
         return replace(found, is_super=True) if is_listed and found.is_admin else found
+
+
+def _digest_of(shown: Shown) -> bytes:
+    return digest_of("\n".join((shown.ticket, shown.credential, *map(": ".join, shown.forwarded.items()))))
 
 
 def _not_reserved(found: Identity) -> Identity:

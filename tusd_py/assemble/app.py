@@ -22,7 +22,7 @@ from tusd_py.server.errors import install
 from tusd_py.server.files_api import FilesApi
 from tusd_py.server.guard import is_same_origin
 from tusd_py.server.health import Health, Readiness
-from tusd_py.server.identify import Identify, make_identify
+from tusd_py.server.identify import Identify, make_visitors
 from tusd_py.server.json_bodies import WITHIN
 from tusd_py.server.lane import Lane
 from tusd_py.server.live import Live, origin_rule
@@ -64,7 +64,8 @@ def make_app(
         # Without it uploads go on, only downloads of new files wait.
         readiness.add("scanner", service.scanning.is_proven, required=False)
 
-    identify = telling_hooks(settings, make_identify(settings, service.authenticator, metrics))
+    visitors = make_visitors(settings, service.authenticator, metrics)
+    identify = telling_hooks(settings, visitors)
     if has_hooks(settings):
         app.middlewares.append(hooks_middleware())
     limits = make_rate_limits(settings, service.rates, metrics)
@@ -81,9 +82,9 @@ def make_app(
     counts = {} if limits is None else {"count": limits.admit_stranger}
     register(app, faces, base_path=settings.server.base_path, identify=identify, **counts)
     tus = next(face for face in faces if isinstance(face, TusFace))
-    # Credentials end, so who they stand for is asked every time.
-    lane = Lane(tus, seam) if service.authenticator is None else None
-    app[SHORTCUT] = Shortcut(seam=seam, handler=tus.handle, settings=settings, lane=lane)
+    app[SHORTCUT] = Shortcut(
+        seam=seam, handler=tus.handle, settings=settings, lane=Lane(tus, seam, visitors.again)
+    )
     return app
 
 

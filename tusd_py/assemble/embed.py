@@ -24,7 +24,7 @@ from tusd_py.server.cors import CorsPolicy
 from tusd_py.server.errors import Seam
 from tusd_py.server.expect import expect_handler
 from tusd_py.server.health import Readiness, Report
-from tusd_py.server.identify import Identify, make_identify
+from tusd_py.server.identify import Identify, make_visitors
 from tusd_py.server.metrics import Metrics
 from tusd_py.server.tus import TusFace
 from tusd_py.uploads.callbacks import Authorize, Callbacks, PostFinish, PreCreate, PreFinish
@@ -182,7 +182,7 @@ class Tus:
             return self._identify
         if service.authenticator is None:
             return _everybody_is_anonymous
-        return make_identify(self._settings, service.authenticator, self.metrics)
+        return make_visitors(self._settings, service.authenticator, self.metrics)
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):

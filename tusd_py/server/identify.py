@@ -7,13 +7,13 @@ rules for anonymous visitors (access/identity.py), proofs (access/authenticate.p
 
 import socket
 from collections.abc import Awaitable, Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Protocol
 
 from aiohttp import hdrs, web
 
 from protocol.errors import Unauthorized
-from tusd_py.access.authenticate import Authenticator
+from tusd_py.access.authenticate import Again, Authenticator, Shown
 from tusd_py.access.identity import Identity, anonymous, is_loopback
 from tusd_py.access.refused import NotGood, Reason
 from tusd_py.config.settings import Settings
@@ -28,6 +28,20 @@ log = get_logger("tusd_py.access")
 
 Identify = Callable[[web.Request], Awaitable[Identity]]
 """Who sent this request. Raises a ProtocolError for somebody who may not even ask."""
+
+
+class Visitors(Protocol):
+    """An `Identify` whose answer may be had again."""
+
+    async def __call__(self, request: web.Request) -> Identity: ...
+
+    async def again(self, request: web.Request) -> Again:
+        """Who sent `request`, which was let in, as that may be asked of others like it.
+
+        That is: with the same headers, but for those that say nothing of their sender, from the same address.
+        """
+        ...
+
 
 TAKES_TICKET = web.RequestKey("takes_ticket", bool)
 """Set on requests of routes that browsers open without headers of their own."""
@@ -57,10 +71,7 @@ class Authenticated:
         if known is not None:
             return known
         try:
-            shown = shown_in(
-                request, self._settings, self._cors, takes_ticket=request.get(TAKES_TICKET, False)
-            )
-            identity = await self._authenticator.identity_of(shown)
+            identity = await self._authenticator.identity_of(self._shown(request))
         except NotGood as bad:
             self._meter.not_let_in(bad.reason)
             if bad.reason is not Reason.MISSING:
@@ -69,12 +80,36 @@ class Authenticated:
         request[_IDENTITY] = identity
         return identity
 
+    async def again(self, request: web.Request) -> Again:
+        """See `Visitors`."""
+        return self._authenticator.again(self._shown(request))
 
-def make_identify(settings: Settings, authenticator: Authenticator | None, meter: AccessMeter) -> Identify:
+    def _shown(self, request: web.Request) -> Shown:
+        takes_ticket = request.get(TAKES_TICKET, False)
+        return shown_in(request, self._settings, self._cors, takes_ticket=takes_ticket)
+
+
+class Anonymous:
+    """The visitors of a server where nobody says who they are."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def __call__(self, request: web.Request) -> Identity:
+        """Who nobody in particular is, on this server and from there."""
+        return await identify_anonymous(request, self._settings)
+
+    async def again(self, request: web.Request) -> Again:
+        """See `Visitors`."""
+        identity = await self(request)
+        return lambda: identity
+
+
+def make_visitors(settings: Settings, authenticator: Authenticator | None, meter: AccessMeter) -> Visitors:
     """How visitors are known; without an authenticator they are anonymous. Raises Refused."""
     if authenticator is not None:
         return Authenticated(settings, authenticator, meter)
-    return partial(identify_anonymous, settings=settings)
+    return Anonymous(settings)
 
 
 def unauthorized(*, was_sent: bool) -> Unauthorized:

@@ -4,7 +4,8 @@ For a request aiohttp makes two tasks and some twenty objects, and we ask the sa
 who this is, what we are called, what every answer says. With 4 KiB behind it that was most of what an upload
 cost. So a request goes the long way once, through aiohttp and the seam, and the lane remembers what was found
 for the lines of its head that do not differ from one upload to the next, byte by byte, and for who sent them.
-A later request with exactly those lines, from there, may be answered here.
+A later request with exactly those lines, from there, may be answered here. What proves who that is is judged
+anew whenever the long way would do so, and not kept: of the lines there is a digest.
 
 The lane only ever says yes. What cannot be parsed, is not known, or is refused by the service, goes through
 aiohttp and the seam, which say so as they always do; a refusal takes the error along, so that nothing is
@@ -16,9 +17,10 @@ turn it is (connection.py), the service.
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -31,6 +33,7 @@ from protocol.tus.create import parse_create
 from protocol.tus.patch import parse_append
 from protocol.tus.version import SUPPORTED
 from protocol.upload import UploadId, parse_upload_id
+from tusd_py.access.authenticate import Again
 from tusd_py.access.identity import Identity
 from tusd_py.log import current_request
 from tusd_py.randomness import random_hex
@@ -44,10 +47,8 @@ from .tus import TusFace
 
 LONGEST_HEAD = 4096
 """Bytes; longer ones are not looked at."""
-REMEMBERED = 256
-"""Heads. Whoever sends more of them than that in turn takes the long way."""
-LONGEST_REST = 2048
-"""Bytes of a head that is remembered."""
+REMEMBERED = 1024
+"""Heads, two for each client. Whoever sends more of them than that in turn takes the long way."""
 MOST_LINES = 100
 """Of it. aiohttp refuses a head of more than 128, and those that differ are to come."""
 
@@ -55,7 +56,8 @@ _REASONS = {201: "Created", 204: "No Content"}
 
 Asked = Callable[[], Awaitable[Answer]]
 """What the service is to do, once everything that can be judged before was."""
-_Key = tuple[Sender, bool, str, Sequence[bytes]]
+UrlOf = Callable[[UploadId], str]
+_Key = tuple[Sender, bool, str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,9 @@ class Known:
     """What was found for the rest of a head and its sender."""
 
     headers: dict[str, str]
-    identity: Identity
+    """Without credentials."""
+    again: Again
+    """Who it is from."""
     url: str
     """Of an upload, but for its id."""
     client: str
@@ -77,11 +81,15 @@ class Known:
 
 
 class Lane:
-    """Of one server without authentication: there who one is depends on nothing but heads and addresses."""
+    """Of one server."""
 
-    def __init__(self, face: TusFace, seam: Seam) -> None:
+    def __init__(self, face: TusFace, seam: Seam, again: Callable[[web.Request], Awaitable[Again]]) -> None:
+        """`again` is that of `Visitors`."""
         self._face = face
         self._seam = seam
+        self._again = again
+        forwarded = map(str.lower, seam.settings.access.forward_headers)
+        self._credentials = frozenset({"authorization", "x-api-key", "cookie", *forwarded})
         self._features = face.context.rules.features
         self._collection = (face.base_path, face.base_path.rstrip("/"))
         self.longest_head = min(LONGEST_HEAD, seam.settings.limits.header_field)
@@ -91,18 +99,18 @@ class Lane:
     async def remember(self, request: web.Request, small: SmallRequest, sender: Sender) -> None:
         """See `SmallWay`."""
         key = _key(small, sender, is_secure=request.secure)
-        rest = small.rest
-        if key in self._known or len(rest) > MOST_LINES or sum(map(len, rest)) > LONGEST_REST:
+        known = self._known.get(key)
+        if len(small.rest) > MOST_LINES or (known is not None and known.again() is not None):
             return
-        headers = plain_headers(rest)
+        headers = plain_headers(small.rest)
         if headers is None or not self._was_an_upload(request, headers):
             return
         stamp: CIMultiDict[str] = CIMultiDict()
         self._seam.stamp(request, stamp)
         settings = self._seam.settings
         self._known[key] = Known(
-            headers=headers,
-            identity=await self._face.identify(request),
+            headers={name: value for name, value in headers.items() if name not in self._credentials},
+            again=await self._again(request),
             url=f"{public_origin(request, settings)}{self._face.base_path.rstrip('/')}/",
             client=client_address(request, settings),
             stamp="".join(f"{name}: {value}\r\n" for name, value in stamp.items()),
@@ -117,33 +125,36 @@ class Lane:
     def take(self, request: SmallRequest, sender: Sender, *, is_secure: bool) -> Taken | None:
         """See `SmallWay`: None for everything that is not sure to be well-formed and known."""
         known = self._known.get(_key(request, sender, is_secure=is_secure))
-        if known is None:
+        identity = None if known is None else known.again()
+        if known is None or identity is None:
             return None
         headers = Headers({**known.headers, **request.own}.items())
         try:
             ask = self._ask_to_create if request.method == "POST" else self._ask_to_append
-            asked = ask(request, known, headers)
+            asked = ask(request, identity, headers, known.url_of)
         except ProtocolError:
             return None
         request_id = _request_id(request)
         return Taken(request, request_id, partial(self._answer, request, known, asked, request_id))
 
-    def _ask_to_create(self, request: SmallRequest, known: Known, headers: Headers) -> Asked:
+    def _ask_to_create(
+        self, request: SmallRequest, identity: Identity, headers: Headers, url_of: UrlOf
+    ) -> Asked:
         if request.path not in self._collection:
             raise NotFound
         creation = parse_create(headers, self._features)
 
         async def ask() -> Answer:
             source = WholeSource(request.body)
-            return (await self._face.create(known.identity, creation, source, known.url_of))[1]
+            return (await self._face.create(identity, creation, source, url_of))[1]
 
         return ask
 
-    def _ask_to_append(self, request: SmallRequest, known: Known, headers: Headers) -> Asked:
+    def _ask_to_append(self, request: SmallRequest, identity: Identity, headers: Headers, _: UrlOf) -> Asked:
         base = self._face.base_path
         upload_id = parse_upload_id(request.path[len(base) :] if request.path.startswith(base) else "")
         wanted = parse_append(headers, self._features)
-        return partial(self._face.append, known.identity, upload_id, wanted, WholeSource(request.body))
+        return partial(self._face.append, identity, upload_id, wanted, WholeSource(request.body))
 
     async def _answer(self, request: SmallRequest, known: Known, asked: Asked, request_id: str) -> bytes:
         began = time.monotonic()
@@ -162,7 +173,7 @@ class Lane:
 
 def _key(request: SmallRequest, sender: Sender, *, is_secure: bool) -> _Key:
     # The method belongs to it: a header may mean something to one verb and nothing to another.
-    return sender, is_secure, request.method, request.rest
+    return sender, is_secure, request.method, sha256(b"\n".join(request.rest)).digest()
 
 
 def _request_id(request: SmallRequest) -> str:
