@@ -20,6 +20,7 @@ from tusd_py.metadata.local_disk import is_shared_filesystem
 from tusd_py.metadata.upload_row import FOREVER, Lifetime
 from tusd_py.uploads.context import Rules
 
+from .folder import is_there, usable
 from .notices import Notices
 from .scanning import make_read_policy
 
@@ -75,7 +76,8 @@ def make_database(settings: Settings, *, migrate: bool) -> Database:
     if path is not None:
         from tusd_py.metadata.sqlite import SqliteDatabase  # noqa: PLC0415 - only when configured
 
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with usable("folder of the database", "database.url", wanted="be in a folder"):
+            path.parent.mkdir(parents=True, exist_ok=True)
         return SqliteDatabase(
             path,
             durability_full=survives_power,
@@ -89,7 +91,7 @@ def make_database(settings: Settings, *, migrate: bool) -> Database:
 def existing_database(settings: Settings, *, migrate: bool = False) -> Database:
     """For commands beside the server, which make nothing where nothing is. Not yet open. Raises Refused."""
     path = sqlite_path(settings)
-    if path is not None and not path.exists():
+    if path is not None and not is_there("the database", path, "database.url"):
         raise Refused(
             f"there is no database: {path} does not exist",
             hint="is storage.upload_dir (--upload-dir) that of the server? `tusd-py migrate` makes a new one",
@@ -100,9 +102,12 @@ def existing_database(settings: Settings, *, migrate: bool = False) -> Database:
 def existing_backend(settings: Settings, executor: Executor) -> StorageBackend:
     """The same for bytes: in another folder, every file would be lost. Not yet open. Raises Refused."""
     storage = settings.storage
-    if storage.backend == "filesystem" and not Path(storage.upload_dir).is_dir():
+    folder = Path(storage.upload_dir)
+    if storage.backend == "filesystem" and not (
+        is_there("storage.upload_dir", folder, "that setting") and folder.is_dir()
+    ):
         raise Refused(
-            f"storage.upload_dir {storage.upload_dir} does not exist",
+            f"storage.upload_dir {folder} does not exist",
             hint="name the folder of the server with --upload-dir, or in the configuration",
         )
     return make_backend(settings, executor)

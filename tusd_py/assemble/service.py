@@ -42,6 +42,7 @@ from .background import (
     taking_in,
     working,
 )
+from .folder import usable
 from .hooks import with_hooks
 from .limits import exchanging_rates, make_rate_table
 from .member import Member, take_seat
@@ -113,7 +114,8 @@ async def open_service(
     """
     async with AsyncExitStack() as stack:
         folders = open_folders(settings, stack)
-        seat = take_seat(folders.service / "workers", stack)
+        with usable("service folder", "storage.service_dir"):
+            seat = take_seat(folders.service / "workers", stack)
         stores = await open_stores(settings, folders.owner, stack)
         database, backend = stores.database, stores.backend
         workers, housekeeping, job_rows = WorkerRows(database), Housekeeping(database), JobRows(database)
