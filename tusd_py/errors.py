@@ -1,6 +1,6 @@
 """What stops a command: said to a person at a terminal, never to a client.
 
-Belongs here: the one exception that may end a command. Not here: what clients hear (protocol/errors.py).
+Belongs here: what may end a command. Not here: what clients hear (protocol/errors.py).
 """
 
 
@@ -11,3 +11,7 @@ class Refused(Exception):  # a decision, not an accident
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class Mistyped(Refused):
+    """What was typed cannot be meant, whatever the installation is like."""

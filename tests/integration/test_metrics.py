@@ -219,7 +219,7 @@ async def test_the_listener_serves_text_at_its_path_only() -> None:
 async def test_a_used_metrics_port_is_refused() -> None:
     async with serving_metrics(MetricsSettings(port=0), bytes) as url:
         port = int(url.split(":")[2].split("/")[0])
-        with pytest.raises(Refused, match=str(port)):
+        with pytest.raises(Refused, match=rf"on 127\.0\.0\.1:{port} \(Address already in use\)$"):
             async with serving_metrics(MetricsSettings(port=port), bytes):
                 pass
 

@@ -18,7 +18,7 @@ from protocol.upload import Status, parse_upload_id
 from storage_backends.base import StorageError
 from tusd_py.access.may_read import ReadPolicy
 from tusd_py.config.settings import Settings
-from tusd_py.errors import Refused
+from tusd_py.errors import Mistyped, Refused
 from tusd_py.masking import escape_controls
 from tusd_py.metadata.catalogue import CatalogueRows, Deleted, File
 from tusd_py.metadata.search import Search
@@ -57,9 +57,9 @@ def list_files(
     try:
         wanted = Wanted(tenant=tenant, owner=owner, words=asked(" ".join(words)))
     except TooManyWords as many:
-        raise Refused(f"ls has {many}") from None
+        raise Mistyped(f"ls has {many}") from None
     if words and not wanted.words:
-        raise Refused(f"ls is asked for {' '.join(words)!r}, wanted a letter or a digit in it")
+        raise Mistyped(f"ls is asked for {' '.join(words)!r}, wanted a letter or a digit in it")
 
     async def run() -> int:
         async with _opened(settings) as rows:

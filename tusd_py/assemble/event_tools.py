@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from tusd_py.config.settings import Settings
-from tusd_py.errors import Refused
+from tusd_py.errors import Mistyped, Refused
 from tusd_py.masking import escape_controls
 from tusd_py.metadata.database import Database
 from tusd_py.metadata.event_log import BadCursor, Event, Sought, find_events, newest
@@ -149,7 +149,7 @@ def _run(main: Coroutine[None, None, int]) -> int:
     try:
         return asyncio.run(main)
     except BadCursor as bad:
-        raise Refused(f"--after: {bad}") from bad
+        raise Mistyped(f"--after: {bad}") from bad
 
 
 def _sought(looked: Looked) -> Sought:
@@ -166,7 +166,7 @@ def _time(option: str, text: str) -> int | None:
     try:
         return parse_time(text) if text else None
     except (ValueError, OverflowError):
-        raise Refused(f"{option} is {text!r}, wanted a time such as 2026-01-31T12:00:00Z") from None
+        raise Mistyped(f"{option} is {text!r}, wanted a time such as 2026-01-31T12:00:00Z") from None
 
 
 @asynccontextmanager

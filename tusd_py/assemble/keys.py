@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from tusd_py.access.api_keys import make_key
 from tusd_py.access.identity import LONGEST_NAME, RESERVED, Scope, is_name
 from tusd_py.config.settings import Settings
-from tusd_py.errors import Refused
+from tusd_py.errors import Mistyped
 from tusd_py.masking import escape_controls
 from tusd_py.metadata.api_keys import ApiKey, ApiKeyRows
 
@@ -39,22 +39,22 @@ def create_key(
     note: str,
     as_json: bool,
 ) -> int:
-    """Make one and print it; `life` in seconds. Raises Refused for a name that cannot be."""
+    """Make one and print it; `life` in seconds. Raises Mistyped for a name that cannot be."""
     for what, name in (("--subject", subject), ("--tenant", tenant)):
         if (name or what == "--subject") and not is_name(name):
-            raise Refused(
+            raise Mistyped(
                 f"{what} is {name!r}, wanted 1 to {LONGEST_NAME} printable characters",
                 hint="it becomes a folder's name, with other characters than letters and digits escaped",
             )
     if not tenant and subject in RESERVED:
-        raise Refused(
+        raise Mistyped(
             f"--subject is {subject!r}, which stands for visitors without a name, or for the service itself",
             hint="take another name, or give a --tenant",
         )
     if "/" in tenant:
-        raise Refused(f"--tenant is {tenant!r}, wanted one without a slash")
+        raise Mistyped(f"--tenant is {tenant!r}, wanted one without a slash")
     if len(note) > LONGEST_NOTE or not (note.isprintable() or not note):
-        raise Refused(f"--note wants at most {LONGEST_NOTE} printable characters")
+        raise Mistyped(f"--note wants at most {LONGEST_NOTE} printable characters")
     made = make_key(
         tenant=tenant,
         subject=subject,

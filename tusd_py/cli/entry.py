@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from tusd_py.config.problems import ConfigErrors
-from tusd_py.errors import Refused
+from tusd_py.errors import Mistyped, Refused
 
 from . import commands
 from .arguments import normalised
@@ -23,7 +23,7 @@ from .parser import UsageError, make_parser
 from .positionals import joined
 from .scan_options import check_files
 from .terminal import complain, refuse, warn
-from .usage import complain_about, explain
+from .usage import check_texts, complain_about, explain
 
 FAILED = 1
 BAD_USAGE = 2
@@ -76,6 +76,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     leftover = joined(options, leftover)
     if problems := list(complain_about(leftover, options.command)):
         raise ConfigErrors(problems)
+    check_texts(options)
     check_files(options)
     check_named(options)
     check_key_options(options)
@@ -94,7 +95,7 @@ def _run(options: argparse.Namespace) -> int:
         return BAD_USAGE
     except Refused as refused:
         refuse(refused.message, refused.hint)
-        return FAILED
+        return BAD_USAGE if isinstance(refused, Mistyped) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

@@ -30,28 +30,32 @@ _EVENTS = ("tail", "export")
 _WEBHOOKS = ("ls", "redeliver")
 LAST = 20
 """Events that `tail` prints without being told how many."""
+_MOST = 1_000_000
+"""They are read before the first is printed."""
 
 
 def add_events_options(parser: argparse.ArgumentParser) -> None:
     """The whole grammar of the command, beside settings."""
-    parser.add_argument("action", metavar="ACTION", choices=_EVENTS, help=" | ".join(_EVENTS))
-    parser.add_argument("-n", type=int, dest="count", default=LAST, help=f"how many, for tail [{LAST}]")
+    parser.add_argument("action", metavar="|".join(_EVENTS), choices=_EVENTS, help="what to do")
+    parser.add_argument(
+        "-n", metavar="COUNT", type=_count, dest="count", default=LAST, help=f"tail: how many [{LAST}]"
+    )
     parser.add_argument("--follow", action="store_true", help="tail: go on with what comes, until ^C")
     parser.add_argument("--after", metavar="CURSOR", help="tail: what came behind this event")
     parser.add_argument("--json", action="store_true", help="one JSON object for each event")
-    for name, text in (
-        ("actor", "who did it"),
-        ("kind", "what; * stands for anything"),
-        ("subject", "the id of an upload, or of a link"),
-        ("from", "not before this time"),
-        ("to", "before this time"),
+    for name, placeholder, text in (
+        ("actor", "NAME", "who did it"),
+        ("kind", "KIND", "what; * stands for anything"),
+        ("subject", "ID", "of an upload, or of a link"),
+        ("from", "TIME", "not before this time"),
+        ("to", "TIME", "before this time"),
     ):
-        parser.add_argument(f"--{name}", dest=f"sought_{name}", default="", help=text)
+        parser.add_argument(f"--{name}", metavar=placeholder, dest=f"sought_{name}", default="", help=text)
 
 
 def add_webhooks_options(parser: argparse.ArgumentParser) -> None:
     """The whole grammar of the command, beside settings."""
-    parser.add_argument("action", metavar="ACTION", choices=_WEBHOOKS, help=" | ".join(_WEBHOOKS))
+    parser.add_argument("action", metavar="|".join(_WEBHOOKS), choices=_WEBHOOKS, help="what to do")
     parser.add_argument("deliveries", metavar="DELIVERY", nargs="*", help="which, for redeliver")
     parser.add_argument("--all", action="store_true", help="redeliver: all that were given up")
     parser.add_argument("--json", action="store_true", help="ls: one JSON object")
@@ -68,3 +72,9 @@ def check_deliveries(options: argparse.Namespace) -> None:
     raise ConfigErrors(
         [Problem(what=f"webhooks {options.action} {what}", name="", hint="tusd-py webhooks --help")]
     )
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(_MOST)) and int(text) <= _MOST):
+        raise argparse.ArgumentTypeError(f"found {text!r}, wanted a number from 0 to {_MOST}")
+    return int(text)

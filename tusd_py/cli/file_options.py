@@ -28,8 +28,6 @@ server, soon if it runs, else when it is started.
 examples:
   tusd-py rm 0f343b0931126a20f133d67c2b018a3b
 """
-FLAGS = ("owner", "tenant")
-"""Names of the options of `ls`, without dashes, for hints."""
 
 
 def add_ls_options(parser: argparse.ArgumentParser) -> None:

@@ -21,15 +21,13 @@ examples:
   tusd-py key list
   tusd-py key revoke 3f9c1b6d2a7e4850
 """
-FLAGS = ("subject", "tenant", "scopes", "expires", "note")
-"""Names of the options, without dashes, for hints."""
 _SCOPES = ("upload", "read", "admin")
 _ACTIONS = ("create", "list", "revoke")
 
 
 def add_key_options(parser: argparse.ArgumentParser) -> None:
     """The whole grammar of the command, beside settings."""
-    parser.add_argument("action", metavar="ACTION", choices=_ACTIONS, help=" | ".join(_ACTIONS))
+    parser.add_argument("action", metavar="|".join(_ACTIONS), choices=_ACTIONS, help="what to do")
     parser.add_argument("keys", metavar="ID", nargs="*", help="which, for revoke")
     parser.add_argument("--json", action="store_true", help="one JSON object for each key")
     new = parser.add_argument_group("a new key")

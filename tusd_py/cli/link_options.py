@@ -26,22 +26,20 @@ examples:
   tusd-py signing-keys rotate
   tusd-py signing-keys rotate --at-once
 """
-FLAGS = ("at-once",)
-"""Names of the options of `signing-keys`, without dashes, for hints."""
 _LINKS = ("ls", "revoke")
 _SIGNING_KEYS = ("list", "rotate")
 
 
 def add_link_options(parser: argparse.ArgumentParser) -> None:
     """The whole grammar of `links`, beside settings."""
-    parser.add_argument("action", metavar="ACTION", choices=_LINKS, help=" | ".join(_LINKS))
+    parser.add_argument("action", metavar="|".join(_LINKS), choices=_LINKS, help="what to do")
     parser.add_argument("names", metavar="ID", nargs="*", help="files for ls, links for revoke")
     parser.add_argument("--json", action="store_true", help="one JSON object for each link")
 
 
 def add_signing_key_options(parser: argparse.ArgumentParser) -> None:
     """The whole grammar of `signing-keys`, beside settings."""
-    parser.add_argument("action", metavar="ACTION", choices=_SIGNING_KEYS, help=" | ".join(_SIGNING_KEYS))
+    parser.add_argument("action", metavar="|".join(_SIGNING_KEYS), choices=_SIGNING_KEYS, help="what to do")
     parser.add_argument("--json", action="store_true", help="one JSON object for each key")
     parser.add_argument(
         "--at-once", action="store_true", help="with rotate: what older keys signed counts no more"

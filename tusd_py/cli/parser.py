@@ -103,6 +103,10 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
 
+    def flags(self) -> list[str]:
+        """All of them, without dashes."""
+        return [flag.lstrip("-") for action in self._actions for flag in action.option_strings]
+
 
 class _Keep(argparse.Action):
     """Note the value under its setting. The last of several wins, as with Go's flags."""
@@ -203,6 +207,13 @@ def make_parser() -> argparse.ArgumentParser:
             ),
         )
     return parser
+
+
+def flags_of(command: str) -> list[str]:
+    """Every flag that a command has, without dashes."""
+    parser = _Parser(prog=command)
+    _add_options(command, parser)
+    return parser.flags()
 
 
 def _add_options(command: str, parser: argparse.ArgumentParser) -> None:

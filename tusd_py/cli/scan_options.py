@@ -29,7 +29,7 @@ _ACTIONS = ("list", "release", "delete")
 
 def add_quarantine_options(parser: argparse.ArgumentParser) -> None:
     """The whole grammar of the command, beside settings."""
-    parser.add_argument("action", metavar="ACTION", choices=_ACTIONS, help=" | ".join(_ACTIONS))
+    parser.add_argument("action", metavar="|".join(_ACTIONS), choices=_ACTIONS, help="what to do")
     parser.add_argument("files", metavar="FILE", nargs="*", help="which, for release and delete")
     parser.add_argument("--json", action="store_true", help="one JSON object for each file")
     parser.add_argument(

@@ -30,11 +30,6 @@ examples:
   tusd-py upload https://example.org/files/ --parallel 4 --header @token.txt *.iso
   tar c folder | tusd-py upload https://example.org/files/ --metadata filename=folder.tar -
 """
-FLAGS = (
-    *("parallel", "checksum", "chunk-size", "metadata", "header", "no-resume", "retries", "retry-for"),
-    *("timeout", "quiet"),
-)
-"""Names of the options, without dashes, for hints."""
 
 
 def add_upload_options(parser: argparse.ArgumentParser) -> None:

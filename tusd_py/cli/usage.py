@@ -3,50 +3,31 @@
 Belongs here: turning leftovers into errors with a hint. Not here: the grammar (parser.py).
 """
 
+import argparse
 from collections.abc import Iterable, Iterator, Sequence
 
-from tusd_py.config.problems import Problem, did_you_mean
+from tusd_py.config.problems import ConfigErrors, Problem, did_you_mean
 
 from .arguments import COMMANDS
-from .file_options import FLAGS as LS_FLAGS
-from .key_options import FLAGS as KEY_FLAGS
-from .link_options import FLAGS as SIGNING_KEY_FLAGS
-from .tusd_flags import GROUPS, MEANING, WITHOUT_EFFECT, why_unsupported
-from .upload_options import FLAGS as UPLOAD_FLAGS
+from .parser import flags_of
+from .positionals import LISTS
+from .tusd_flags import why_unsupported
 
 _OFF = ("false", "0", "no", "off")
-_EVERYWHERE = ("help", "version", "debug", "json")
-_OTHERS = ("config", "set", "repair", "all", "quarantined", "failed")
-
-
-def known_flags(command: str) -> Iterator[str]:
-    """Every flag that a command has, without dashes."""
-    yield from _EVERYWHERE
-    if command == "upload":
-        yield from UPLOAD_FLAGS
-        return
-    if command == "ls":
-        yield from LS_FLAGS
-    if command == "key":
-        yield from KEY_FLAGS
-    if command == "signing-keys":
-        yield from SIGNING_KEY_FLAGS
-    yield from _OTHERS
-    for group in GROUPS:
-        yield from group.flags
-    yield from MEANING
-    yield from WITHOUT_EFFECT
 
 
 def complain_about(leftover: Sequence[str], command: str) -> Iterator[Problem]:
-    """One problem for each argument that was not understood; values of unknown flags are passed over."""
+    """One problem for each argument that was not understood; values of unknown flags are passed over.
+
+    So is what a command takes any number of: it is left over only because of a flag.
+    """
     after_flag = False
     for argument in leftover:
         if argument.startswith("-"):
             after_flag = "=" not in argument
             if not _is_off(argument):
                 yield _unknown_flag(argument.partition("=")[0], command)
-        elif not after_flag:
+        elif not after_flag and command not in LISTS:
             yield _unexpected(argument)
         else:
             after_flag = False
@@ -62,7 +43,7 @@ def _unknown_flag(flag: str, command: str) -> Problem:
     name = flag.lstrip("-")
     if why := why_unsupported(name):
         return Problem(what=f"tusd's -{name} is not supported: {why}", name="")
-    close = did_you_mean(name, known_flags(command))
+    close = did_you_mean(name, flags_of(command))
     return Problem(
         what=f"{flag} is no option of tusd-py {command}",
         name="",
@@ -83,13 +64,36 @@ def _unexpected(argument: str) -> Problem:
 def explain(message: str, arguments: Iterable[str]) -> Problem:
     """argparse's message, with a hint where the command is misspelt."""
     first = next(iter(arguments), "")
-    if first in COMMANDS or first.startswith("-"):
+    if first in COMMANDS:
+        return Problem(what=message.removeprefix("argument "), name="", hint=f"tusd-py {first} --help")
+    if first.startswith("-"):
         return Problem(what=message.removeprefix("argument "), name="")
     close = did_you_mean(first, COMMANDS)
     return Problem(
-        what=f"{first} is no command of tusd-py",
+        what=f"{first or repr(first)} is no command of tusd-py",
         name="",
         found=first,
         wanted=f"one of {', '.join(COMMANDS)}",
         hint=f"did you mean {close}?" if close else "",
     )
+
+
+def check_texts(options: argparse.Namespace) -> None:
+    """Raises ConfigErrors for what is no text: databases take none. Names of files may be such."""
+    if options.command == "upload":
+        return
+    for name, value in vars(options).items():
+        given = value if isinstance(value, (list, tuple)) else [value]
+        for text in given if name != "config" else ():
+            if isinstance(text, str) and not _is_text(text):
+                raise ConfigErrors(
+                    [Problem(what="an argument is no text", name="", found=ascii(text), wanted="UTF-8")]
+                )
+
+
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

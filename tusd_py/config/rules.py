@@ -59,7 +59,9 @@ def _between(least: float, most: float, what: str) -> Rule:
     def rule(number: float) -> Complaint | None:
         if least <= number <= most:
             return None
-        return Complaint(what="is out of range", found=f"{number:g}", wanted=f"{what} from {least} to {most}")
+        return Complaint(
+            what="is out of range", found=f"{number:.15g}", wanted=f"{what} from {least} to {most}"
+        )
 
     return rule
 
@@ -68,7 +70,7 @@ def _at_least(least: float, what: str) -> Rule:
     def rule(number: float) -> Complaint | None:
         if number >= least:
             return None
-        return Complaint(what="is too small", found=f"{number:g}", wanted=f"{what}, {least:g} or more")
+        return Complaint(what="is too small", found=f"{number:.15g}", wanted=f"{what}, {least:g} or more")
 
     return rule
 

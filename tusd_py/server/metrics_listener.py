@@ -4,6 +4,7 @@ With one worker it runs in the server's process, with several in the supervisor'
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -43,7 +44,17 @@ async def _listen(runner: web.AppRunner, settings: Metrics) -> str:
         await site.start()
     except OSError as exc:
         raise Refused(
-            f"cannot serve metrics on {settings.host}:{settings.port} ({exc.strerror})",
+            f"cannot serve metrics on {settings.host}:{settings.port} ({_reason(exc)})",
             hint="Choose another metrics.port, or set metrics.expose_metrics = false.",
         ) from exc
     return f"{site.name}{settings.metrics_path}"
+
+
+def _reason(failed: OSError) -> str:
+    """asyncio puts more into `strerror` than the system said."""
+    # A name that is not found has a number below zero, and a reason of its own.
+    return (
+        os.strerror(failed.errno)
+        if failed.errno is not None and failed.errno > 0
+        else str(failed.strerror or failed)
+    )

@@ -152,6 +152,21 @@ def test_an_unsupported_switch_may_be_switched_off(capsys: pytest.CaptureFixture
         (["--behind-proxy=maybe"], "--behind-proxy wants true or false, found 'maybe'"),
         (["--upload"], "error: --upload is no option"),
         (["--disable-download=maybe"], " --> flag --disable-download\n"),
+        (["--workers", "99999999"], "found: 99999999\n"),
+        ([""], "error: '' is no command of tusd-py\n"),
+        (["events"], "arguments are required: tail|export\nhint: tusd-py events --help\n"),
+        (["key", "make"], "invalid choice: 'make' (choose from "),
+        (["events", "tail", "--folow"], "hint: did you mean --follow?\n"),
+        (["quarantine", "list", "--findng", "x"], "hint: did you mean --finding?\n"),
+        (["version", "--config"], "--config is no option of tusd-py version\nhint: tusd-py version --help"),
+        (["events", "tail", "-n", "-3"], "-n: found '-3', wanted a number from 0 to 1000000\n"),
+        (["events", "tail", "-n", "9" * 20], "wanted a number from 0 to 1000000\n"),
+        (["ls", "--owner", "\udcff"], "error: an argument is no text\nfound: '\\udcff'\nwanted: UTF-8\n"),
+        (["key", "revoke", "\udcff"], "error: an argument is no text\n"),
+        (["events", "tail", "--kind", "\udcff"], "error: an argument is no text\n"),
+        (["events", "tail", "--from", "yesterday"], "--from is 'yesterday', wanted a time such as "),
+        (["ls", "..."], "error: ls is asked for '...', wanted a letter or a digit in it\n"),
+        (["key", "create", "--subject", "anonymous"], "error: --subject is 'anonymous', which stands for "),
     ],
 )
 def test_a_bad_command_line_is_explained(
@@ -161,6 +176,11 @@ def test_a_bad_command_line_is_explained(
     told = capsys.readouterr()
     assert text in told.err
     assert told.out == ""
+
+
+def test_what_stands_before_an_unknown_flag_is_not_blamed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["webhooks", "redeliver", "--set", "server.port=80", "17", "--al"]) == 2
+    assert capsys.readouterr().err.splitlines()[0] == "error: --al is no option of tusd-py webhooks"
 
 
 def test_all_unknown_flags_are_named_at_once(capsys: pytest.CaptureFixture[str]) -> None:
