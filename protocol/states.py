@@ -47,9 +47,10 @@ _ERRORS = """\
 
 Printed by `python -m protocol.states --errors` from `protocol/errors.py`; a test compares.
 
-The body of every refusal is `CODE: text`, in plain text; the text often says more than here: what was
-found, and what was wanted. Codes are tusd's where tusd has one. What will never work is 4xx, because
-clients retry 5xx. Retry-After is in seconds.
+To clients of tus the body of a refusal is `CODE: text`, in plain text; to those of the IETF's draft, of the
+API and of downloads it is `application/problem+json` with `code` and `detail`, and to browsers that follow a
+link a small page. The text often says more than here: what was found, and what was wanted. Codes are tusd's
+where tusd has one. What will never work is 4xx, because clients retry 5xx. Retry-After is in seconds.
 
 {errors}"""
 

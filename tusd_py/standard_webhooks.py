@@ -4,7 +4,6 @@ Belongs here: secrets and signatures. Not here: sending.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
@@ -42,7 +41,7 @@ def _parse(text: str) -> bytes:
         raise BadSecret(f"it does not begin with {PREFIX}")
     try:
         key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:  # also for letters that are not ASCII
         raise BadSecret(f"what follows {PREFIX} is not base64") from None
     if not LEAST <= len(key) <= MOST:
         raise BadSecret(f"it has {len(key)} bytes, wanted {LEAST} to {MOST}")

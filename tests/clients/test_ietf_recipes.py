@@ -36,13 +36,14 @@ async def test_an_upload_in_one_request(shared_server: Server, tmp_path: Path, s
     assert "Upload-Complete: ?1" in said
 
 
-async def test_an_upload_in_pieces_is_saved_under_its_name(
+async def test_an_upload_in_pieces_comes_back_beside_what_was_sent(
     shared_server: Server, tmp_path: Path, seed: int
 ) -> None:
     content = Content(seed=seed, length=1 << 20)
     half = content.length // 2
+    content.write_to(tmp_path / "photo.jpg")
     (tmp_path / "first-half").write_bytes(content.read(0, half))
     (tmp_path / "second-half").write_bytes(content.read(half, content.length))
     said = await _typed(RECIPES[1].replace("http://127.0.0.1:8080", shared_server.address.url), tmp_path)
     assert f"Upload-Offset: {half}" in said
-    assert content.matches(0, (tmp_path / "photo.jpg").read_bytes())
+    assert content.matches(0, (tmp_path / "copy.jpg").read_bytes())

@@ -121,9 +121,10 @@ def _text_list(text: str) -> tuple[str, ...]:
     if not text.strip().startswith("["):
         return tuple(item.strip() for item in text.split(",") if item.strip())
     try:
-        return _toml_list(json.loads(text))
-    except json.JSONDecodeError:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):  # also for a number of thousands of digits
         raise Unreadable('as JSON it would be ["a", "b"]; as text a, b') from None
+    return _toml_list(raw)
 
 
 def _quoted(text: str) -> str:

@@ -28,9 +28,10 @@ def read_tables(made_by: type, raw: object) -> tuple[Any, ...]:
 def read_tables_from_text(made_by: type, text: str) -> tuple[Any, ...]:
     """The same from JSON."""
     try:
-        return read_tables(made_by, json.loads(text))
-    except json.JSONDecodeError:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):  # also for a number of thousands of digits
         raise Unreadable('as JSON it would be [{"name": "...", ...}]') from None
+    return read_tables(made_by, raw)
 
 
 def write_tables(tables: tuple[Any, ...]) -> str:

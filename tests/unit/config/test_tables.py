@@ -7,6 +7,7 @@ import pytest
 
 from tests.harness.receiver import SECRET
 from tusd_py.config import ConfigErrors, load
+from tusd_py.config.load import Given
 from tusd_py.config.settings import Endpoint
 
 TWO = f"""
@@ -56,6 +57,7 @@ def test_the_environment_gives_them_as_json() -> None:
         (("https://b.example", "ftp://b.example"), "https://"),
         (("https://b.example", "https://user:pw@b.example"), "https://"),
         ((f'secret = "{SECRET}"', 'secret = "whsec_c2hvcnQ="'), "24 to 64"),
+        ((f'secret = "{SECRET}"', 'secret = "whsec_…"'), "what follows whsec_ is not base64"),
         (("SECRET_FILE", "/nowhere"), "/nowhere"),
         (('[[webhooks.endpoints]]\nname = "b"', '[webhooks.more]\nname = "b"'), "more"),
     ],
@@ -71,3 +73,11 @@ def test_what_is_wrong_with_a_table_is_said_and_no_secret_is(
     assert SECRET not in shown
     assert "token=x" not in shown
     assert ":pw@" not in shown
+
+
+@pytest.mark.parametrize("setting", ["webhooks.endpoints", "server.trusted_proxies"])
+@pytest.mark.parametrize("text", ["[" + "1" * 5000 + "]", "[" * 100_000], ids=["digits", "brackets"])
+def test_a_text_that_no_reader_of_json_takes_is_a_mistake_like_others(setting: str, text: str) -> None:
+    with pytest.raises(ConfigErrors) as wrong:
+        load(config_path=None, environ={}, flags={setting: Given(flag=f"--set {setting}", text=text)})
+    assert "as JSON it would be" in wrong.value.render()
