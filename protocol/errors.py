@@ -293,12 +293,6 @@ class FilenameRefused(UploadRejected):
     status, code = 400, "ERR_FILENAME_NOT_ALLOWED"
 
 
-class UploadStopped(ProtocolError):
-    """upload has been stopped by server"""
-
-    status, code = 400, "ERR_UPLOAD_STOPPED"
-
-
 class ReadTimeout(ProtocolError):
     """no data arrived in time; what came is kept"""
 

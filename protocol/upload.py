@@ -124,11 +124,6 @@ def after(state: Transfer, step: Step) -> Transfer:
         raise IllegalStep(state, step) from None
 
 
-def states_before(step: Step) -> frozenset[Transfer]:
-    """Every state from which `step` is legal."""
-    return frozenset(state for state, known in TRANSFERS if known is step)
-
-
 class ScanJob(StrEnum):
     """The scan job of a version, as far as people see it."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 
 import pytest
 
-from tests.harness.server import Server
+from tests.harness.server import ROOT, Server
 from tests.harness.wire import request
 from tusd_py.access.authorize import RULES, Action
 from tusd_py.access.identity import Identity, Scope
@@ -307,6 +307,13 @@ async def test_a_preflight_needs_no_credentials(guarded: Server, route: Route) -
     assert found.status in (200, 204)
     assert "authorization" in found.header("Access-Control-Allow-Headers").lower()
     assert "x-api-key" in found.header("Access-Control-Allow-Headers").lower()
+
+
+def test_the_page_on_security_counts_what_is_asked() -> None:
+    cells = len(ACTORS) * sum(len(methods_of(route)) for route in ROUTES)
+    page = (ROOT / "docs" / "security.md").read_text("utf-8")
+    assert f"asked by {len(ACTORS)} visitors" in page
+    assert f"{cells:,} of {cells:,} cells ({len(ROUTES)} routes)" in page
 
 
 async def test_a_page_may_read_what_a_refusal_wants(guarded: Server) -> None:

@@ -66,7 +66,6 @@ async def test_a_path_names_a_file_and_the_next_upload_is_its_next_version(datab
     row = await UploadRows(database, author()).find(second.id)
     assert row is not None
     assert row.upload.file_id == first.file_id
-    assert (await rows_of(database).at_path("", "ann", "docs/plan.odt")) == file
 
 
 async def test_a_file_id_names_a_file_of_ones_own(database: Database) -> None:

@@ -75,6 +75,15 @@ def test_a_page_names_errors_that_exist(page: Path) -> None:
     assert sorted(set(re.findall(r"\bERR_[A-Z0-9_]+", page.read_text("utf-8"))) - known) == []
 
 
+def test_the_page_on_errors_names_what_something_raises() -> None:
+    """Errors that are looked up, not raised, are named where that happens."""
+    rooms = ("protocol", "storage_backends", "tusd_py")
+    files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    text = "\n".join(path.read_text("utf-8") for path in files if path != ROOT / "protocol" / "errors.py")
+    named = set(re.findall(r"\w+", text))
+    assert [error.__name__ for error in leaves() if error.__name__ not in named] == []
+
+
 def test_the_page_on_security_names_many_tests() -> None:
     page = (ROOT / "docs" / "security.md").read_text("utf-8")
     assert len(re.findall(r"`tests/[\w./]+`", page)) > 15

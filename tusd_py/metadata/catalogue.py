@@ -154,11 +154,6 @@ class CatalogueRows:
         """With the version that an upload became."""
         return await self._one(Query(_VERSION_OF_UPLOAD, {"id": upload_id}))
 
-    async def at_path(self, tenant: str, owner: str, path: str) -> File | None:
-        """The file that an owner has at a path."""
-        text = _CURRENT + " WHERE f.tenant = :tenant AND f.owner = :owner AND f.path = :path"
-        return await self._one(Query(text, {"tenant": tenant, "owner": owner, "path": path}))
-
     async def version(self, file_id: str, n: int) -> File | None:
         """With one of its versions."""
         text = _VERSIONS + " WHERE f.file_id = :id AND v.n = :n"
