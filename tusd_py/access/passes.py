@@ -3,23 +3,21 @@
 `tup_` is good for one upload (a backend creates it and gives the pass to a browser), `ttk_` is a ticket for a
 WebSocket or an event stream, which browsers open without headers. Both say for whom and until when.
 
-A pass is `prefix payload.signature`, in unpadded base64url: a JSON object, and HMAC-SHA256 (RFC 2104) of the
-prefix and the payload's text under one of the installation's keys.
+A pass is the prefix and what is sealed; the signature is of both.
 
-Belongs here: making and reading them. Not here: the keys (metadata), what one may do (authorize.py).
+Belongs here: making and reading them. Not here: the form (sealed.py), the keys (metadata), what one may do
+(authorize.py).
 """
 
-import binascii
 import hmac
-import json
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from .identity import Identity, Scope
+from .sealed import read, signature, written
 
 
 class Kind(StrEnum):
@@ -84,19 +82,20 @@ def sign(passed: Pass, key: Key) -> str:
         "u": passed.upload_id,
         "d": passed.may_terminate,
     }
-    payload = _encoded(json.dumps(said, separators=(",", ":")).encode())
-    return f"{passed.kind}{payload}.{_signature(passed.kind, payload, key)}"
+    text = f"{passed.kind}{written(said)}"
+    return f"{text}.{signature(text, domain=_DOMAIN, secret=key.secret)}"
 
 
 async def verified(text: str, *, key_of: KeyOf) -> Pass | None:
     """What a pass says, whether or not it has expired; None where we did not sign it."""
     found = _FORM.fullmatch(text) if len(text) <= LONGEST else None
-    said = None if found is None else _read(found[2])
+    said = None if found is None else read(found[2])
     if found is None or said is None:
         return None
     key = await key_of(said["k"])
-    # The texts are compared, not what they decode to: base64 has several spellings of one value.
-    if key is None or not hmac.compare_digest(found[3], _signature(found[1], found[2], key)):
+    if key is None:
+        return None
+    if not hmac.compare_digest(found[3], signature(found[1] + found[2], domain=_DOMAIN, secret=key.secret)):
         return None
     return Pass(
         kind=Kind(found[1]),
@@ -107,22 +106,3 @@ async def verified(text: str, *, key_of: KeyOf) -> Pass | None:
         upload_id=said["u"],
         may_terminate=said["d"],
     )
-
-
-def _signature(prefix: str, payload: str, key: Key) -> str:
-    return _encoded(hmac.digest(key.secret, _DOMAIN + (prefix + payload).encode("ascii"), "sha256"))
-
-
-def _encoded(content: bytes) -> str:
-    return urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
-
-
-def _read(payload: str) -> dict[str, Any] | None:
-    """None where it cannot be ours; only a right signature says that the rest is as it should be."""
-    try:
-        said = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (binascii.Error, ValueError, RecursionError):
-        return None
-    key_id = said.get("k") if isinstance(said, dict) else None
-    # A database is asked for it, and takes neither NUL nor half of a character pair.
-    return said if isinstance(key_id, str) and key_id.isprintable() else None
