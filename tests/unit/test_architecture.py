@@ -30,6 +30,7 @@ STAIRS = (
         "tusd_py.sniffing",
         "tusd_py.standard_webhooks",
         "tusd_py.event_kinds",
+        "tusd_py.timestamps",
     ),
     ("tusd_py.client",),  # other people's programs use it: see below what it may know
     ("tusd_py.metadata", "tusd_py.access", "tusd_py.config", "tusd_py.log"),

@@ -8,33 +8,27 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from protocol.errors import UploadNotFound
 from protocol.upload import Status, parse_upload_id
-from storage_backends.base import StorageError
 from tusd_py.access.may_read import ReadPolicy
 from tusd_py.config.settings import Settings
-from tusd_py.errors import Mistyped, Refused
+from tusd_py.errors import Mistyped
 from tusd_py.masking import escape_controls
 from tusd_py.metadata.catalogue import CatalogueRows, Deleted, File
 from tusd_py.metadata.search import Search
-from tusd_py.metadata.upload_row import Author
 from tusd_py.metadata.wanted import Served, Wanted
 from tusd_py.metadata.words import TooManyWords, asked
 from tusd_py.server.file_json import file_json, version_json
-from tusd_py.server.json_bodies import rfc3339
+from tusd_py.timestamps import rfc3339
 
-from .operator import operator
-from .parts import existing_backend, existing_database, make_lifetime
-from .quarantine import FAILED
+from .operator import FAILED, PAGE, author, delete_bytes, opened_database, operator
+from .printing import as_line, say
 from .scanning import make_read_policy
 
-PAGE = 500
-"""Rows read at once."""
 _HEAD = ("FILE", "STATUS", "BYTES", "CREATED", "OWNER", "PATH", "NAME")
 _SCANNED = ("finding", "engine", "scanned_at", "released_by")
 
@@ -64,10 +58,10 @@ def list_files(
     async def run() -> int:
         async with _opened(settings) as rows:
             if not as_json:
-                _say("\t".join(_HEAD))
+                say("\t".join(_HEAD))
             async for file in _every(rows, wanted):
                 shown = file_json(file, rows.status(file))
-                _say(json.dumps(shown) if as_json else _as_line(shown))
+                say(json.dumps(shown) if as_json else _line(shown))
         return 0
 
     return asyncio.run(run())
@@ -88,7 +82,7 @@ def show_files(settings: Settings, names: Sequence[str], *, as_json: bool) -> in
                 versions = await rows.catalogue.versions(file.file_id, below=2**62, limit=PAGE)
                 shown = file_json(file, rows.status(file))
                 shown["versions"] = [version_json(one, rows.status(one)) | _scanned(one) for one in versions]
-                _say(json.dumps(shown) if as_json else _as_text(shown))
+                say(json.dumps(shown) if as_json else _as_text(shown))
         return FAILED if left else 0
 
     return asyncio.run(run())
@@ -99,7 +93,7 @@ def remove_files(settings: Settings, names: Sequence[str], *, as_json: bool) -> 
 
     async def run() -> int:
         left = 0
-        actor = f"operator {operator()}"
+        actor = operator()
         async with _opened(settings) as rows:
             for name in names:
                 file = await _found(rows, name)
@@ -110,7 +104,7 @@ def remove_files(settings: Settings, names: Sequence[str], *, as_json: bool) -> 
                 left += not is_gone
                 said = "deleted" if is_gone else "there is no such file"
                 shown = json.dumps({"file_id": name, "deleted": is_gone})
-                _say(shown if as_json else f"{escape_controls(name)}: {said}")
+                say(shown if as_json else f"{escape_controls(name)}: {said}")
         return FAILED if left else 0
 
     return asyncio.run(run())
@@ -118,20 +112,12 @@ def remove_files(settings: Settings, names: Sequence[str], *, as_json: bool) -> 
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[_Rows]:
-    if settings.storage.backend == "memory":
-        raise Refused("there is nothing to look at: storage.backend is memory, which forgets at exit")
-    database = existing_database(settings)
-    await database.open()
-    try:
-        # No worker: an operator's decision needs no lease.
-        author = Author(worker="", boot_id="", lifetime=make_lifetime(settings))
+    async with opened_database(settings) as database:
         yield _Rows(
-            catalogue=CatalogueRows(database, author),
+            catalogue=CatalogueRows(database, author(settings)),
             search=Search(database),
             policy=make_read_policy(settings),
         )
-    finally:
-        await database.close()
 
 
 async def _every(rows: _Rows, wanted: Wanted) -> AsyncIterator[File]:
@@ -154,29 +140,17 @@ async def _found(rows: _Rows, name: str) -> File | None:
 
 
 async def _delete_bytes(settings: Settings, deleted: Deleted) -> None:
-    """Those that no purge job of the server knows of. What cannot be removed now, its sweep finds."""
-    if not deleted.refs:
-        return
-    executor = ThreadPoolExecutor(1, thread_name_prefix="rm")
-    backend = existing_backend(settings, executor)
-    try:
-        await backend.open()
-        try:
-            await backend.delete(deleted.refs)
-        finally:
-            await backend.close()
-    except StorageError as failed:
-        sys.stderr.write(f"bytes are left to the sweep: {failed}\n")
-    finally:
-        executor.shutdown()
+    """Those that no purge job of the server knows of."""
+    if deleted.refs and (why := await delete_bytes(settings, deleted.refs)):
+        sys.stderr.write(f"bytes are left to the sweep: {why}\n")
 
 
-def _as_line(shown: dict[str, Any]) -> str:
+def _line(shown: dict[str, Any]) -> str:
     cells = (
         *(shown["file_id"], shown["status"], shown["file_size"], shown["created_at"]),
         *(shown["user_id"], shown["path"], shown["filename"]),
     )
-    return "\t".join(escape_controls("-" if cell is None else str(cell)) for cell in cells)
+    return as_line(None if cell is None else str(cell) for cell in cells)
 
 
 def _scanned(version: File) -> dict[str, Any]:
@@ -208,7 +182,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_plain, value)) or "-"
     return "-" if value is None else escape_controls(str(value))
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")

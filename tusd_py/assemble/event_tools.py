@@ -11,20 +11,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from tusd_py.config.settings import Settings
-from tusd_py.errors import Mistyped, Refused
-from tusd_py.masking import escape_controls
+from tusd_py.errors import Mistyped
 from tusd_py.metadata.database import Database
 from tusd_py.metadata.event_log import BadCursor, Event, Sought, find_events, newest
 from tusd_py.metadata.facts import IDENTITY, FactRows
 from tusd_py.metadata.relays import Delivery, DeliveryState, RelayRows
-from tusd_py.outbox.message import as_json, rfc3339
+from tusd_py.outbox.message import as_json
 from tusd_py.server.operator import all_events, delivery_as_json, parse_time
+from tusd_py.timestamps import rfc3339
 
-from .parts import existing_database
+from .operator import FAILED, PAGE, opened_database
+from .printing import as_line, say
 
-FAILED = 1
-"""Exit status when something that was named could not be done."""
-PAGE = 500
 _RELAYS = ("RELAY", "WAITING", "DEAD", "HELD BY")
 _DELIVERIES = ("DELIVERY", "RELAY", "STATE", "TRIES", "EVENT", "KIND", "LAST ERROR")
 
@@ -54,7 +52,8 @@ def tail_events(
             events, cursor = await _last(database, sought, count=count, after=after)
             while True:
                 for event in events:
-                    _say(json.dumps(as_json(event, installation)) if lines else _as_line(event))
+                    say(json.dumps(as_json(event, installation)) if lines else _line(event))
+                sys.stdout.flush()  # somebody may wait for them at the other end of a pipe
                 cursor = events[-1].cursor if events else cursor
                 if not follow and (after is None or len(events) < PAGE):
                     return 0
@@ -83,7 +82,7 @@ def export_events(settings: Settings, looked: Looked) -> int:
         async with _opened(settings) as (database, installation):
             async for page in all_events(database, _sought(looked)):
                 for event in page:
-                    _say(json.dumps(as_json(event, installation)))
+                    say(json.dumps(as_json(event, installation)))
         return 0
 
     return _run(run())
@@ -102,16 +101,16 @@ def list_webhooks(settings: Settings, *, lines: bool) -> int:
                 {"name": one.name, "waiting": one.waiting, "dead": one.dead, "held_by": one.holder}
                 for one in standings
             ]
-            _say(json.dumps({"relays": relays, "deliveries": [delivery_as_json(one) for one in deliveries]}))
+            say(json.dumps({"relays": relays, "deliveries": [delivery_as_json(one) for one in deliveries]}))
             return 0
-        _say("\t".join(_RELAYS))
+        say("\t".join(_RELAYS))
         for one in standings:
-            _say("\t".join((one.name, str(one.waiting), str(one.dead), one.holder or "-")))
+            say("\t".join((one.name, str(one.waiting), str(one.dead), one.holder or "-")))
         if deliveries:
-            _say("")
-            _say("\t".join(_DELIVERIES))
+            say("")
+            say("\t".join(_DELIVERIES))
             for delivery in deliveries:
-                _say(_delivery_line(delivery))
+                say(_delivery_line(delivery))
         return 0
 
     return _run(run())
@@ -131,7 +130,7 @@ def redeliver(settings: Settings, named: Sequence[str], *, everything: bool) -> 
                 is_done = name.isascii() and name.isdecimal() and await rows.again(int(name[:18]))
                 left += not is_done
                 said = "it will be sent" if is_done else "there is no such delivery that was given up"
-                _say(f"{name}: {said}")
+                say(f"{name}: {said}")
         return FAILED if left else 0
 
     return _run(run())
@@ -171,28 +170,17 @@ def _time(option: str, text: str) -> int | None:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[tuple[Database, str]]:
-    if settings.storage.backend == "memory":
-        raise Refused("there is nothing to look at: storage.backend is memory, which forgets at exit")
-    database = existing_database(settings)
-    await database.open()
-    try:
+    async with opened_database(settings) as database:
         yield database, await FactRows(database).get(IDENTITY) or ""
-    finally:
-        await database.close()
 
 
-def _as_line(event: Event) -> str:
+def _line(event: Event) -> str:
     facts = " ".join(f"{name}={value}" for name, value in event.data.items() if value is not None)
     cells = (rfc3339(event.created_at), event.kind, event.subject, event.actor, facts)
-    return "\t".join(escape_controls(cell or "-") for cell in cells)
+    return as_line(cells)
 
 
 def _delivery_line(delivery: Delivery) -> str:
     message = delivery.message
     cells = (str(delivery.id), delivery.relay, delivery.state, str(delivery.tries), message.id, message.kind)
-    return "\t".join(escape_controls(cell or "-") for cell in (*cells, delivery.last_error))
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    return as_line((*cells, delivery.last_error))

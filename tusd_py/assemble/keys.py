@@ -6,25 +6,19 @@ Belongs here: opening the database, printing. Not here: what a key is (access/ap
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from tusd_py.access.api_keys import make_key
 from tusd_py.access.identity import LONGEST_NAME, RESERVED, Scope, is_name
 from tusd_py.config.settings import Settings
 from tusd_py.errors import Mistyped
-from tusd_py.masking import escape_controls
 from tusd_py.metadata.api_keys import ApiKey, ApiKeyRows
 
-from .operator import operator
+from .operator import FAILED, PAGE, operator
 from .parts import existing_database
+from .printing import as_line, as_moment, say
 
-FAILED = 1
-"""Exit status when a key that was named could not be revoked."""
-PAGE = 500
-"""Rows read at once."""
 LONGEST_NOTE = 200
 _HEAD = ("ID", "TENANT", "SUBJECT", "SCOPES", "CREATED", "EXPIRES", "USED", "STATE", "NOTE")
 
@@ -65,12 +59,12 @@ def create_key(
 
     async def run() -> int:
         async with _rows(settings) as rows:
-            await rows.add(made.row, actor=f"operator {operator()}")
+            await rows.add(made.row, actor=operator())
             kept = await rows.find(made.row.id)
         if as_json and kept is not None:
-            _say(json.dumps({"key": made.text, **_as_object(kept)}))
+            say(json.dumps({"key": made.text, **_as_object(kept)}))
         else:
-            _say(made.text)
+            say(made.text)
         return 0
 
     return asyncio.run(run())
@@ -82,9 +76,9 @@ def list_keys(settings: Settings, *, as_json: bool) -> int:
     async def run() -> int:
         async with _rows(settings) as rows:
             if not as_json:
-                _say("\t".join(_HEAD))
+                say("\t".join(_HEAD))
             async for key in _all(rows):
-                _say(json.dumps(_as_object(key)) if as_json else _as_line(key))
+                say(json.dumps(_as_object(key)) if as_json else _line(key))
         return 0
 
     return asyncio.run(run())
@@ -97,9 +91,9 @@ def revoke_keys(settings: Settings, names: Sequence[str]) -> int:
         left = 0
         async with _rows(settings) as rows:
             for name in names:
-                is_done = await rows.revoke(_id_in(name), actor=f"operator {operator()}")
+                is_done = await rows.revoke(_id_in(name), actor=operator())
                 left += not is_done
-                _say(f"{_id_in(name)}: {'revoked' if is_done else 'there is no such key, or it was revoked'}")
+                say(f"{_id_in(name)}: {'revoked' if is_done else 'there is no such key, or it was revoked'}")
         return FAILED if left else 0
 
     return asyncio.run(run())
@@ -141,27 +135,18 @@ def _as_object(key: ApiKey) -> dict[str, object]:
         "tenant": key.tenant,
         "subject": key.subject,
         "scopes": list(key.scopes),
-        "created_at": _time(key.created_at),
-        "expires_at": _time(key.expires_at),
-        "used_at": _time(key.used_at),
+        "created_at": as_moment(key.created_at),
+        "expires_at": as_moment(key.expires_at),
+        "used_at": as_moment(key.used_at),
         "state": _state(key),
         "note": key.note,
     }
 
 
-def _as_line(key: ApiKey) -> str:
+def _line(key: ApiKey) -> str:
     cells = (
         *(key.id, key.tenant, key.subject, ",".join(key.scopes)),
-        *(_time(key.created_at), _time(key.expires_at), _time(key.used_at), _state(key), key.note),
+        *map(as_moment, (key.created_at, key.expires_at, key.used_at)),
+        *(_state(key), key.note),
     )
-    return "\t".join(escape_controls(cell or "-") for cell in cells)
-
-
-def _time(microseconds: int | None) -> str | None:
-    if microseconds is None:
-        return None
-    return datetime.fromtimestamp(microseconds / 1e6, UTC).isoformat(timespec="seconds")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    return as_line(cells)

@@ -6,28 +6,21 @@ Belongs here: opening the database, printing. Not here: rows (metadata/), what a
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from protocol.errors import UploadNotFound
 from protocol.upload import parse_upload_id
 from tusd_py.config.settings import Settings
 from tusd_py.errors import Refused
 from tusd_py.masking import escape_controls
-from tusd_py.metadata.database import Conflict, Database
+from tusd_py.metadata.database import Conflict
 from tusd_py.metadata.links import Link, LinkRows
 from tusd_py.metadata.signing_keys import SigningKey, SigningKeyRows
 
-from .operator import operator
-from .parts import existing_database
+from .operator import FAILED, PAGE, opened_database, operator
+from .printing import as_line, as_moment, say
 from .sharing import new_key
 
-PAGE = 500
-"""Rows read at once."""
-FAILED = 1
-"""Exit status when something that was named could not be done."""
 _LINK_HEAD = ("LINK", "FILE", "STATE", "USES", "OF", "EXPIRES", "CREATED", "BY")
 _KEY_HEAD = ("KEY", "CREATED", "RETIRED")
 
@@ -36,11 +29,11 @@ def list_links(settings: Settings, files: Sequence[str], *, as_json: bool) -> in
     """Print links, of all files where none is named; never what opens them, which nobody has."""
 
     async def run() -> int:
-        async with _opened(settings) as database:
+        async with opened_database(settings) as database:
             if not as_json:
-                _say("\t".join(_LINK_HEAD))
+                say("\t".join(_LINK_HEAD))
             async for link in _links(LinkRows(database), files):
-                _say(json.dumps(_link_object(link)) if as_json else _link_line(link))
+                say(json.dumps(_link_object(link)) if as_json else _link_line(link))
         return 0
 
     return asyncio.run(run())
@@ -51,13 +44,13 @@ def revoke_links(settings: Settings, names: Sequence[str]) -> int:
 
     async def run() -> int:
         left = 0
-        async with _opened(settings) as database:
+        async with opened_database(settings) as database:
             rows = LinkRows(database)
             for name in names:
                 link = await rows.find(name) if _is_id(name) else None
-                is_done = link is not None and await rows.revoke(link, actor=f"operator {operator()}")
+                is_done = link is not None and await rows.revoke(link, actor=operator())
                 left += not is_done
-                _say(
+                say(
                     f"{escape_controls(name)}: "
                     f"{'revoked' if is_done else 'there is no such link, or it was revoked'}"
                 )
@@ -70,12 +63,12 @@ def list_signing_keys(settings: Settings, *, as_json: bool) -> int:
     """Print the keys that count, newest first; never their secrets."""
 
     async def run() -> int:
-        async with _opened(settings) as database:
+        async with opened_database(settings) as database:
             if not as_json:
-                _say("\t".join(_KEY_HEAD))
+                say("\t".join(_KEY_HEAD))
             for key in await SigningKeyRows(database).all():
-                cells = (key.id, _time(key.created_at), _time(key.retired_at))
-                _say(json.dumps(_key_object(key)) if as_json else "\t".join(cell or "-" for cell in cells))
+                cells = (key.id, as_moment(key.created_at), as_moment(key.retired_at))
+                say(json.dumps(_key_object(key)) if as_json else "\t".join(cell or "-" for cell in cells))
         return 0
 
     return asyncio.run(run())
@@ -85,29 +78,17 @@ def rotate_signing_key(settings: Settings, *, at_once: bool) -> int:
     """Sign with a new key from now on. Raises Refused when somebody else does the same."""
 
     async def run() -> int:
-        async with _opened(settings) as database:
-            actor = f"operator {operator()}"
+        async with opened_database(settings) as database:
+            actor = operator()
             try:
                 key = await SigningKeyRows(database).rotate(new_key(), actor=actor, at_once=at_once)
             except Conflict:
                 raise Refused("somebody else rotated the keys in this moment", hint="try again") from None
         older = "what older keys signed counts no more" if at_once else "older ones count until it ends"
-        _say(f"{key.id} signs from now on; {older}")
+        say(f"{key.id} signs from now on; {older}")
         return 0
 
     return asyncio.run(run())
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Database]:
-    if settings.storage.backend == "memory":
-        raise Refused("there is nothing to look at: storage.backend is memory, which forgets at exit")
-    database = existing_database(settings)
-    await database.open()
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 async def _links(rows: LinkRows, files: Sequence[str]) -> AsyncIterator[Link]:
@@ -137,9 +118,9 @@ def _link_object(link: Link) -> dict[str, object]:
         "state": link.state,
         "uses": link.uses,
         "max_uses": link.max_uses,
-        "created_at": _time(link.created_at),
-        "expires_at": _time(link.expires_at),
-        "last_used_at": _time(link.last_used_at),
+        "created_at": as_moment(link.created_at),
+        "expires_at": as_moment(link.expires_at),
+        "last_used_at": as_moment(link.last_used_at),
         "created_by": link.created_by,
         "tenant": link.tenant,
         "owner": link.owner,
@@ -154,22 +135,12 @@ def _link_line(link: Link) -> str:
         link.state,
         str(link.uses),
         "-" if link.max_uses is None else str(link.max_uses),
-        _time(link.expires_at),
-        _time(link.created_at),
+        as_moment(link.expires_at),
+        as_moment(link.created_at),
         link.created_by,
     )
-    return "\t".join(escape_controls(cell or "-") for cell in cells)
+    return as_line(cells)
 
 
 def _key_object(key: SigningKey) -> dict[str, object]:
-    return {"key": key.id, "created_at": _time(key.created_at), "retired_at": _time(key.retired_at)}
-
-
-def _time(microseconds: int | None) -> str | None:
-    if microseconds is None:
-        return None
-    return datetime.fromtimestamp(microseconds / 1e6, UTC).isoformat(timespec="seconds")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    return {"key": key.id, "created_at": as_moment(key.created_at), "retired_at": as_moment(key.retired_at)}

@@ -7,32 +7,22 @@ does to rows (metadata/scans.py).
 import asyncio
 import json
 import re
-import sys
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from functools import partial
 
 from protocol.errors import UploadNotFound
 from protocol.upload import parse_upload_id
-from storage_backends.base import StorageBackend, StorageError
 from tusd_py.config.settings import Settings
 from tusd_py.errors import Refused
-from tusd_py.masking import escape_controls
 from tusd_py.metadata.files import FileRows, Version
 from tusd_py.metadata.scans import ScanRows, Which
-from tusd_py.metadata.upload_row import Author
 from tusd_py.uploads.quarantine import Decision, Quarantine
 
-from .operator import operator
-from .parts import existing_backend, existing_database, make_lifetime
+from .operator import FAILED, PAGE, author, delete_bytes, opened_database, operator
+from .printing import as_line, as_moment, say
 from .scanning import is_configured
 
-PAGE = 500
-"""Rows read, or queued by one commit, at once."""
-FAILED = 1
-"""Exit status when something that was named could not be done."""
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _HEAD = ("FILE", "VERDICT", "FINDING", "BYTES", "SCANNED", "RELEASED BY", "OWNER", "NAME")
 
@@ -43,9 +33,9 @@ def list_quarantine(settings: Settings, *, as_json: bool) -> int:
     async def run() -> int:
         async with _opened(settings) as quarantine:
             if not as_json:
-                _say("\t".join(_HEAD))
+                say("\t".join(_HEAD))
             async for version in _quarantined(quarantine.scans):
-                _say(_as_json(version) if as_json else _as_line(version))
+                say(_as_json(version) if as_json else _line(version))
         return 0
 
     return asyncio.run(run())
@@ -57,7 +47,7 @@ def decide(settings: Settings, action: str, names: Sequence[str], *, shown: str 
 
 
 async def _decide(settings: Settings, action: str, names: Sequence[str], shown: str | None) -> int:
-    actor = f"operator {operator()}"
+    actor = operator()
 
     left = 0
     async with _opened(settings) as quarantine:
@@ -68,7 +58,7 @@ async def _decide(settings: Settings, action: str, names: Sequence[str], shown: 
             else:
                 refusal = await quarantine.decide(version, Decision(action), actor=actor, shown=shown)
             left += bool(refusal)
-            _say(f"{name}: {refusal or f'{action}d'}")
+            say(f"{name}: {refusal or f'{action}d'}")
     return FAILED if left else 0
 
 
@@ -86,7 +76,7 @@ async def _queue_all(settings: Settings, which: Which) -> int:
         while found := await quarantine.scans.queue(which, after, PAGE):
             after, queued = found
             count += queued
-    _say(f"{count} queued")
+    say(f"{count} queued")
     return 0
 
 
@@ -96,30 +86,22 @@ async def _queue(settings: Settings, names: Sequence[str]) -> int:
         for name in names:
             version = await _found(quarantine, name)
             if version is None:
-                _say(f"{name}: there is no such file")
+                say(f"{name}: there is no such file")
                 left += 1
                 continue
             await quarantine.scans.ask(version)
-            _say(f"{name}: queued")
+            say(f"{name}: queued")
     return FAILED if left else 0
 
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Quarantine]:
-    if settings.storage.backend == "memory":
-        raise Refused("there is nothing to look at: storage.backend is memory, which forgets at exit")
-    database = existing_database(settings)
-    await database.open()
-    try:
-        # No worker: an operator's decision needs no lease.
-        author = Author(worker="", boot_id="", lifetime=make_lifetime(settings))
+    async with opened_database(settings) as database:
         yield Quarantine(
             files=FileRows(database),
-            scans=ScanRows(database, author),
+            scans=ScanRows(database, author(settings)),
             delete_bytes=partial(_delete_bytes, settings),
         )
-    finally:
-        await database.close()
 
 
 async def _quarantined(scans: ScanRows) -> AsyncIterator[Version]:
@@ -142,19 +124,8 @@ async def _found(quarantine: Quarantine, name: str) -> Version | None:
 
 
 async def _delete_bytes(settings: Settings, version: Version) -> None:
-    """Nothing names them any more. What cannot be removed now, the sweep of the server finds."""
-    executor = ThreadPoolExecutor(1, thread_name_prefix="quarantine")
-    backend: StorageBackend = existing_backend(settings, executor)
-    try:
-        await backend.open()
-        try:
-            await backend.delete([version.ref])
-        finally:
-            await backend.close()
-    except StorageError as failed:
-        _say(f"{version.file_id}: its bytes are left to the sweep: {failed}")
-    finally:
-        executor.shutdown()
+    if why := await delete_bytes(settings, [version.ref]):
+        say(f"{version.file_id}: its bytes are left to the sweep: {why}")
 
 
 def _as_json(version: Version) -> str:
@@ -168,7 +139,7 @@ def _as_json(version: Version) -> str:
             "length": version.length,
             "sha256": version.sha256,
             "engine": version.engine,
-            "scanned_at": _time(version.scanned_at),
+            "scanned_at": as_moment(version.scanned_at),
             "released_by": version.released_by,
             "tenant": version.tenant,
             "owner": version.owner,
@@ -177,25 +148,15 @@ def _as_json(version: Version) -> str:
     )
 
 
-def _as_line(version: Version) -> str:
+def _line(version: Version) -> str:
     cells = (
         f"{version.file_id}:{version.n}",
         version.verdict,
         version.finding,
         str(version.length),
-        _time(version.scanned_at),
+        as_moment(version.scanned_at),
         version.released_by,
         version.owner,
         version.filename,
     )
-    return "\t".join(escape_controls(cell or "-") for cell in cells)
-
-
-def _time(microseconds: int | None) -> str | None:
-    if microseconds is None:
-        return None
-    return datetime.fromtimestamp(microseconds / 1e6, UTC).isoformat(timespec="seconds")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    return as_line(cells)

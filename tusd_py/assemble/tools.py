@@ -5,7 +5,6 @@ Belongs here: opening what a command needs, printing what it found. Not here: th
 
 import asyncio
 import json
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
@@ -15,21 +14,21 @@ from tusd_py.errors import Refused
 from tusd_py.metadata.files import FileRows
 from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.metadata.migrations import version
-from tusd_py.metadata.upload_row import Author
 from tusd_py.metadata.uploads import UploadRows
 from tusd_py.metadata.usage import UsageRows
 from tusd_py.metadata.workers import WorkerRows
 from tusd_py.work.fsck import Finding, Fsck
 
 from .folder import identity_of_data, open_service_folder
+from .operator import author
 from .parts import (
     data_mark,
     existing_backend,
     existing_database,
     make_database,
-    make_lifetime,
     service_folder,
 )
+from .printing import say
 from .stores import refuse_strangers
 
 FOUND = 1
@@ -47,7 +46,7 @@ def fsck(settings: Settings, *, repair: bool, as_json: bool) -> int:
 
 
 async def _migrate(settings: Settings) -> int:
-    _say(f"the schema is at version {await bring_up_to_date(settings, migrate=True)}")
+    say(f"the schema is at version {await bring_up_to_date(settings, migrate=True)}")
     return 0
 
 
@@ -76,8 +75,8 @@ async def _fsck(settings: Settings, *, repair: bool, as_json: bool) -> int:
         await backend.open()
         await refuse_strangers(settings, database, backend)
         checker = Fsck(
-            # No worker: ending an upload needs no lease, it fences whoever writes.
-            rows=UploadRows(database, Author(worker="", boot_id="", lifetime=make_lifetime(settings))),
+            # Ending an upload needs no lease, it fences whoever writes.
+            rows=UploadRows(database, author(settings)),
             files=FileRows(database),
             housekeeping=Housekeeping(database),
             workers=WorkerRows(database),
@@ -95,17 +94,13 @@ async def _fsck(settings: Settings, *, repair: bool, as_json: bool) -> int:
         await database.close()
         executor.shutdown()
     if not as_json:
-        _say("rows and bytes agree" if not left else f"{left} disagreements")
+        say("rows and bytes agree" if not left else f"{left} disagreements")
     return FOUND if left else 0
 
 
 def _print(finding: Finding, *, as_json: bool) -> None:
     if as_json:
-        _say(json.dumps(asdict(finding)))
+        say(json.dumps(asdict(finding)))
         return
     repaired = " (repaired)" if finding.repaired else ""
-    _say(f"{finding.problem}: {finding.subject}: {finding.detail}{repaired}")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    say(f"{finding.problem}: {finding.subject}: {finding.detail}{repaired}")

@@ -7,12 +7,10 @@ Belongs here: the form. Not here: who gets it.
 """
 
 import json
-from datetime import UTC, datetime, timedelta
 
 from tusd_py.metadata.event_log import Event
 from tusd_py.metadata.relays import Message
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from tusd_py.timestamps import rfc3339
 
 
 def event_name(event: Event, installation: str) -> str:
@@ -58,9 +56,3 @@ def described(event: Event) -> dict[str, object]:
         "user_id": event.owner,
         "actor": event.actor,
     }
-
-
-def rfc3339(at: int) -> str:
-    """Microseconds since the epoch."""
-    moment = _EPOCH + timedelta(microseconds=at)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z"
