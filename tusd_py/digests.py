@@ -1,6 +1,7 @@
 """Hashing what a client sends, by the names that tus has for algorithms.
 
-Belongs here: the algorithms. Not here: the header (protocol/tus/checksum.py), when to hash (line.py).
+Belongs here: the algorithms. Not here: the header (protocol/tus/checksum.py), when to hash
+(uploads/proof.py).
 """
 
 import hashlib

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import time
 from functools import partial
@@ -272,9 +273,27 @@ async def test_a_server_that_is_not_there_is_refused_in_one_sentence() -> None:
         require_power=True,
         migrate=True,
     )
-    with pytest.raises(Refused, match="cannot use the Postgres database") as refused:
+    with pytest.raises(Refused, match=r"^cannot use the Postgres database at 127\.0\.0\.1:1: ") as refused:
         await database.open()
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://someone:se/cret@127.0.0.1:1/none",
+        "postgresql://someone:se@cret@127.0.0.1:1/none",
+        "postgresql://someone:se#cret@127.0.0.1:1/none",
+        "postgresql://someone:se?cret@127.0.0.1:1/none",
+        "postgresql:///none?host=/nowhere&password=cret",
+    ],
+)
+async def test_no_piece_of_a_password_is_taken_for_a_place(dsn: str) -> None:
+    database = PostgresDatabase(dsn, pool_size=2, timeout=5, require_power=True, migrate=True)
+    with pytest.raises(Refused, match="cannot use the Postgres database") as refused:
+        await database.open()
+    assert " at " not in str(refused.value).partition(":")[0]
+    assert not {"se", "cret"} & set(re.findall(r"\w+", str(refused.value)))
 
 
 async def test_after_a_crash_of_the_server_the_pool_connects_again() -> None:

@@ -5,6 +5,7 @@ where it belongs.
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -256,3 +257,17 @@ sys.exit(f"loaded {{heavy}}" if heavy else code)
     )
     assert asked.returncode == 0, asked.stderr
     assert asked.stdout
+
+
+def test_files_send_readers_to_files_that_are_there() -> None:
+    """What does not belong in one is said to be in another: beside it, or below a folder on the way to it."""
+    lost: list[str] = []
+    for path in (one for package in PACKAGES for one in sorted((ROOT / package).rglob("*.py"))):
+        said = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        folders = [ROOT / "tusd_py", *(one for one in path.parents if one.is_relative_to(ROOT))]
+        lost += [
+            f"{path.relative_to(ROOT)}: {name}"
+            for name in re.findall(r"\b[a-z_0-9/]+\.py\b", said)
+            if not any((folder / name).exists() for folder in folders)
+        ]
+    assert lost == []

@@ -186,7 +186,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The whole grammar."""
     parser = _Parser(
         prog="tusd-py",
-        description="A resumable-upload server (tus 1.0.0).",
+        description="A resumable-upload server (tus 1.0.0, and the draft of the IETF).",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

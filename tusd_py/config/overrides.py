@@ -1,6 +1,6 @@
 """Other limits for some users: one line for each, "tenant/user name=value ...".
 
-Belongs here: reading such a line. Not here: who is meant by it (access/limits_of.py).
+Belongs here: reading such a line. Not here: who is meant by it (access/quotas.py).
 """
 
 import re

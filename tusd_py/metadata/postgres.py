@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tusd_py.errors import Refused
 
@@ -83,10 +84,7 @@ class PostgresDatabase:
             if isinstance(problem, (*FAILURES, DatabaseError, ValueError)) and not isinstance(
                 problem, Refused
             ):
-                raise Refused(
-                    f"cannot use the Postgres database: {str(problem) or type(problem).__name__}",
-                    hint="check database.url, and that the server runs and lets this user in",
-                ) from problem
+                raise _refusal(problem, self._dsn) from problem
             raise
 
     async def close(self) -> None:
@@ -139,3 +137,25 @@ def _pauses() -> Iterator[float]:
     """Seconds; random, so that those who met do not meet again."""
     for retry in range(RETRIES):
         yield random.uniform(0, _FIRST_PAUSE * 2**retry)  # noqa: S311 - spreads load, guards nothing
+
+
+def _refusal(problem: BaseException, dsn: str) -> Refused:
+    if type(problem) is ValueError:  # it quotes what it did not understand: perhaps a piece of the password
+        return Refused(
+            "cannot use the Postgres database: database.url cannot be taken apart",
+            hint="write @ : / ? # [ ] and % in a password as %40 %3A %2F %3F %23 %5B %5D and %25",
+        )
+    return Refused(
+        f"cannot use the Postgres database{_place(dsn)}: {str(problem) or type(problem).__name__}",
+        hint="check database.url, and that the server runs and lets this user in",
+    )
+
+
+def _place(dsn: str) -> str:
+    """Host and port, where it is sure that they are not a piece of a password."""
+    try:
+        user, at, place = urlsplit(dsn).netloc.rpartition("@")
+    except ValueError:
+        return ""
+    is_sure = place and dsn.count("@") == len(at) and "@" not in user
+    return f" at {place}" if is_sure else ""

@@ -1,6 +1,6 @@
 """The HTTP server as we run it: aiohttp's runner with every limit set.
 
-Belongs here: how aiohttp is started and stopped. Not here: routes (assemble.py), sockets (sockets.py).
+Belongs here: how aiohttp is started and stopped. Not here: routes (routes.py), sockets (sockets.py).
 """
 
 import asyncio
