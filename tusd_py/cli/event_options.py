@@ -7,6 +7,8 @@ import argparse
 
 from tusd_py.config.problems import ConfigErrors, Problem
 
+from .actions import add_action
+
 EVENTS_EPILOG = """\
 `tail` prints the last events, and with --follow those that come; `export` prints all of them, one JSON object
 a line. Times are as in RFC 3339; without a zone they are UTC. The server may run meanwhile.
@@ -36,7 +38,7 @@ _MOST = 1_000_000
 
 def add_events_options(parser: argparse.ArgumentParser) -> None:
     """The whole grammar of the command, beside settings."""
-    parser.add_argument("action", metavar="|".join(_EVENTS), choices=_EVENTS, help="what to do")
+    add_action(parser, _EVENTS)
     parser.add_argument(
         "-n", metavar="COUNT", type=_count, dest="count", default=LAST, help=f"tail: how many [{LAST}]"
     )
@@ -55,7 +57,7 @@ def add_events_options(parser: argparse.ArgumentParser) -> None:
 
 def add_webhooks_options(parser: argparse.ArgumentParser) -> None:
     """The whole grammar of the command, beside settings."""
-    parser.add_argument("action", metavar="|".join(_WEBHOOKS), choices=_WEBHOOKS, help="what to do")
+    add_action(parser, _WEBHOOKS)
     parser.add_argument("deliveries", metavar="DELIVERY", nargs="*", help="which, for redeliver")
     parser.add_argument("--all", action="store_true", help="redeliver: all that were given up")
     parser.add_argument("--json", action="store_true", help="ls: one JSON object")

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from tusd_py.config.problems import ConfigErrors, Problem
 from tusd_py.config.units import Unreadable, parse_duration
 
+from .actions import add_action
+
 EPILOG = """\
 `create` prints the key once; only its digest is kept. A key belongs to a subject, who owns what is uploaded
 with it; several keys may have the same one. `revoke` wants the id, which is the middle of the key. The server
@@ -27,7 +29,7 @@ _ACTIONS = ("create", "list", "revoke")
 
 def add_key_options(parser: argparse.ArgumentParser) -> None:
     """The whole grammar of the command, beside settings."""
-    parser.add_argument("action", metavar="|".join(_ACTIONS), choices=_ACTIONS, help="what to do")
+    add_action(parser, _ACTIONS)
     parser.add_argument("keys", metavar="ID", nargs="*", help="which, for revoke")
     parser.add_argument("--json", action="store_true", help="one JSON object for each key")
     new = parser.add_argument_group("a new key")

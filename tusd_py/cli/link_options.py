@@ -7,6 +7,8 @@ import argparse
 
 from tusd_py.config.problems import ConfigErrors, Problem
 
+from .actions import add_action
+
 LINKS_EPILOG = """\
 `ls` lists share links, all of them or those of the files named; their URLs are kept nowhere. `revoke` wants
 the ids of links. The server may run meanwhile.
@@ -32,14 +34,14 @@ _SIGNING_KEYS = ("list", "rotate")
 
 def add_link_options(parser: argparse.ArgumentParser) -> None:
     """The whole grammar of `links`, beside settings."""
-    parser.add_argument("action", metavar="|".join(_LINKS), choices=_LINKS, help="what to do")
+    add_action(parser, _LINKS)
     parser.add_argument("names", metavar="ID", nargs="*", help="files for ls, links for revoke")
     parser.add_argument("--json", action="store_true", help="one JSON object for each link")
 
 
 def add_signing_key_options(parser: argparse.ArgumentParser) -> None:
     """The whole grammar of `signing-keys`, beside settings."""
-    parser.add_argument("action", metavar="|".join(_SIGNING_KEYS), choices=_SIGNING_KEYS, help="what to do")
+    add_action(parser, _SIGNING_KEYS)
     parser.add_argument("--json", action="store_true", help="one JSON object for each key")
     parser.add_argument(
         "--at-once", action="store_true", help="with rotate: what older keys signed counts no more"

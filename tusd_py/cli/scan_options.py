@@ -7,6 +7,8 @@ import argparse
 
 from tusd_py.config.problems import ConfigErrors, Problem
 
+from .actions import add_action
+
 QUARANTINE_EPILOG = """\
 A FILE is a file id, with :N behind it for version N; without, its current version. `delete` removes files
 that are in quarantine and no others. Both tell the events table who did it. The server may run meanwhile.
@@ -29,7 +31,7 @@ _ACTIONS = ("list", "release", "delete")
 
 def add_quarantine_options(parser: argparse.ArgumentParser) -> None:
     """The whole grammar of the command, beside settings."""
-    parser.add_argument("action", metavar="|".join(_ACTIONS), choices=_ACTIONS, help="what to do")
+    add_action(parser, _ACTIONS)
     parser.add_argument("files", metavar="FILE", nargs="*", help="which, for release and delete")
     parser.add_argument("--json", action="store_true", help="one JSON object for each file")
     parser.add_argument(

@@ -155,6 +155,7 @@ def test_an_unsupported_switch_may_be_switched_off(capsys: pytest.CaptureFixture
         (["--workers", "99999999"], "found: 99999999\n"),
         ([""], "error: '' is no command of tusd-py\n"),
         (["events"], "arguments are required: tail|export\nhint: tusd-py events --help\n"),
+        (["events", "ls"], "invalid choice: 'ls' (choose from "),
         (["key", "make"], "invalid choice: 'make' (choose from "),
         (["events", "tail", "--folow"], "hint: did you mean --follow?\n"),
         (["quarantine", "list", "--findng", "x"], "hint: did you mean --finding?\n"),
@@ -176,6 +177,15 @@ def test_a_bad_command_line_is_explained(
     told = capsys.readouterr()
     assert text in told.err
     assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    "command", ["key list", "key ls", "links list", "webhooks list", "quarantine ls", "signing-keys ls"]
+)
+def test_ls_and_list_are_one_word(capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str) -> None:
+    assert main(["migrate", "--upload-dir", str(tmp_path)]) == 0
+    assert main([*command.split(), "--upload-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_what_stands_before_an_unknown_flag_is_not_blamed(capsys: pytest.CaptureFixture[str]) -> None:
