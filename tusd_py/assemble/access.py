@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack
 from tusd_py.access.authenticate import Authenticator, Tokens
 from tusd_py.access.identity import Scope
 from tusd_py.access.passes import Key
-from tusd_py.config.rules import is_local_url
 from tusd_py.config.settings import Access, Settings
+from tusd_py.config.url_rules import is_local_url
 from tusd_py.errors import Refused
 from tusd_py.metadata.api_keys import ApiKeyRows
 from tusd_py.metadata.database import Database

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from .complaint import Complaint
 from .problems import Layer, Origin
-from .rules import is_secure_url
 from .settings import Settings
 from .units import format_size
+from .url_rules import is_secure_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 Belongs here: the complaint, before it is known who gave the value. Not here: the rules.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,3 +17,11 @@ class Complaint:
     hint: str = ""
     item: int | None = None
     """Which item of a list it is about."""
+
+
+def first_of(items: tuple[str, ...], rule: Callable[[str], Complaint | None]) -> Complaint | None:
+    """Of a list: what the rule for one item says of the first that it does not like."""
+    for place, item in enumerate(items):
+        if complaint := rule(item):
+            return replace(complaint, item=place)
+    return None

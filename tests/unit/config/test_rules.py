@@ -269,3 +269,11 @@ def test_settings_that_go_together_pass(flags: dict[str, object]) -> None:
 def test_credentials_for_every_origin_are_doubted() -> None:
     loaded = load(config_path=None, environ={}, flags={"cors.allow_credentials": True})
     assert "every web page" in loaded.warnings[0]
+
+
+def test_a_unix_socket_is_a_proxy_and_no_network() -> None:
+    complaint = RULES["webhooks.allow_networks"](("10.0.0.0/8", "unix"))
+    assert complaint is not None
+    assert (complaint.found, complaint.item) == ('"unix"', 1)
+    assert "unix" not in complaint.wanted
+    assert RULES["server.trusted_proxies"](("10.0.0.0/8", "unix")) is None
