@@ -369,6 +369,31 @@ async def test_two_installations_cannot_share_a_prefix(tmp_path: Path, bucket: B
     assert "the bytes to" in checked.stderr
 
 
+async def test_rows_of_uploads_are_not_served_with_a_bucket_that_lacks_their_mark(
+    tmp_path: Path, bucket: Bucket, seed: int
+) -> None:
+    async with serving(tmp_path, bucket) as (server, client):
+        tracked = await client.create(Content(seed=seed, length=1000))
+        assert (await client.patch(tracked, Plan.whole(0, 400))).status == 204
+    mistyped = replace(bucket, prefix=f"{bucket.prefix}other/")
+    refused = await ran(replace(server, settings=mistyped.settings()), "serve")
+    assert refused.returncode != 0
+    assert "tusd-identity" in refused.stderr
+    async with behind_its_back(mistyped) as elsewhere:
+        assert await elsewhere.owner() is None
+    async with serving(tmp_path, bucket) as (_, client_again):
+        again = replace(client_again, ledger=client.ledger)
+        await again.finish(tracked, step=1000)
+
+
+async def test_rows_without_an_upload_take_a_new_bucket(tmp_path: Path, bucket: Bucket) -> None:
+    moved = replace(bucket, prefix=f"{bucket.prefix}other/")
+    async with serving(tmp_path, bucket):
+        pass
+    async with serving(tmp_path, moved) as (server, _):
+        assert (await ran(server, "fsck")).returncode == 0
+
+
 async def test_a_download_can_be_sent_to_the_store(tmp_path: Path, bucket: Bucket, seed: int) -> None:
     metadata = ("Upload-Metadata", "filename w6kudHh0,filetype dGV4dC9odG1s")
     async with serving(tmp_path, bucket, s3__s3_download="redirect") as (server, client):

@@ -19,6 +19,7 @@ from tusd_py.errors import Refused
 from tusd_py.log import get_logger
 from tusd_py.metadata.database import Database
 from tusd_py.metadata.facts import IDENTITY, FactRows, claim_identity, identity_of
+from tusd_py.metadata.housekeeping import Housekeeping
 from tusd_py.randomness import random_hex
 
 from .folder import identity_of_data, known_identity_of_data, open_service_folder
@@ -74,6 +75,7 @@ async def open_stores(settings: Settings, owner: str | None, stack: AsyncExitSta
         await claim_identity(database, owner)
     installation = await identity_of(database, random_hex(16))
     if isinstance(backend, ObjectStore):
+        await _refuse_bare_store(database, backend, installation)
         await _claim_store(backend, installation)
         await _warn_of_rules(backend, settings.uploads.max_age or None)
     return Stores(database, backend, installation)
@@ -130,6 +132,20 @@ async def _refuse_forgetful_database(database: Database, backend: StorageBackend
                     f"the storage holds uploads ({listed.ref}), but the database is new",
                     hint="restore the database, name the right one in database.url, or store somewhere else",
                 )
+
+
+async def _refuse_bare_store(database: Database, store: ObjectStore, identity: str) -> None:
+    """Rows whose bytes are elsewhere would be found lost one after the other, for good."""
+    try:
+        if await store.owner() is not None or not await Housekeeping(database).know_bytes():
+            return
+    except StorageError as failed:
+        raise Refused(str(failed)) from failed
+    raise Refused(
+        f"the rows know of uploads, but the bucket has no object tusd-identity, which would say {identity}",
+        hint="are s3_bucket and s3_object_prefix the right ones? If the rows are to be served with what is "
+        "there, as after a loss, put an object of that name and content there",
+    )
 
 
 async def _claim_store(store: ObjectStore, identity: str) -> None:

@@ -43,6 +43,12 @@ _FROM_OTHER_BOOTS = f"""
     ORDER BY u.id LIMIT :limit
 """
 
+_KNOW_BYTES = """
+    SELECT 1 AS found
+    WHERE EXISTS (SELECT 1 FROM uploads WHERE state NOT IN ('terminated', 'expired', 'refused', 'lost'))
+       OR EXISTS (SELECT 1 FROM versions)
+"""
+
 _MARK_UNSYNCABLE = "UPDATE uploads SET dirty_boot = :unsyncable WHERE id = :id AND dirty_boot = :boot"
 
 # The consumers are named, as the table's key begins with them: without, every row of jobs would be looked at
@@ -169,6 +175,10 @@ class Housekeeping:
             )
         )
         return {row["ref"] for row in rows}
+
+    async def know_bytes(self) -> bool:
+        """Some row tells of an upload that is not over, or of a file: their bytes are somewhere."""
+        return bool(await self._database.read(Query(_KNOW_BYTES)))
 
     async def dirty_from_other_boots(self, boot_id: str, after: str, limit: int) -> list[UploadId]:
         """Uploads with acknowledged bytes that were never synced before the machine went down.

@@ -94,11 +94,18 @@ class Fsck:
             after = (page[-1].file_id, page[-1].n)
 
     async def _check_upload(self, upload: Upload) -> Finding | None:
-        detail = await self._missing_bytes(upload)
+        """Looks until nothing is missing, or the same again.
+
+        A live writer removes a tail once its row names the part that has its bytes. So what rows that were
+        read after the first look still name is missing indeed.
+        """
+        said = None
+        while (detail := await self._missing_bytes(upload)) != said:
+            again = None if detail is None else await self.rows.find(upload.id)
+            if again is None:
+                return None
+            said, upload = detail, again.upload
         if detail is None:
-            return None
-        again = await self.rows.find(upload.id)
-        if again is None or again.upload.epoch != upload.epoch or again.upload.state is not upload.state:
             return None
         if self.repair:
             await self.rows.end(upload.id, Step.LOSE, actor="fsck", seen=upload)
