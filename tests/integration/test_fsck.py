@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.harness.content import Content
-from tests.harness.rows import fetch
+from tests.harness.rows import change, fetch, files_of
 from tests.harness.server import Server
 from tests.harness.tus import Hanging, Plan, TusClient
+from tests.harness.wire import request
 from tests.services.fault_proxy import Call, FaultProxy
 from tests.services.seaweedfs import Bucket
 
@@ -55,6 +56,26 @@ async def said_by_fsck(server: Server) -> list[str]:
     )
     assert not ended.stderr
     return [json.loads(line)["problem"] for line in ended.stdout.splitlines()]
+
+
+async def test_a_file_whose_bytes_are_not_there_is_told_to_be_gone_once_fsck_repaired_it(
+    tmp_path: Path, seed: int
+) -> None:
+    server = Server(folder=tmp_path, settings={"quota.bytes": "1MiB"})
+    async with server:
+        client = TusClient(address=server.address)
+        tracked = await client.create(Content(seed=seed, length=1000))
+        await client.finish(tracked, step=1000)
+        [path] = files_of(server)
+        # A day later.
+        await change(server, "DELETE FROM uploads")
+        path.unlink()
+        assert (await request(server.address, "GET", tracked.target)).status == 503
+        assert await said_by_fsck(server) == ["file-missing"]
+        assert (await request(server.address, "GET", tracked.target)).status == 410
+        assert await said_by_fsck(server) == []
+        [event] = await fetch(server, "SELECT * FROM events WHERE kind = 'upload.lost'")
+        assert event["actor"] == "fsck"
 
 
 async def test_fsck_lets_an_upload_be_whose_tails_became_a_part_meanwhile(

@@ -111,7 +111,7 @@ def _end(author: Author, upload: Upload, state: Transfer, actor: str, ended: lis
     yield from _end_finals(author, upload, state, actor, ended)
     if state is Transfer.LOST:
         # The bytes that are left stay for the operator as long as the row.
-        yield from lose_version(upload)
+        yield from lose_version(upload.id, upload.tenant, upload.owner)
         return
     if upload.state is Transfer.STORED:
         yield from remove_version(upload.id)

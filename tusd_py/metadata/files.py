@@ -12,6 +12,7 @@ from protocol.upload import Upload, Verdict
 from storage_backends.base import Stored
 
 from .database import Database, Query, Row, Script
+from .events import EventKind, record
 from .usage import Used, give_back
 from .words import Described, words_of
 
@@ -255,13 +256,13 @@ def _fall_back(file_id: str) -> Script[None]:
         )
 
 
-def lose_version(upload: Upload) -> Script[None]:
+def lose_version(upload_id: str, tenant: str, owner: str) -> Script[None]:
     """Marks the version of an upload whose bytes are gone; it stays listed, and is never served."""
     lost = yield Query(
-        "SELECT charged FROM versions WHERE upload_id = :id AND charged IS NOT NULL", {"id": upload.id}
+        "SELECT charged FROM versions WHERE upload_id = :id AND charged IS NOT NULL", {"id": upload_id}
     )
-    yield Query("UPDATE versions SET lost = 1, charged = NULL WHERE upload_id = :id", {"id": upload.id})
-    yield from _give_back(upload.tenant, upload.owner, lost)
+    yield Query("UPDATE versions SET lost = 1, charged = NULL WHERE upload_id = :id", {"id": upload_id})
+    yield from _give_back(tenant, owner, lost)
 
 
 def _give_back(tenant: str, owner: str, versions: list[Row]) -> Script[None]:
@@ -271,8 +272,18 @@ def _give_back(tenant: str, owner: str, versions: list[Row]) -> Script[None]:
         yield give_back(tenant, owner, Used(bytes=sum(charged), files=len(charged)))
 
 
+def _lose(version: Version, actor: str) -> Script[None]:
+    rows = yield Query(
+        "SELECT n FROM versions WHERE upload_id = :id AND lost = 0 {for_update}", {"id": version.upload_id}
+    )
+    if not rows:
+        return
+    yield record(EventKind.LOST, version.upload_id, actor, version, offset=version.length)
+    yield from lose_version(version.upload_id, version.tenant, version.owner)
+
+
 class FileRows:
-    """Reads files."""
+    """Reads files, and loses them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -307,6 +318,10 @@ class FileRows:
             )
         )
         return [to_version(row) for row in rows]
+
+    async def lose(self, version: Version, *, actor: str) -> None:
+        """Its bytes are gone. For what is left of an upload that was forgotten; others end with theirs."""
+        await self._database.transact(lambda: _lose(version, actor))
 
     async def _one(self, query: Query) -> Version | None:
         rows = await self._database.read(query)

@@ -142,7 +142,14 @@ class Fsck:
         except StorageMissing:
             if await self._is_gone(version):
                 return None
-            return Finding(problem=Problem.FILE_MISSING, subject=version.file_id, detail=version.ref)
+            if self.repair:
+                await self.files.lose(version, actor="fsck")
+            return Finding(
+                problem=Problem.FILE_MISSING,
+                subject=version.file_id,
+                detail=version.ref,
+                repaired=self.repair,
+            )
         if stored.identity != version.identity:
             detail = f"{version.ref} is {stored.identity}, was stored as {version.identity}"
             return Finding(problem=Problem.FILE_CHANGED, subject=version.file_id, detail=detail)
