@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import UploadGone
-from protocol.upload import Dialect, Transfer
+from protocol.upload import Dialect, Step, Transfer
 from storage_backends.base import Synced
 from tusd_py.access.identity import ANONYMOUS
-from tusd_py.metadata.database import Buried
+from tusd_py.metadata.database import Buried, Query
 from tusd_py.metadata.files import FileRows
 from tusd_py.metadata.writing import Advance
 from tusd_py.uploads.append import Appended, append
@@ -152,3 +152,12 @@ async def test_a_post_with_a_body_is_one_commit(tmp_path: Path, postgres_dsn: st
         done = await create(house.context, ANONYMOUS, creating(5, body=5), Script(b"abcde"))
         assert done.upload.state is Transfer.STORED
         assert await content(house, done.upload.id) == b"abcde"
+
+
+async def test_a_worker_goes_on_when_a_newer_version_adds_a_column(tmp_path: Path, postgres_dsn: str) -> None:
+    async with working(tmp_path, dsn=postgres_dsn) as worker, working(tmp_path, dsn=postgres_dsn) as newer:
+        one, other = [await worker.rows.create(new_upload(), actor="test") for _ in range(2)]
+        assert await worker.rows.end(one.id, Step.TERMINATE, actor="test") is not None
+        await newer.database.execute(Query("ALTER TABLE uploads ADD COLUMN of_the_future TEXT"))
+        # The connection has prepared the statements for the table as it was.
+        assert await worker.rows.end(other.id, Step.TERMINATE, actor="test") is not None

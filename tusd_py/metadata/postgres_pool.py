@@ -36,6 +36,14 @@ FAILURES = (
 )
 """What may come out of asyncpg, and a new connection that turned out not to be trusted."""
 
+_AGAIN = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    # A newer version beside us added a column: what the connection had prepared is forgotten now.
+    asyncpg.exceptions.InvalidCachedStatementError,
+)
+"""Nothing happened, and the same again may succeed."""
+
 _OLDEST = 130000  # Postgres 13, the first with xid8 and pg_current_xact_id()
 _PREPARED = 200  # statements a connection; more than there are
 _STALE = 300.0  # seconds; firewalls forget idle connections without a word
@@ -267,7 +275,7 @@ def _translated(problem: Exception, *, may_have_committed: bool) -> Exception:
     text = f"Postgres: {str(problem) or type(problem).__name__}"
     if isinstance(problem, asyncpg.UniqueViolationError):
         return Conflict(text)
-    if isinstance(problem, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
+    if isinstance(problem, _AGAIN):
         return LostRace(text)
     if may_have_committed and not _is_undone(problem):
         return OutcomeUnknown(text)
