@@ -34,7 +34,7 @@ from tusd_py.uploads.callbacks import Callbacks
 from tusd_py.uploads.context import Context, Rules
 from tusd_py.uploads.tally import Tally
 from tusd_py.wakeups import Wakeups
-from tusd_py.work.burial import RENEW_EVERY, Burials, Pulse
+from tusd_py.work.burial import RENEW_EVERY, Burials, Pulse, Silences
 from tusd_py.work.rounds import Round, walk
 
 DAY = 24 * 3600 * 1_000_000
@@ -149,20 +149,34 @@ class Worker:
     standings: Standings
     notices: PostgresNotices | None
 
-    def burials(self, *, steady_for: float = 0.0) -> Burials:
-        """Of a worker that renewed in time for so many seconds."""
-        passed = 0.0
-        pulse = Pulse(lambda: passed)
-        while passed < steady_for:
-            passed += RENEW_EVERY
-            pulse.beat()
+    def burials(self, seconds: "Seconds | None" = None) -> Burials:
+        """By the clock `seconds`."""
+        seconds = seconds or Seconds()
         return Burials(
             workers=self.workers,
             standings=self.standings,
             wakeups=self.wakeups,
-            pulse=pulse,
+            pulse=Pulse(seconds),
+            silences=Silences(seconds),
             worker=self.id,
         )
+
+
+class Seconds:
+    """A clock that never goes back, moved by hand."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def __call__(self) -> float:
+        return self.passed
+
+    def pass_by(self, count: float, burials: Burials) -> None:
+        """While its worker renews in time."""
+        until = self.passed + count
+        while self.passed < until:
+            self.passed += RENEW_EVERY
+            burials.pulse.beat()
 
 
 RULES = Rules(

@@ -6,7 +6,7 @@ from pathlib import Path
 from tusd_py.metadata.host import Host
 from tusd_py.work.burial import RENEW_EVERY, Pulse
 
-from .house import TTL, Clock, working
+from .house import TTL, Clock, Seconds, working
 
 ELSEWHERE = Host(boot="another boot", machine="another machine", folder="1:1")
 LONG = 60.0
@@ -28,10 +28,13 @@ async def test_a_worker_of_another_folder_is_not_dead_because_its_lock_is_not_he
     async with working(tmp_path / "one", clock) as one, working(tmp_path / "other", clock) as stranger:
         # As two containers of one kernel, with one database.
         await one.workers.register(stranger.id, str(stranger.standings.host), "this boot", "", TTL)
-        assert await one.burials(steady_for=LONG).bury() == 0
+        burials = one.burials(seconds := Seconds())
+        seconds.pass_by(LONG, burials)
+        assert await burials.bury() == 0
         clock.ahead = 2 * TTL
         await one.workers.renew(one.id, TTL)
-        assert await one.burials(steady_for=LONG).bury() == 1
+        seconds.pass_by(LONG, burials)
+        assert await burials.bury() == 1
 
 
 async def test_the_silent_of_other_hosts_are_buried_by_those_who_were_not_cut_off(tmp_path: Path) -> None:
@@ -41,8 +44,13 @@ async def test_the_silent_of_other_hosts_are_buried_by_those_who_were_not_cut_of
         await one.workers.register("0" * 16, str(strange), "b", "", TTL)
         clock.ahead = 2 * TTL
         await one.workers.renew(one.id, TTL)
-        assert await one.burials(steady_for=1.0).bury() == 0
-        assert await one.burials(steady_for=LONG).bury() == 1
+        burials = one.burials(seconds := Seconds())
+        assert await burials.bury() == 0
+        seconds.passed += LONG  # the database was away
+        burials.pulse.beat()
+        assert await burials.bury() == 0
+        seconds.pass_by(LONG, burials)
+        assert await burials.bury() == 1
 
 
 async def test_one_that_is_buried_from_afar_may_be_frozen_and_keeps_its_lock(tmp_path: Path) -> None:
@@ -52,8 +60,28 @@ async def test_one_that_is_buried_from_afar_may_be_frozen_and_keeps_its_lock(tmp
         await near.workers.renew(near.id, TTL)
         # Hosts that share the folder with the data, and with it that with the locks.
         shared = replace(near.standings, spans_hosts=True)
-        assert await replace(near.burials(steady_for=LONG), standings=shared).bury() == 1
+        burials = replace(near.burials(seconds := Seconds()), standings=shared)
+        assert await burials.bury() == 0
+        seconds.pass_by(LONG, burials)
+        assert await burials.bury() == 1
         assert not near.liveness.is_dead(far.id)
+
+
+async def test_nobody_is_buried_because_the_clock_of_the_database_jumped(tmp_path: Path) -> None:
+    clock = Clock()
+    async with working(tmp_path, clock) as one:
+        await one.workers.register("0" * 16, str(ELSEWHERE), "b", "", TTL)
+        shared = replace(one.standings, spans_hosts=True)
+        burials = replace(one.burials(seconds := Seconds()), standings=shared)
+        seconds.pass_by(LONG, burials)
+        assert await burials.bury() == 0
+        # As after a failover to a server whose clock is ahead; each renews in time, and one after the other.
+        clock.ahead = 2 * TTL
+        await one.workers.renew(one.id, TTL)
+        assert await burials.bury() == 0
+        await one.workers.renew("0" * 16, TTL)
+        seconds.pass_by(RENEW_EVERY, burials)
+        assert await burials.bury() == 0
 
 
 def test_a_pulse_is_steady_after_the_time_for_which_a_worker_may_be_silent() -> None:

@@ -18,7 +18,7 @@ from tusd_py.metadata.host import Host
 from tusd_py.metadata.workers import Worker, WorkerRows
 from tusd_py.standing import LISTENS, POLLS, Standings
 from tusd_py.wakeups import Wakeups
-from tusd_py.work.burial import RENEW_EVERY, TTL, Burials, Pulse
+from tusd_py.work.burial import RENEW_EVERY, TTL, Burials, Pulse, Silences
 from tusd_py.work.rounds import Round
 
 from .notices import Notices
@@ -71,6 +71,7 @@ class Member:
             standings=self.standings,
             wakeups=seat.wakeups,
             pulse=Pulse(time.monotonic),
+            silences=Silences(time.monotonic),
             worker=seat.id,
         )
 

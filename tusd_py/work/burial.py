@@ -3,7 +3,7 @@
 Belongs here: one round of each. Not here: whose word counts (standing.py), rows (metadata/workers.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tusd_py.log import get_logger
@@ -47,6 +47,31 @@ class Pulse:
         return now - self._last <= _LATE and now - self._steady_since >= TTL / 1_000_000
 
 
+class Silences:
+    """For how long we have looked at workers that did not renew, by a clock of ours.
+
+    That of the database jumps when it is set, or another server takes over: all would be silent at once.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` gives seconds that never go back."""
+        self._clock = clock
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    def look(self, workers: Sequence[Worker]) -> None:
+        """All that are not buried, as they are now."""
+        now, before = self._clock(), self._seen
+        self._seen = {}
+        for worker in workers:
+            alive_until, since = before.get(worker.id, (None, now))
+            is_same = alive_until == worker.alive_until
+            self._seen[worker.id] = (worker.alive_until, since if is_same else now)
+
+    def is_long(self, worker: Worker) -> bool:
+        """As long as a worker may be silent."""
+        return self._clock() - self._seen[worker.id][1] >= TTL / 1_000_000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burials:
     """Gives up workers that are gone, in the name of `worker`."""
@@ -55,6 +80,7 @@ class Burials:
     standings: Standings
     wakeups: Wakeups
     pulse: Pulse
+    silences: Silences
     worker: str
 
     async def renew(self) -> None:
@@ -66,10 +92,12 @@ class Burials:
         """Bury the workers that are gone; how many.
 
         On this host those whose process is: one that is frozen keeps its lock, and may wake and go on where
-        nobody overtook it. On other hosts those that were silent for their time.
+        nobody overtook it. On other hosts those that were silent for their time, by our clock too.
         """
         buried = 0
-        for worker in await self.workers.unburied():
+        unburied = await self.workers.unburied()
+        self.silences.look(unburied)
+        for worker in unburied:
             standing = self.standings.of_row(worker)
             if worker.id == self.worker or not self._is_gone(worker, standing):
                 continue
@@ -87,4 +115,4 @@ class Burials:
         if standing is Standing.DEAD:
             # What this kernel says of a worker of an earlier boot, it must also have been silent for.
             return not worker.is_alive or self.standings.host.sees_locks_of(Host.parse(worker.host))
-        return standing is Standing.SILENT and self.pulse.is_steady
+        return standing is Standing.SILENT and self.pulse.is_steady and self.silences.is_long(worker)
