@@ -9,6 +9,7 @@ Belongs here: holding bytes, and the digest of what a thread put there. Not here
 """
 
 import asyncio
+import errno
 import mmap
 import os
 import tempfile
@@ -16,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from storage_backends.base import Block, StorageFull
+from storage_backends.base import Block, StorageError, StorageFull
 
 from .body import Sum
 from .budget import FREE, PAGE, Budget
@@ -24,6 +25,7 @@ from .profiles import MIB
 
 IN_MEMORY = 64 * MIB
 """Parts up to this size."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 LENT = PAGE
 """Bytes of room that a thread is lent at a time; when they are there, the processor's cache has them."""
 
@@ -171,7 +173,7 @@ class Spooled(Filling):
 
 
 async def spooled(filling: Filling, budget: Budget, capacity: int, folder: Path | None) -> Filling:
-    """The same bytes in a file. Raises StorageFull when the disk has no room for it."""
+    """The same bytes in a file. Raises StorageFull when the disk has no room for it, StorageError."""
     moved = Spooled(budget, filling.digest, await asyncio.to_thread(_map, capacity, folder))
     for block in filling.blocks():
         moved.add(memoryview(block))
@@ -181,10 +183,11 @@ async def spooled(filling: Filling, budget: Budget, capacity: int, folder: Path 
 
 
 def _map(size: int, folder: Path | None) -> mmap.mmap:
-    with tempfile.TemporaryFile(dir=folder) as file:
-        try:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
             # All of it now: a page that finds no room later would kill the process.
             os.posix_fallocate(file.fileno(), 0, size)
-        except OSError as full:
-            raise StorageFull(f"no room to hold a part of {size} bytes: {full}") from full
-        return mmap.mmap(file.fileno(), size)
+            return mmap.mmap(file.fileno(), size)
+    except OSError as failed:
+        kind = StorageFull if failed.errno in _NO_ROOM else StorageError
+        raise kind(f"no place to hold a part of {size} bytes: {failed}") from failed

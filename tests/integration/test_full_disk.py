@@ -8,6 +8,7 @@ import pytest
 from tests.contract.storages import FULL_KINDS, small_disk
 from tests.harness.server import DidNotHappen, Server
 from tests.harness.wire import Answer, request
+from tests.services.seaweedfs import Bucket
 
 TUS = ("Tus-Resumable", "1.0.0")
 BYTES = ("Content-Type", "application/offset+octet-stream")
@@ -85,3 +86,27 @@ async def test_a_first_start_on_a_full_disk_says_so(tmp_path: Path, identity: st
             await Server(folder=tmp_path, upload_dir=disk / "data").start()
         assert problem in str(failed.value)
         assert "hint: the disk is full: make room on it" in str(failed.value)
+
+
+@pytest.mark.skipif("small disk" not in FULL_KINDS, reason="mounts a filesystem: needs root")
+async def test_a_disk_without_room_for_large_parts_costs_nothing_that_was_acknowledged(
+    tmp_path: Path, bucket: Bucket
+) -> None:
+    disk = tmp_path / "disk"
+    settings = {"database.url": f"sqlite:///{tmp_path}/rows.db", **bucket.settings()}
+    with small_disk(disk, 512 * MIB):
+        server = Server(folder=tmp_path, upload_dir=disk / "data", settings=settings)
+        async with server:
+            # So long that its parts are too large for memory.
+            made = await create(server, 2 << 40)
+            going = made.headers["location"].removeprefix(server.address.url)
+            assert (await append(server, going, 0, MIB)).status == 204
+            fill(disk / "filler")
+            refused = await append(server, going, MIB, 9 * MIB)
+            assert (refused.status, "retry-after" in refused.headers) == (507, True)
+            head = await request(server.address, "HEAD", going, (TUS,))
+            assert (head.status, head.headers["upload-offset"]) == (200, refused.headers["upload-offset"])
+            (disk / "filler").unlink()
+            offset = int(head.headers["upload-offset"])
+            assert MIB <= offset < 10 * MIB
+            assert (await append(server, going, offset, 9 * MIB)).status == 204
