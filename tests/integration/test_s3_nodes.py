@@ -3,14 +3,17 @@
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from tests.harness.checker import download
 from tests.harness.cluster import cluster, restart_killed
 from tests.harness.content import Content
 from tests.harness.ledger import Tracked
 from tests.harness.rows import fetch
-from tests.harness.server import Server
+from tests.harness.server import DidNotHappen, Server
 from tests.harness.tus import Plan, TusClient
 from tests.services.seaweedfs import Bucket
 
@@ -88,3 +91,23 @@ async def test_a_node_that_is_killed_is_succeeded_by_another(
         await is_as_sent(nodes, tracked)
         [row] = await fetch(nodes[0], "SELECT state FROM uploads")
         assert row["state"] == "stored"
+
+
+async def test_a_node_with_another_prefix_is_refused_before_anything_was_uploaded(
+    tmp_path: Path, bucket: Bucket, postgres_dsn: str
+) -> None:
+    async with nodes_on(bucket, tmp_path, postgres_dsn, 1) as (node,):
+        mistyped = replace(bucket, prefix=f"{bucket.prefix}other/")
+        (tmp_path / "mistyped").mkdir()
+        other = Server(
+            folder=tmp_path / "mistyped",
+            database_url=postgres_dsn,
+            settings={
+                **node.settings,
+                **mistyped.settings(),
+                "storage.upload_dir": str(tmp_path / "mistyped"),
+            },
+        )
+        with pytest.raises(DidNotHappen, match="tusd-identity"):
+            await other.start()
+        await other.stop()

@@ -20,6 +20,7 @@ from tusd_py.log import get_logger
 from tusd_py.metadata.database import Database
 from tusd_py.metadata.facts import IDENTITY, FactRows, claim_identity, identity_of
 from tusd_py.metadata.housekeeping import Housekeeping
+from tusd_py.metadata.workers import WorkerRows
 from tusd_py.randomness import random_hex
 
 from .folder import identity_of_data, known_identity_of_data, open_service_folder
@@ -135,14 +136,20 @@ async def _refuse_forgetful_database(database: Database, backend: StorageBackend
 
 
 async def _refuse_bare_store(database: Database, store: ObjectStore, identity: str) -> None:
-    """Rows whose bytes are elsewhere would be found lost one after the other, for good."""
+    """Rows whose bytes are elsewhere would be found lost one after the other, for good.
+
+    Who serves has left a mark where the bytes are.
+    """
     try:
-        if await store.owner() is not None or not await Housekeeping(database).know_bytes():
+        if await store.owner() is not None:
             return
     except StorageError as failed:
         raise Refused(str(failed)) from failed
+    if not await Housekeeping(database).know_bytes() and not await WorkerRows(database).alive():
+        return
     raise Refused(
-        f"the rows know of uploads, but the bucket has no object tusd-identity, which would say {identity}",
+        "the rows know of uploads, or of others who serve, but the bucket has no object tusd-identity, which "
+        f"would say {identity}",
         hint="are s3_bucket and s3_object_prefix the right ones? If the rows are to be served with what is "
         "there, as after a loss, put an object of that name and content there",
     )
