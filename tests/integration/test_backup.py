@@ -143,7 +143,7 @@ async def test_the_same_with_pg_dump(
         await upload(server, b"after it", "late.txt")
         copy_bytes(server, kept / "data")
     other = postgres_server.create(f"test_{secrets.token_hex(8)}")
-    await pg("pg_restore", "--exit-on-error", "--no-owner", f"--dbname={other}", str(kept / "rows"))
+    await pg("pg_restore", "--single-transaction", "--no-owner", f"--dbname={other}", str(kept / "rows"))
     off = {"storage.sweep_interval": "0"}
     back = replace(server, upload_dir=kept / "data", database_url=other, settings=off)
     await change(back, "UPDATE workers SET alive_until = 0")
@@ -206,7 +206,7 @@ async def is_served(server: Server, url: str, content: bytes) -> bool:
 async def restored_from_dump(server: Server, postgres_server: PostgresServer, rows: Path) -> Server:
     """With the rows in a new database, an hour later, and without the sweep."""
     other = postgres_server.create(f"test_{secrets.token_hex(8)}")
-    await pg("pg_restore", "--exit-on-error", "--no-owner", f"--dbname={other}", str(rows))
+    await pg("pg_restore", "--single-transaction", "--no-owner", f"--dbname={other}", str(rows))
     settings = {**server.settings, "storage.sweep_interval": "0"}
     back = replace(server, database_url=other, settings=settings)
     await change(back, "UPDATE workers SET alive_until = 0")
