@@ -176,6 +176,14 @@ class Housekeeping:
         )
         return {row["ref"] for row in rows}
 
+    async def is_being_purged(self, key: str) -> bool:
+        """A job is about to remove what ended uploads have left under a key."""
+        query = """
+            SELECT 1 FROM jobs j JOIN uploads u ON u.id = j.subject
+            WHERE j.consumer = 'purge' AND u.key = :key
+        """
+        return bool(await self._database.read(Query(query, {"key": key})))
+
     async def know_bytes(self) -> bool:
         """Some row tells of an upload that is not over, or of a file: their bytes are somewhere."""
         return bool(await self._database.read(Query(_KNOW_BYTES)))

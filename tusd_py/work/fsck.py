@@ -134,6 +134,13 @@ class Fsck:
         except StorageMissing:
             return 0
 
+    async def _is_there(self, ref: str) -> bool:
+        try:
+            await self.backend.stat(ref)
+        except StorageMissing:
+            return False
+        return True
+
     async def _check_version(self, version: Version) -> Finding | None:
         if version.is_lost:
             return None
@@ -175,6 +182,9 @@ class Fsck:
         if name is None:
             return Finding(problem=Problem.STRANGE_NAME, subject=ref, detail="not a name of ours")
         if not await is_given_up(ref, name, self.housekeeping, self.workers):
+            return None
+        # In this order: the job goes when its bytes have gone.
+        if await self.housekeeping.is_being_purged(name.key) or not await self._is_there(ref):
             return None
         if self.repair:
             await self.backend.delete([ref])
