@@ -27,7 +27,7 @@ class Append:
     checksums: tuple[Checksum, ...] = ()
     """What the body must hash to, by each of them."""
     whole: tuple[Checksum, ...] = ()
-    """The same of the whole upload, where the body is all of it."""
+    """The same of the whole upload."""
     dialect: Dialect = Dialect.TUS
     complete: bool | None = None
     """See `Creation.complete`."""

@@ -24,6 +24,15 @@ class Body:
         """Bytes that are sure to follow."""
         return self.expected or 0
 
+    def may_be_all(self, length: int | None, *, complete: bool | None) -> bool:
+        """Whether, from the first byte on, it may turn out to be all of an upload of `length` bytes.
+
+        `complete` is what its request says of that (see `Creation`).
+        """
+        if complete is False:
+            return False
+        return self.expected is None or length is None or self.expected == length
+
 
 def parse_body(headers: Headers) -> Body:
     """Raises BadHeader for a malformed Content-Length, ContentEncodingRefused for any coding."""

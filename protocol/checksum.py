@@ -1,6 +1,6 @@
 """What the bytes of one request must hash to, whatever header says so.
 
-Belongs here: the value. Not here: headers (tus/checksum.py, ietf/digest.py), hashing (it costs as much as
+Belongs here: the value. Not here: headers (tus/checksum.py, digest_fields.py), hashing (it costs as much as
 receiving, so it belongs beside the writing).
 """
 

@@ -49,7 +49,7 @@ class Creation:
     checksums: tuple[Checksum, ...] = ()
     """What the body must hash to, by each of them."""
     whole: tuple[Checksum, ...] = ()
-    """The same of the whole upload, where the body is all of it."""
+    """The same of the whole upload, however many requests bring it."""
     concat: Concat | None = None
     """Set for partial and final uploads (tus)."""
     dialect: Dialect = Dialect.TUS

@@ -237,6 +237,13 @@ class UploadLocked(ProtocolError):
     retry_after = 1
 
 
+class DigestPending(UploadLocked):
+    """all bytes are here and are being compared with the upload's Repr-Digest; ask again for the outcome"""
+
+    code = "ERR_DIGEST_PENDING"
+    retry_after = 2
+
+
 class UploadInterrupted(ProtocolError):
     """another request for this upload interrupted this one; ask for the offset and go on"""
 

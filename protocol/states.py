@@ -29,6 +29,7 @@ Where the bytes are. A step that is not drawn is refused and changes nothing.
 
 {transfers}
 The client is told that its upload is complete from `completing` on: all bytes are durable then.
+Of a final upload, and of one that is still to be compared with its Repr-Digest, from `stored` on.
 The row outlives every end for a while, so that clients hear 410 instead of 404.
 
 ## Verdict of a version

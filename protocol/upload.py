@@ -67,7 +67,8 @@ TRANSFERS: dict[tuple[Transfer, Step], Transfer] = {
     (Transfer.WAITING, Step.EXPIRE): Transfer.EXPIRED,
     # Only partials: a stored partial that no final wants goes at its own date.
     (Transfer.STORED, Step.EXPIRE): Transfer.EXPIRED,
-    # Only finals: their client is told at `stored`, so that a callback may refuse what is assembled.
+    # Only finals, and uploads that their digest is compared with: their clients are told at `stored`, so that
+    # what is assembled may be refused.
     (Transfer.COMPLETING, Step.REFUSE): Transfer.REFUSED,
     (Transfer.CREATED, Step.REFUSE): Transfer.REFUSED,
     (Transfer.RECEIVING, Step.REFUSE): Transfer.REFUSED,
@@ -88,7 +89,7 @@ UNFINISHED = OPEN | {Transfer.WAITING}
 """States that expire (tus 1.0.0, Expiration: only unfinished uploads)."""
 
 ALL_BYTES_DURABLE = frozenset({Transfer.COMPLETING, Transfer.STORED})
-"""States in which the client is told that its upload is complete."""
+"""States in which the client is told that its upload is complete, unless its digest is to be compared."""
 
 GONE = frozenset({Transfer.TERMINATED, Transfer.EXPIRED, Transfer.REFUSED, Transfer.LOST})
 """End states; the row stays for a while so that clients hear 410."""
@@ -230,6 +231,19 @@ class Upload:
     head: str | None = None
     """Its first bytes in hexadecimal digits, while there are too few of them to know."""
     part_of: PartOf | None = None
+    repr_digest: str | None = None
+    """What its client said that all of it hashes to, as Repr-Digest says it (RFC 9530); None where it said
+    nothing, or one body brought everything and was compared as it came."""
+
+    @property
+    def awaits_proof(self) -> bool:
+        """All bytes are here, and have to be read and compared before anybody may call them the upload."""
+        return self.state is Transfer.COMPLETING and self.repr_digest is not None
+
+    @property
+    def is_told_complete(self) -> bool:
+        """Its client may hear that it is complete."""
+        return self.state in ALL_BYTES_DURABLE and not self.awaits_proof
 
     @property
     def has_all_bytes(self) -> bool:

@@ -4,7 +4,7 @@ Belongs here: final answers, and the fields of interim ones. Not here: refusals 
 """
 
 from protocol.answer import Answer
-from protocol.upload import ALL_BYTES_DURABLE, Upload
+from protocol.upload import Upload
 
 from .interop import VERSION_FIELD, Interop
 
@@ -50,7 +50,7 @@ def progress_fields(interop: Interop, upload: Upload) -> dict[str, str]:
 
 
 def _state(interop: Interop, upload: Upload) -> dict[str, str]:
-    complete = interop.completeness(complete=upload.state in ALL_BYTES_DURABLE)
+    complete = interop.completeness(complete=upload.is_told_complete)
     return {**complete, "Upload-Offset": str(upload.offset)}
 
 

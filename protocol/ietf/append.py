@@ -2,13 +2,13 @@
 
 from protocol.append import Append
 from protocol.body import parse_body
+from protocol.digest_fields import parse_content_digest, parse_repr_digest
 from protocol.errors import BadHeader, InvalidContentType, InvalidOffset
 from protocol.headers import Headers
 from protocol.integers import shown
 from protocol.media_types import essence_of
 from protocol.upload import Dialect
 
-from .digest import parse_content_digest, parse_repr_digest
 from .interop import MEDIA_TYPE, Interop
 from .lengths import non_negative, told_length
 
@@ -32,7 +32,7 @@ def parse_append(headers: Headers, interop: Interop) -> Append:
         length=told_length(headers, body, offset=offset, complete=complete),
         body=body,
         checksums=parse_content_digest(headers),
-        whole=parse_repr_digest(headers, is_whole=complete and offset == 0),
+        whole=parse_repr_digest(headers),
         dialect=Dialect.IETF,
         complete=interop.ends(complete=complete),
     )

@@ -2,13 +2,13 @@
 
 from protocol.body import parse_body
 from protocol.creation import Creation
+from protocol.digest_fields import parse_content_digest, parse_repr_digest
 from protocol.errors import BadHeader, UploadSizeExceeded
 from protocol.features import Features
 from protocol.headers import Headers
 from protocol.lengths import check_size, furthest
 from protocol.upload import Dialect
 
-from .digest import parse_content_digest, parse_repr_digest
 from .interop import Interop
 from .lengths import told_length
 from .metadata import parse_described
@@ -32,7 +32,7 @@ def parse_create(headers: Headers, features: Features, interop: Interop) -> Crea
         body=body,
         room=furthest(length, features),
         checksums=parse_content_digest(headers),
-        whole=parse_repr_digest(headers, is_whole=complete),
+        whole=parse_repr_digest(headers),
         dialect=Dialect.IETF,
         complete=interop.ends(complete=complete),
     )

@@ -6,6 +6,7 @@ tus 1.0.0, Creation, Creation With Upload, and Upload-Defer-Length.
 from protocol.answer import Answer
 from protocol.body import Body, parse_body
 from protocol.creation import Creation
+from protocol.digest_fields import parse_repr_digest
 from protocol.errors import (
     InvalidConcat,
     InvalidDeferLength,
@@ -33,9 +34,11 @@ def parse_create(headers: Headers, features: Features) -> Creation:
     concat = parse_concat(headers, features)
     metadata = parse_metadata(headers.one("Upload-Metadata"), limit=features.metadata_limit)
     body = parse_body(headers)
+    # RFC 9530 holds for any content, tus or not.
+    whole = parse_repr_digest(headers)
     if concat is not None and concat.urls is not None:
         _check_final(headers, body)
-        return Creation(length=None, metadata=metadata, body=body, room=0, concat=concat)
+        return Creation(length=None, metadata=metadata, body=body, room=0, whole=whole, concat=concat)
     length = _wanted_length(headers)
     if length is not None:
         check_size(length, features)
@@ -50,6 +53,7 @@ def parse_create(headers: Headers, features: Features) -> Creation:
         room=furthest(length, features),
         # Without a body there is nothing that it could be of.
         checksums=parse_checksum(headers, features) if body.present else (),
+        whole=whole,
         concat=concat,
     )
 

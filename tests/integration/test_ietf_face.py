@@ -632,7 +632,7 @@ async def test_less_than_the_length_is_not_the_whole_whose_digest_was_told(clien
 
 
 async def test_what_breaks_off_under_a_digest_of_the_whole_is_kept(client: IetfClient) -> None:
-    """Unlike under one of its body. In several requests nobody hashes the whole, and the docs say so."""
+    """Unlike under one of its body. What only an append says is not kept, and the docs say so."""
     target = await begun(client, MIB)
     async with await client.begin_append(target, 0, MIB, whole(WHOLE), complete=True) as connection:
         await connection.send(WHOLE[: 2 * STEP])

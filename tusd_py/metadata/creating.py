@@ -29,7 +29,7 @@ _INSERT = (
     """
     INSERT INTO uploads (id, tenant, owner, metadata, filename, filetype, length, "offset", synced_offset,
                          dirty_boot, state, dialect, kind, concat, key, ref, file_id, charged,
-                         sniffed_type, part_of, part_number,
+                         sniffed_type, part_of, part_number, repr_digest,
                          created_at, updated_at, expires_at)
     SELECT CAST(:id AS TEXT), CAST(:tenant AS TEXT), CAST(:owner AS TEXT), CAST(:metadata AS TEXT),
            CAST(:filename AS TEXT), CAST(:filetype AS TEXT), CAST(:length AS BIGINT),
@@ -37,6 +37,7 @@ _INSERT = (
            CAST(:state AS TEXT), CAST(:dialect AS TEXT), CAST(:kind AS TEXT), CAST(:concat AS TEXT),
            CAST(:key AS TEXT), CAST(:ref AS TEXT), CAST(:file_id AS TEXT), CAST(:charged AS BIGINT),
            CAST(:sniffed AS TEXT), CAST(:part_of AS TEXT), CAST(:part_number AS BIGINT),
+           CAST(:repr_digest AS TEXT),
            born.at, born.at,
            CASE WHEN CAST(:expiry AS BIGINT) >= CAST(:forever AS BIGINT) THEN NULL
                 ELSE born.at + CAST(:expiry AS BIGINT) END
@@ -245,6 +246,7 @@ def _insert(
             "sniffed": new.sniffed_type,
             "part_of": None if new.part_of is None else new.part_of.upload_id,
             "part_number": None if new.part_of is None else new.part_of.number,
+            "repr_digest": new.repr_digest,
             "expiry": ends_after,
             "forever": FOREVER,
             "worker": author.worker,

@@ -42,6 +42,8 @@ class NewUpload:
     sniffed_type: str | None = None
     """Known already where all bytes came with the request."""
     part_of: PartOf | None = None
+    repr_digest: str | None = None
+    """See `Upload`."""
 
     def with_metadata(self, values: Mapping[str, str | bytes]) -> Self:
         """The same upload, described by these values instead. Raises InvalidMetadata for a bad key."""
@@ -102,6 +104,7 @@ class NewUpload:
             charged=charged,
             sniffed_type=self.sniffed_type,
             part_of=self.part_of,
+            repr_digest=self.repr_digest,
         )
 
 
@@ -224,4 +227,5 @@ def to_upload(row: Row) -> Upload:
         sniffed_type=row["sniffed_type"],
         head=row["head"],
         part_of=None if row["part_of"] is None else PartOf(UploadId(row["part_of"]), row["part_number"]),
+        repr_digest=row["repr_digest"],
     )

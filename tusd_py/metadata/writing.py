@@ -3,7 +3,7 @@
 Belongs here: everything between the first byte and the last. Not here: who may write (leases.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.upload import OPEN, Step, Transfer, Upload, UploadId, after
 from storage_backends.base import Part
@@ -39,6 +39,8 @@ class Advance:
     """What the first bytes look like, from when on that is known."""
     head: str | None = None
     """Until then: the first bytes in hexadecimal digits."""
+    proven: bool = False
+    """What came is all of the upload, and hashes to what its client said."""
 
 
 _ACQUIRE = (
@@ -80,6 +82,8 @@ _ADVANCE = (
     RETURNING *
     """
 )
+
+_PROVEN = "UPDATE uploads SET repr_digest = NULL WHERE id = :id"
 
 _BEGIN_SEGMENT = (
     """
@@ -180,6 +184,9 @@ def advance(author: Author, advance: Advance, actor: str) -> Script[Upload | Non
         yield from overtaken(author)
         return None
     moved = to_upload(rows[0])
+    if advance.proven and moved.repr_digest is not None:
+        yield Query(_PROVEN, {"id": moved.id})
+        moved = replace(moved, repr_digest=None)
     if upload.length is None and upload.charged is not None:
         quota = author.quota(moved.tenant, moved.owner) or Quota()
         yield from reserve_step(moved, moved.offset, moved.length, quota)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from aiohttp import hdrs, web
 
 from protocol.answer import Answer
-from protocol.errors import Forbidden, MaxSizeExceeded, ProtocolError, WrongDialect
+from protocol.errors import DigestPending, Forbidden, MaxSizeExceeded, ProtocolError, WrongDialect
 from protocol.headers import Headers
 from protocol.ietf.answers import (
     answer_appended,
@@ -26,7 +26,7 @@ from protocol.ietf.append import parse_append
 from protocol.ietf.create import parse_create
 from protocol.ietf.interop import VERSION_FIELD, Interop, interop_of, is_append, is_creation
 from protocol.ietf.limits import limits
-from protocol.upload import ALL_BYTES_DURABLE, Dialect, Upload, UploadId, parse_upload_id
+from protocol.upload import Dialect, Upload, UploadId, parse_upload_id
 from tusd_py.access.identity import Identity
 from tusd_py.uploads.admit import most_for, most_of
 from tusd_py.uploads.append import Appended, append
@@ -150,7 +150,7 @@ class IetfFace:
             )
             if appended.ending is not Ending.COMPLETE:
                 raise self._refusal(appended, wanted.length, None)
-            if appended.upload.state not in ALL_BYTES_DURABLE:
+            if not appended.upload.is_told_complete:
                 return Bare(answer_appended(interop, appended.upload, self._limit(appended.upload)))
             location = self.url_of(request, upload_id)
             return Bare(self._done(interop, appended.upload, location))
@@ -158,6 +158,8 @@ class IetfFace:
     async def _offset(self, request: web.Request, interop: Interop, upload_id: UploadId) -> Answer:
         identity = await self.identify(request)
         upload = await current_offset(self.context, identity, upload_id, Dialect.IETF)
+        if upload.awaits_proof and interop.is_of_tus_js_client:
+            raise DigestPending  # the offset alone tells it that the upload is complete
         return answer_offset(interop, upload, self._limit(upload))
 
     async def _cancel(self, request: web.Request, upload_id: UploadId) -> web.StreamResponse:

@@ -12,9 +12,9 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from protocol.body import Body, parse_body
+from protocol.digest_fields import parse_content_digest
 from protocol.errors import ChecksumMismatch, InvalidBody, InvalidPart, ProtocolError, UploadNotFound
 from protocol.headers import Headers
-from protocol.ietf.digest import parse_content_digest
 from protocol.integers import LARGEST
 from protocol.metadata import Metadata, format_metadata, parse_metadata
 from protocol.upload import UploadId, parse_upload_id

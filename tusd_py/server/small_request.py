@@ -15,7 +15,10 @@ from typing import Any, Protocol
 from aiohttp import web
 
 OWN = frozenset(
-    {"upload-length", "upload-offset", "upload-metadata", "upload-checksum", "content-length", "x-request-id"}
+    {
+        *("upload-length", "upload-offset", "upload-metadata", "upload-checksum", "repr-digest"),
+        *("content-length", "x-request-id"),
+    }
 )
 """Headers that differ from one upload to the next; the lines with all others are the rest of a head."""
 

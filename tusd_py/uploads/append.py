@@ -8,10 +8,13 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from protocol.append import Append, check_append
+from protocol.checksum import Checksum
+from protocol.digest_fields import check_same, kept_repr_digest
 from protocol.errors import (
     AlreadyComplete,
     ChecksumMismatch,
     DigestMismatch,
+    DigestPending,
     ModifyFinal,
     OffsetConflict,
     ProtocolError,
@@ -45,6 +48,8 @@ log = get_logger("tusd_py.uploads")
 
 FINISH_WITHIN = 2.0
 """Seconds that an answer waits for the file to be there, as clients like to fetch it at once."""
+PROVE_WITHIN = 25.0
+"""The same where the upload is complete only if it is what its client said: no longer than proxies wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +81,7 @@ async def append(
     upload = await find_upload(context, identity, Action.APPEND, upload_id, dialect=request.dialect)
     with refusals_tell_expiry(upload):
         _refuse_in_vain(request, upload)
+        check_same(request.whole, upload.repr_digest)
     if upload.state not in OPEN:
         return await _append_nothing(context, request, upload, source)
     if upload.is_deferred:
@@ -98,7 +104,7 @@ async def append(
                 declared=request.length if lease.upload.is_deferred else None,
                 room=room,
                 expected=request.body.expected,
-                proof=proof_of(request.checksums, request.whole),
+                proof=proof_of(request.checksums, _whole(request, lease.upload)),
                 complete=request.complete,
                 on_commit=on_commit,
             )
@@ -135,10 +141,22 @@ async def _append_to_fresh(
     await permit(context, identity, Action.APPEND, fresh)
     try:
         return await _append_whole(context, identity, fresh, request, source)
-    except (Overtaken, ChecksumMismatch, DigestMismatch):
+    except (Overtaken, ChecksumMismatch):
         # Somebody did something with it since, or may have: what a refusal says has to come from the row as
         # it is now. The source still has all its bytes.
         return None
+
+
+def _whole(request: Append, upload: Upload) -> tuple[Checksum, ...]:
+    """What the upload must hash to, where the body may be all of it; else reading it in the end tells."""
+    is_all = request.offset == 0 and request.body.may_be_all(
+        _length(request, upload), complete=request.complete
+    )
+    return (*kept_repr_digest(upload.repr_digest), *request.whole) if is_all else ()
+
+
+def _length(request: Append, upload: Upload) -> int | None:
+    return upload.length if upload.length is not None else request.length
 
 
 def _refuse_in_vain(request: Append, upload: Upload) -> None:
@@ -172,7 +190,9 @@ async def _append_nothing(context: Context, request: Append, upload: Upload, sou
     except SourceEnded as ended:
         return Appended(upload=upload, ending=ended.ending)
     with refusals_tell_expiry(upload):
-        check_whole(b"", request.checksums, request.whole)
+        check_whole(b"", request.checksums, _whole(request, upload))
+    if upload.awaits_proof:
+        upload = await finish_soon(context, upload)
     return Appended(upload=upload, ending=Ending.COMPLETE)
 
 
@@ -182,7 +202,7 @@ async def _append_whole(
     """The short cut: a small upload that comes whole costs one file and one commit, and no lease."""
     if request.complete is False:
         return None
-    length = upload.length if upload.length is not None else request.length
+    length = _length(request, upload)
     untouched = upload.state is Transfer.CREATED and upload.holder is None
     if length is None or not untouched or request.body.expected != length:
         return None
@@ -194,7 +214,7 @@ async def _append_whole(
         return None
     try:
         with refusals_tell_expiry(upload):
-            check_whole(content, request.checksums, request.whole)
+            check_whole(content, request.checksums, _whole(request, upload))
         if context.contents is not None and upload.kind is Kind.WHOLE:
             upload = replace(upload, sniffed_type=await context.contents.judge(content))
         stored = await put_agreed(context, upload, content)
@@ -225,10 +245,13 @@ async def put_agreed(context: Context, upload: Upload, content: bytes) -> Stored
 async def finish_soon(context: Context, upload: Upload) -> Upload:
     """Finish a complete upload before its client is told, if that is quick. The client is told in any case.
 
-    What fails or takes longer is left to the finish job, which was committed with the last byte.
+    What fails or takes longer is left to the finish job, which was committed with the last byte. One whose
+    digest has to be compared is told only then: raises DigestMismatch, and DigestPending where it takes long.
     """
     if upload.state is not Transfer.COMPLETING:
         return upload
+    if upload.awaits_proof and upload.kind is not Kind.FINAL:
+        return await _prove_soon(context, upload)
     try:
         # It goes on when the time is over: see Finishes.
         return await asyncio.wait_for(finish(context, upload), FINISH_WITHIN)
@@ -245,3 +268,15 @@ async def finish_soon(context: Context, upload: Upload) -> Upload:
         is_ours = isinstance(failed, ProtocolError)
         log.warning("upload.finish_postponed", upload=upload.id, error=str(failed), exc_info=not is_ours)
     return upload
+
+
+async def _prove_soon(context: Context, upload: Upload) -> Upload:
+    try:
+        finished = await asyncio.wait_for(finish(context, upload), PROVE_WITHIN)
+    except (TimeoutError, StorageError, DatabaseError, Overtaken) as failed:
+        log.info("upload.proof_postponed", upload=upload.id, error=str(failed) or "it takes longer")
+        raise DigestPending from None
+    if finished.awaits_proof:
+        # Somebody else was quicker, or ended it: the row says which.
+        raise DigestPending
+    return finished

@@ -110,11 +110,16 @@ def _at_the_end(line: Line, ending: Ending, proof: Proof | None, *, complete: bo
     """A body that its sender called the rest of the upload has to be just that, and the whole as promised."""
     if complete and ending is not Ending.COMPLETE:
         line.stays_open()
-    if not complete or ending is not Ending.COMPLETE:
+    if ending is not Ending.COMPLETE:
         return ending
-    if not line.ends_here():
+    if complete and not line.ends_here():
         return Ending.TOO_SHORT
-    return ending if proof is None or proof.whole_holds() else Ending.CORRUPT
+    if proof is None or not proof.judges_whole or not line.is_all:
+        return ending
+    if not proof.whole_holds():
+        return Ending.CORRUPT
+    line.note_proof()
+    return ending
 
 
 def _feed(head: Head | None, tap: Tap | None) -> Feed | None:

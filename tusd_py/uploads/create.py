@@ -6,6 +6,7 @@ Belongs here: what is made and in which order. Not here: headers (protocol/tus/c
 from dataclasses import replace
 
 from protocol.creation import Creation
+from protocol.digest_fields import format_repr_digest
 from protocol.upload import Kind, Step, Transfer, Upload, UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
@@ -101,6 +102,7 @@ def new_upload(context: Context, identity: Identity, creation: Creation) -> NewU
             created_at=now,
         ),
         file_id=file_id,
+        repr_digest=format_repr_digest(creation.whole),
     )
 
 
@@ -153,6 +155,7 @@ async def _take_body(
     *,
     on_commit: OnCommit | None,
 ) -> Appended:
+    is_all = creation.body.may_be_all(creation.length, complete=creation.complete)
     async with context.leases.acquire(upload.id, patience=context.rules.acquire_patience) as lease:
         ending = await write_body(
             context,
@@ -162,7 +165,7 @@ async def _take_body(
             declared=None,
             room=room_of(context, lease.upload, creation.room),
             expected=creation.body.expected,
-            proof=proof_of(creation.checksums, creation.whole),
+            proof=proof_of(creation.checksums, creation.whole if is_all else ()),
             complete=creation.complete,
             on_commit=on_commit,
         )

@@ -5,10 +5,10 @@ request's process died. Belongs here: that step. Not here: when it is tried (app
 """
 
 from collections.abc import Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from dataclasses import dataclass, replace
 
-from protocol.errors import MaxSizeExceeded, QuotaExceeded, UploadGone, UploadRejected
+from protocol.errors import DigestMismatch, MaxSizeExceeded, QuotaExceeded, UploadGone, UploadRejected
 from protocol.upload import Kind, Step, Transfer, Upload, UploadId
 from storage_backends.base import ObjectStore, Segment, StorageMissing, Stored
 from tusd_py.log import get_logger
@@ -19,13 +19,14 @@ from .admit import most_of
 from .callbacks import ask_to_finish
 from .context import Context
 from .ledger import about
+from .proof import check_stored
 from .unnamed import give_back, judging, naming
 
 log = get_logger("tusd_py.uploads")
 
 SYSTEM = "system"
 """The actor of what nobody asked for."""
-ENDED = (UploadGone, UploadRejected, MaxSizeExceeded, QuotaExceeded)
+ENDED = (UploadGone, UploadRejected, DigestMismatch, MaxSizeExceeded, QuotaExceeded)
 """What `finish` raises of an upload that will never be stored; after anything else the job tries again."""
 
 
@@ -33,7 +34,8 @@ async def finish(context: Context, upload: Upload) -> Upload:
     """The upload as stored; unchanged when it ended otherwise.
 
     Raises UploadGone when its bytes are not there: then it is lost, and nobody may be told that it is
-    complete. Raises StorageError, DatabaseError and what `pre_finish` raises, after which the job tries again
+    complete. Raises DigestMismatch of bytes that are not what their client said, and StorageError,
+    DatabaseError and what `pre_finish` raises, after which the job tries again
     unless it is one of ENDED.
     """
     return await context.finishes.join(upload.id, lambda: _held(context, upload))
@@ -51,7 +53,7 @@ async def _finish(context: Context, upload: Upload) -> Upload:
         if await _lost(context, upload):
             raise UploadGone from None
         return upload
-    except (UploadRejected, MaxSizeExceeded):
+    except (UploadRejected, DigestMismatch, MaxSizeExceeded):
         await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
         raise
     try:
@@ -86,7 +88,19 @@ async def _of_segments(context: Context, upload: Upload) -> _Made:
     if isinstance(context.backend, ObjectStore):
         named |= {part.ref for part in await ledger.parts()}
     stored = await context.backend.finish(segments, attempt, ledger)
-    return _Made(stored=stored, leftovers=sorted(named - {stored.ref}), is_new=stored.ref == attempt)
+    made = _Made(stored=stored, leftovers=sorted(named - {stored.ref}), is_new=stored.ref == attempt)
+    if upload.repr_digest is not None:
+        await _compare(context, made, upload.repr_digest)
+    return made
+
+
+async def _compare(context: Context, made: _Made, repr_digest: str) -> None:
+    """In several requests nobody has seen all of it in one pass. Raises DigestMismatch.
+
+    What a row names of a refused upload goes with its row; what none names goes here.
+    """
+    async with judging(context.backend, made.stored.ref) if made.is_new else nullcontext():
+        await check_stored(context.backend, made.stored, repr_digest)
 
 
 async def _of_partials(context: Context, final: Upload) -> _Made | None:
@@ -110,6 +124,8 @@ async def _assembled(context: Context, final: Upload, segments: Sequence[Segment
     attempt = context.new_attempt(final.key)
     stored = await context.backend.assemble(segments, attempt, about(final))
     async with judging(context.backend, stored.ref):
+        if final.repr_digest is not None:
+            await check_stored(context.backend, stored, final.repr_digest)
         sniffed = await _judged(context, stored)
         await ask_to_finish(context.callbacks, final, ref=stored.ref, length=stored.length)
     return _Made(stored=stored, sniffed=sniffed)

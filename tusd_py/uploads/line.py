@@ -51,6 +51,7 @@ class Line:
         self._complete = complete
         self._head = head
         self._on_commit = on_commit
+        self._proven = False
 
     @property
     def upload(self) -> Upload:
@@ -69,6 +70,15 @@ class Line:
     def stays_open(self) -> None:
         """The body broke off, and its end was to be that of the upload, however many bytes came."""
         self._complete = False
+
+    def note_proof(self) -> None:
+        """What was written is the whole upload, as its client described it: nobody need read it for that."""
+        self._proven = True
+
+    @property
+    def is_all(self) -> bool:
+        """The upload ends with what was written."""
+        return self.written == self.length and self._complete is not False
 
     def ends_here(self) -> bool:
         """The upload is what was written; False where another length was agreed on."""
@@ -145,6 +155,7 @@ class Line:
             more=self._complete is False,
             sniffed=judged.sniffed,
             head=judged.head,
+            proven=self._proven,
         )
         try:
             moved = await self._context.rows.advance(advance, actor=self._actor)

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from protocol.upload import OPEN, Dialect, Transfer, Upload, UploadId
+from protocol.errors import DigestPending
+from protocol.upload import OPEN, Dialect, Kind, Transfer, Upload, UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 
@@ -15,12 +16,15 @@ async def current_offset(
 ) -> Upload:
     """The upload, after whoever writes to it has saved and let go.
 
-    Raises UploadLocked if that takes long, and like `find_upload`.
+    Raises UploadLocked if that takes long, DigestPending, and like `find_upload`.
     """
     upload = await find_upload(context, identity, Action.OFFSET, upload_id, dialect=dialect)
     if upload.state is Transfer.WAITING:
         # "as soon as the length can be easily calculated", which is when every partial has one.
         return replace(upload, length=await context.rows.planned_length(upload_id))
+    if upload.awaits_proof and upload.kind is not Kind.FINAL and dialect is Dialect.TUS:
+        # To clients of tus all bytes are the upload. Those of the draft hear that it is not complete.
+        raise DigestPending
     if upload.holder is None or upload.state not in OPEN:
         return upload
     await context.leases.settle(upload, patience=context.rules.head_patience)

@@ -1,15 +1,17 @@
-"""Whether a body is what its client said it is (tus 1.0.0, Checksum; RFC 9530).
+"""Whether a body, or an upload, is what its client said it is (tus 1.0.0, Checksum; RFC 9530).
 
-Belongs here: hashing beside the writing, and the answer. Not here: algorithms (digests.py), what follows
-from a mismatch (receive.py, body.py).
+Belongs here: hashing, beside the writing or of what is stored, and the answer. Not here: algorithms
+(digests.py), what follows from a mismatch (receive.py, body.py, finish.py).
 """
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 
 from protocol.checksum import Checksum
+from protocol.digest_fields import kept_repr_digest
 from protocol.errors import ChecksumMismatch, DigestMismatch
-from storage_backends.base import Block
+from storage_backends.base import Block, StorageBackend, Stored
 from tusd_py.digests import matches, new_digest
 
 
@@ -17,7 +19,7 @@ class Proof:
     """The hashes of one body, as it comes."""
 
     def __init__(self, body: Sequence[Checksum], whole: Sequence[Checksum]) -> None:
-        """`whole` is what the upload must hash to; the body is all of it."""
+        """`whole` is what the upload must hash to; the body is all of it, or may turn out to be."""
         self._body = body
         self._whole = whole
         self._digests = {one.algorithm: new_digest(one.algorithm) for one in (*body, *whole)}
@@ -26,6 +28,11 @@ class Proof:
     def binds(self) -> bool:
         """Nothing of the body counts before all of it is proven."""
         return bool(self._body)
+
+    @property
+    def judges_whole(self) -> bool:
+        """There is something to be asked of the whole."""
+        return bool(self._whole)
 
     async def add(self, block: bytes) -> None:
         """In a thread: it takes as long as writing does, and lets go of the interpreter lock."""
@@ -61,5 +68,15 @@ def check_whole(content: bytes, body: Sequence[Checksum], whole: Sequence[Checks
     proof.update(content)
     if not proof.body_holds():
         raise ChecksumMismatch
+    if not proof.whole_holds():
+        raise DigestMismatch
+
+
+async def check_stored(backend: StorageBackend, stored: Stored, repr_digest: str) -> None:
+    """The same of a sealed object, read once, block by block. Raises DigestMismatch, StorageError."""
+    proof = Proof((), kept_repr_digest(repr_digest))
+    async with aclosing(backend.read(stored.ref, 0, stored.length, identity=stored.identity)) as blocks:
+        async for block in blocks:
+            await proof.add(block)
     if not proof.whole_holds():
         raise DigestMismatch
