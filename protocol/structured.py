@@ -55,6 +55,18 @@ def boolean_item(values: Sequence[str]) -> bool | None:
 
 def byte_sequences(values: Sequence[str]) -> dict[str, bytes]:
     """The members of a Dictionary that are Byte Sequences (RFC 9651, 3.2 and 3.3.5); of a key the last."""
+    decoded = {key: _decoded(value) for key, value in _members(values).items()}
+    return {key: value for key, value in decoded.items() if value is not None}
+
+
+def integers(values: Sequence[str]) -> dict[str, int]:
+    """The members of a Dictionary that are Integers (RFC 9651, 3.2 and 3.3.1); of a key the last."""
+    members = _members(values)
+    return {key: int(value) for key, value in members.items() if re.fullmatch(_INTEGER, value, re.ASCII)}
+
+
+def _members(values: Sequence[str]) -> dict[str, str]:
+    """Those of a Dictionary, as written, without parameters; none of one that is not well-formed."""
     text = ", ".join(values).strip(" \t")
     members: dict[str, str] = {}
     position = 0
@@ -66,8 +78,7 @@ def byte_sequences(values: Sequence[str]) -> dict[str, bytes]:
             return {}
         members[member[1]] = member[2] or ""
         position = member.end()
-    decoded = {key: _decoded(value) for key, value in members.items()}
-    return {key: value for key, value in decoded.items() if value is not None}
+    return members
 
 
 def boolean(value: bool) -> str:

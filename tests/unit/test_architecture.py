@@ -204,7 +204,7 @@ def test_the_conformance_suite_stands_alone() -> None:
 
 def test_the_client_knows_the_protocol_and_nothing_of_our_server() -> None:
     known = {there for here, there, _ in crossings() if here == "tusd_py.client"}
-    assert known <= {"protocol", "protocol.tus", "tusd_py.errors", "tusd_py.digests"}
+    assert known <= {"protocol", "protocol.tus", "protocol.ietf", "tusd_py.errors", "tusd_py.digests"}
 
 
 def test_only_the_command_line_uses_the_client() -> None:

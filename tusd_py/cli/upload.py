@@ -86,6 +86,8 @@ def _order(given: argparse.Namespace) -> Order:
     # One limit that was named is the only one.
     times = 10 if given.retries is None and given.retry_for is None else given.retries
     options = Options(
+        protocol=given.protocol,
+        digest=True if given.digest else None,
         chunk_size=given.chunk_size,
         checksum=given.checksum,
         parallel=given.parallel,

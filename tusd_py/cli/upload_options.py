@@ -40,6 +40,12 @@ def add_upload_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="what to send; - is standard input")
     how = parser.add_argument_group("how to send")
     how.add_argument(
+        "--protocol",
+        choices=("tus", "ietf"),
+        default="tus",
+        help="tus 1.0.0, or the IETF's draft of resumable uploads [tus]",
+    )
+    how.add_argument(
         "--parallel", metavar="N", type=_whole, default=1, help="send N parts of a file side by side [1]"
     )
     how.add_argument(
@@ -47,6 +53,11 @@ def add_upload_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         choices=tuple(DIGEST_SIZES),
         help=f"prove every chunk: {', '.join(DIGEST_SIZES)}",
+    )
+    how.add_argument(
+        "--digest",
+        action="store_true",
+        help="say beforehand what all of a file hashes to; it is read twice",
     )
     how.add_argument(
         "--chunk-size",

@@ -35,22 +35,23 @@ def check_upload(reply: Reply, *wanted: int) -> None:
     check(reply, *wanted)
 
 
-def refusal(reply: Reply) -> Trouble | UploadError:
-    """What an unwanted status says."""
+def refusal(reply: Reply, *, speaks: bool | None = None, what: str = "a tus") -> Trouble | UploadError:
+    """What an unwanted status says; `speaks` is whether `what` server said it, None looks for tus."""
+    speaks = speaks_tus(reply) if speaks is None else speaks
     if may_pass(reply.status):
         return Trouble(str(reply), retry_after=_retry_after(reply))
     if 300 <= reply.status < 400:  # noqa: PLR2004  # redirections
         there = shown(one(reply, "Location") or "")
         return NotTus(f"{reply}, a redirection to {there}; it is not followed: name that URL itself")
-    if reply.status < 300 and speaks_tus(reply):  # noqa: PLR2004  # successes
+    if reply.status < 300 and speaks:  # noqa: PLR2004  # successes
         return WrongAnswer(f"{reply}, which is no answer to that")
-    if speaks_tus(reply):
+    if speaks:
         return Rejected(str(reply), status=reply.status)
     if reply.status in _OF_PROXIES:
         return Rejected(
-            f"{reply}, and not by a tus server: by something in front of it?", status=reply.status
+            f"{reply}, and not by {what} server: by something in front of it?", status=reply.status
         )
-    return NotTus(f"this is not a tus endpoint: {reply}")
+    return NotTus(f"this is not {what} endpoint: {reply}")
 
 
 def speaks_tus(reply: Reply) -> bool:

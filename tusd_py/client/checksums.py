@@ -1,21 +1,21 @@
-"""Upload-Checksum, as the sender of bytes makes it (tus 1.0.0, Checksum).
+"""What a client says that bytes hash to: a chunk, or all of them.
 
-Belongs here: hashing what is about to be sent. Not here: the algorithms (digests.py).
+Belongs here: hashing what is about to be sent. Not here: the algorithms (digests.py), headers.
 """
 
 import asyncio
-from base64 import b64encode
 
+from protocol.checksum import Checksum
 from tusd_py.digests import new_digest
 
 from .sources import Source
 
 
-async def checksum_of(algorithm: str, source: Source, start: int, stop: int) -> str:
-    """The header for bytes [start, stop), which are read once for it and never held as a whole."""
+async def checksum_of(algorithm: str, source: Source, start: int, stop: int) -> Checksum:
+    """Of bytes [start, stop), which are read once for it and never held as a whole."""
     digest = new_digest(algorithm)
     while start < stop:
         block = await source.read(start, stop)
         await asyncio.to_thread(digest.update, block)
         start += len(block)
-    return f"{algorithm} {b64encode(digest.digest()).decode('ascii')}"
+    return Checksum(algorithm=algorithm, digest=digest.digest())

@@ -8,7 +8,7 @@ import mimetypes
 import os
 from collections.abc import AsyncIterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from types import TracebackType
 from typing import Self
@@ -19,16 +19,18 @@ from protocol.errors import InvalidMetadata
 from protocol.metadata import format_metadata
 
 from .errors import BadOptions, NotOffered, StoreFailed, UploadGone, WrongAnswer
+from .ietf import IetfServer
 from .memo import Memo
 from .options import Options
 from .origins import endpoint_of, proxy_for
 from .parallel import Parallel, parts_of, spans_of
 from .progress import OnProgress, Tally
 from .retry import Notice, Patience, patiently
-from .server import Announced, Server
 from .sources import Content, FileSource, Source, opened
 from .store import MemoryStore, Remembered, Store, key_of
 from .transfer import Circumstances, Transfer
+from .tus import TusServer
+from .verbs import Announced, Server
 from .wire import Wire
 
 
@@ -142,14 +144,15 @@ class TusClient:
     def _server(self) -> Server:
         if self._session is None:
             raise RuntimeError("a TusClient is used inside `async with`")
-        return Server(
-            Wire(
-                session=self._session,
-                endpoint=self._endpoint,
-                idle=self._options.timeout,
-                proxy_for=proxy_for if self._owns_session else lambda _: None,
-            )
+        wire = Wire(
+            session=self._session,
+            endpoint=self._endpoint,
+            idle=self._options.timeout,
+            proxy_for=proxy_for if self._owns_session else lambda _: None,
         )
+        if self._options.protocol == "ietf":
+            return IetfServer(replace(wire, spoken={}))
+        return TusServer(wire)
 
     def _patience(self) -> Patience:
         return Patience(self._options.retries, self._notice)
@@ -158,7 +161,13 @@ class TusClient:
         """Notes in the store for files; nobody could find those of bytes and streams again."""
         if not isinstance(source, FileSource):
             return Memo(MemoryStore(), "", "", self._notice)
-        key = key_of(str(self._endpoint.url), source.identity, metadata=header, parts=parts)
+        key = key_of(
+            str(self._endpoint.url),
+            source.identity,
+            metadata=header,
+            parts=parts,
+            protocol=self._options.protocol,
+        )
         try:
             stack.enter_context(self._store.claimed(key))
         except StoreFailed as failed:
@@ -170,7 +179,9 @@ class TusClient:
         """What the server offers; asked only where that matters. Raises NotOffered."""
         options, length = self._options, source.length
         is_small = length is not None and 0 < length <= options.with_creation
-        if not (parts > 1 or options.checksum or length is None or is_small):
+        # Of the draft it is not what it can do, but how much it takes.
+        is_asked = options.protocol == "ietf" or parts > 1 or options.checksum
+        if not (is_asked or length is None or is_small):
             return Announced()
         if self._announced is None:
             self._announced = await patiently(self._patience(), self._server.announced)

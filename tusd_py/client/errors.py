@@ -37,7 +37,7 @@ class UnderWay(UploadError):
 
 
 class NotTus(UploadError):
-    """Whoever answers at this address does not speak tus 1.0.0."""
+    """Whoever answers at this address does not speak the protocol that was asked for."""
 
 
 class NotOffered(UploadError):

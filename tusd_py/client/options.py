@@ -4,12 +4,15 @@ Belongs here: what a caller may choose, and which choices make no sense. Not her
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from protocol.checksum import DIGEST_SIZES
 
 from .errors import BadOptions
 
 MIB = 1 << 20
+IETF_CHECKSUMS = ("sha256", "sha512")
+"""Those of RFC 9530 that are no checks against accidents alone, by the names that tus has for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,12 @@ class Options:
     chunk_size: int = 0
     """Most that one PATCH carries; 0 is all that is left: the best, unless a proxy limits bodies."""
     checksum: str | None = None
-    """An algorithm of Upload-Checksum, sent with every PATCH."""
+    """An algorithm of Upload-Checksum, sent with every PATCH; in the IETF's draft as Content-Digest."""
+    protocol: Literal["tus", "ietf"] = "tus"
+    """tus 1.0.0, or the IETF's draft of resumable uploads; an upload goes on in the one it was begun in."""
+    digest: bool | None = None
+    """Say beforehand what all of it hashes to (Repr-Digest, SHA-256), so that a server that knows it keeps
+    nothing else. A file is read twice for it. None does so in the IETF's draft, where reading is cheap."""
     parallel: int = 1
     """How many parts of a file are sent side by side, and put together by the server at the end."""
     checked_chunk_size: int = 8 * MIB
@@ -54,8 +62,19 @@ class Options:
             raise BadOptions(f"parallel is {self.parallel}, wanted at least 1")
         if self.checksum is not None and self.checksum not in DIGEST_SIZES:
             raise BadOptions(f"checksum is {self.checksum!r}, wanted one of {', '.join(DIGEST_SIZES)}")
+        if self.protocol not in ("tus", "ietf"):
+            raise BadOptions(f"protocol is {self.protocol!r}, wanted tus or ietf")
+        if self.protocol == "ietf":
+            self._check_ietf()
         if self.timeout <= 0:
             raise BadOptions(f"timeout is {self.timeout}, wanted more than 0")
+
+    def _check_ietf(self) -> None:
+        if self.parallel > 1:
+            raise BadOptions(f"parallel is {self.parallel}, but parts side by side are a matter of tus")
+        if self.checksum not in (None, *IETF_CHECKSUMS):
+            wanted = " or ".join(IETF_CHECKSUMS)
+            raise BadOptions(f"checksum is {self.checksum!r}, wanted {wanted} in the IETF's draft")
 
     @property
     def step(self) -> int:

@@ -15,9 +15,9 @@ from yarl import URL
 from .errors import GaveUp, Trouble, UploadGone, WrongAnswer
 from .options import Options
 from .retry import Patience, patiently
-from .server import Standing
 from .sources import Source, Span
-from .transfer import Circumstances, Transfer
+from .transfer import Circumstances, Transfer, digest_of
+from .verbs import Standing, Wanted
 
 SMALLEST_PART = 1 << 20
 """Bytes; less is sooner sent than asked for."""
@@ -65,7 +65,12 @@ class Parallel:
     async def _joined(self) -> URL:
         """Send what is missing of the parts, and have them put together."""
         partials = await self._parts()
-        concatenate = partial(self.around.server.concatenate, partials, self.metadata)
+        wanted = Wanted(
+            length=self.source.length,
+            metadata=self.metadata,
+            digest=await digest_of(self.source, self.around),
+        )
+        concatenate = partial(self.around.server.concatenate, partials, wanted)
         self.final = await patiently(self._patience, concatenate)
         self._patience.restore()
         await self.around.memo.keep_final(self.final)

@@ -73,10 +73,13 @@ class MemoryStore:
             self._claimed.discard(key)
 
 
-def key_of(endpoint: str, identity: Identity, *, metadata: str, parts: int) -> str:
+def key_of(endpoint: str, identity: Identity, *, metadata: str, parts: int, protocol: str = "tus") -> str:
     """Equal for calls that would make the same upload of the same file at the same place.
 
     A hash, because an endpoint and metadata may hold secrets.
     """
-    told = [endpoint, asdict(identity), metadata, parts]
+    told: list[object] = [endpoint, asdict(identity), metadata, parts]
+    if protocol != "tus":
+        # An upload goes on in the protocol that it was begun in.
+        told.append(protocol)
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()

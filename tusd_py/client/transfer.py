@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 
 from yarl import URL
 
+from protocol.checksum import Checksum
+
 from .body import Body
 from .checksums import checksum_of
 from .errors import GaveUp, NotOffered, SourceSpent, Trouble, UploadError, UploadGone, WrongAnswer
+from .limits import Limits
 from .memo import Memo
 from .options import Options
 from .progress import Tally
 from .retry import Notice, Patience
-from .server import Announced, Server, Wanted
-from .sources import Source
+from .sources import BytesSource, Source
+from .verbs import Announced, Server, Standing, Wanted
 
+_DIGEST = "sha256"
 _MOST_BEGINNINGS = 3
 """How often one call creates its upload: a server that loses each of them will lose the next one, too."""
 
@@ -56,12 +60,16 @@ class Transfer:
     """No byte from here on was ever handed to a connection: the server cannot have it."""
     _is_declared: bool = False
     """The server knows the length."""
+    _is_closed: bool | None = None
+    """See `Standing`."""
+    _limits: Limits = field(init=False)
     _is_recalled: bool = False
     _beginnings: int = 0
     _patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
         self._patience = Patience(self.around.options.retries, self.around.notice)
+        self._limits = self.around.announced.limits
         self._is_recalled = self.url is not None
         if self._is_recalled:
             # What earlier calls sent is not known: perhaps all, and some of it may still be on its way.
@@ -82,7 +90,8 @@ class Transfer:
 
     @property
     def _is_complete(self) -> bool:
-        return self._is_declared and self._offset is not None and self._offset == self.source.length
+        has_all = self._is_declared and self._offset is not None and self._offset == self.source.length
+        return has_all and self._is_closed is not False
 
     async def _step(self) -> None:
         if self.url is None:
@@ -94,27 +103,37 @@ class Transfer:
 
     async def _create(self) -> None:
         # Of a stream this reads so far that short ones have a length.
-        stop = await self.source.reach(0, self.around.options.step)
-        wanted = Wanted(length=self.source.length, metadata=self.metadata, is_partial=self.is_partial)
+        stop = await self.source.reach(0, self._step_size)
+        self._limits.check(self.source.length)
+        wanted = Wanted(
+            length=self.source.length,
+            metadata=self.metadata,
+            is_partial=self.is_partial,
+            digest=None if self.is_partial else await digest_of(self.source, self.around),
+        )
         if wanted.length is None and not self.around.announced.may_have("creation-defer-length"):
             raise NotOffered(
                 "the server does not announce creation-defer-length, so the length must be known"
             )
         body = self._body(0, stop) if self._goes_with_creation else None
-        self.url, offset = await self.around.server.create(wanted, body)
+        self.url, standing = await self.around.server.create(wanted, body)
         self._offered = 0 if body is None else body.handed_out
         self._is_declared = wanted.length is not None
         self._beginnings += 1
         await self.around.memo.keep_part(self.number, self.url)
         if not self.around.server.wire.endpoint.trusts(self.url):
             self.around.notice(f"the upload is on another host, {self.url}: your headers are not sent there")
-        await self._check_sent(offset)
-        self._stands_at(offset)
+        await self._check_sent(standing.offset)
+        self._stands(standing)
+
+    @property
+    def _step_size(self) -> int:
+        return self._limits.step(self.around.options.step)
 
     @property
     def _goes_with_creation(self) -> bool:
         options, length = self.around.options, self.source.length
-        most = min(options.with_creation, options.step or options.with_creation)
+        most = min(options.with_creation, self._step_size or options.with_creation)
         return (
             length is not None
             and 0 < length <= most
@@ -126,7 +145,7 @@ class Transfer:
         standing = await self.around.server.head(url)
         if standing.offset is None:
             raise Trouble(f"HEAD {url}: no Upload-Offset")
-        if not self._fits(standing.offset, standing.length):
+        if not self._fits(standing.offset, standing):
             found = f"{standing.offset} of {standing.length} bytes"
             wrong = WrongAnswer(f"{url} stands at {found}, what is sent has {self.source.length}")
             if not self._is_recalled:
@@ -134,18 +153,20 @@ class Transfer:
             await self._begin_again(wrong)
             return
         await self._check_sent(standing.offset)
-        self._is_declared = standing.length is not None
+        self._is_declared = standing.length is not None or bool(standing.is_closed)
         if self._is_recalled:
             self.resumed_from, self._is_recalled = standing.offset, False
-        self._stands_at(standing.offset)
+        self._stands(standing)
 
-    def _fits(self, offset: int, length: int | None) -> bool:
+    def _fits(self, offset: int, standing: Standing) -> bool:
         """Whether an upload can be one of this source."""
         ours = self.source.length
-        return ours is None or (length in (None, ours) and offset <= ours)
+        if ours is None:
+            return not standing.is_closed
+        return standing.length in (None, ours) and (offset == ours if standing.is_closed else offset <= ours)
 
     async def _append(self, url: URL, offset: int) -> None:
-        stop = await self.source.reach(offset, self.around.options.step)
+        stop = await self.source.reach(offset, self._step_size)
         algorithm = self.around.options.checksum
         checksum = (
             await checksum_of(algorithm, self.source, offset, stop) if algorithm and stop > offset else None
@@ -153,15 +174,18 @@ class Transfer:
         body = self._body(offset, stop)
         length = None if self._is_declared else self.source.length
         try:
-            reached = await self.around.server.append(url, body, length=length, checksum=checksum)
+            standing = await self.around.server.append(
+                url, body, length=length, ends=stop == self.source.length, checksum=checksum
+            )
         finally:
             self._offered = max(self._offered, body.handed_out)
+        reached = standing.offset
         # Without bytes, a PATCH only declares the length, and moves nothing.
         if reached is None or not min(offset + 1, stop) <= reached <= body.handed_out:
             sent = f"bytes {offset} to {body.handed_out} were sent"
             raise Trouble(f"PATCH {url}: {sent}, Upload-Offset is {reached}")
         self._is_declared = self._is_declared or self.source.length is not None
-        self._stands_at(reached)
+        self._stands(standing)
 
     def _body(self, start: int, stop: int) -> Body:
         return Body(
@@ -178,8 +202,10 @@ class Transfer:
             await self.around.memo.drop_part(self.number)
             raise WrongAnswer(f"{self.url} has {offset} bytes, and was sent {self._offered}")
 
-    def _stands_at(self, offset: int | None) -> None:
-        self._offset = offset
+    def _stands(self, standing: Standing) -> None:
+        self._offset = offset = standing.offset
+        self._is_closed = standing.is_closed
+        self._limits = standing.limits or self._limits
         if offset is None:
             return
         if offset < self._furthest:
@@ -201,7 +227,23 @@ class Transfer:
             raise GaveUp(f"{gone}; began {_MOST_BEGINNINGS} times") from gone
         self.around.notice(f"{gone}; beginning again from byte 0")
         await self.around.memo.drop_part(self.number)
-        self.url = self._offset = None
+        self.url = self._offset = self._is_closed = None
         self._furthest = 0
         self._is_recalled = False
         self.around.tally.confirmed(self.number, 0)
+
+
+async def digest_of(source: Source, around: Circumstances) -> Checksum | None:
+    """What all of it hashes to, where that is to be said. Raises NotOffered for what cannot be read twice."""
+    options, length = around.options, source.length
+    if options.digest is None:
+        is_cheap = isinstance(source, BytesSource) or (length or 0) <= options.with_creation
+        if options.protocol != "ietf" or length is None or not is_cheap:
+            return None
+    if options.digest is False:
+        return None
+    if length is None:
+        raise NotOffered(
+            "a stream cannot be read twice, so nobody can say beforehand what all of it hashes to"
+        )
+    return await checksum_of(_DIGEST, source, 0, length)

@@ -8,7 +8,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 from yarl import URL
@@ -56,6 +56,8 @@ class Wire:
     """Seconds without any movement after which a request is given up."""
     proxy_for: Callable[[URL], str | None]
     """The proxy to a URL; None where the session knows best."""
+    spoken: Mapping[str, str] = field(default_factory=lambda: {"Tus-Resumable": VERSION})
+    """What every request says of its protocol."""
 
     async def ask(
         self,
@@ -70,7 +72,7 @@ class Wire:
         what reading the body raises.
         """
         seconds = idle or self.idle
-        every = {**self.endpoint.headers_for(url), "Tus-Resumable": VERSION, **headers}
+        every = {**self.endpoint.headers_for(url), **self.spoken, **headers}
         try:
             async with asyncio.timeout(seconds) as deadline:
                 if body is not None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.structured import boolean, boolean_item, byte_sequences, integer_item
+from protocol.structured import boolean, boolean_item, byte_sequences, integer_item, integers
 
 PARAMETERS = [
     ";x=1",
@@ -160,6 +160,16 @@ def test_of_a_key_that_is_there_twice_the_last_counts() -> None:
 def test_members_of_other_types_are_passed_over() -> None:
     others = 'i=5, d=1.5, s="x, y", t=tok, f, n=?0, l=(1 "a)b" :AA==:;p), e=(), z=@5, u=%"%c3%bc"'
     assert byte_sequences([f"{others}, a=:AA==:, {others}"]) == {"a": b"\0"}
+    assert integers([f"{others}, a=:AA==:, j=-6;x=1"]) == {"i": 5, "j": -6}
+
+
+def test_a_dictionary_of_integers_is_read_like_any() -> None:
+    assert integers(["max-size=1000, min-size=0", "max-age=60, max-size=5"]) == {
+        "max-size": 5,
+        "min-size": 0,
+        "max-age": 60,
+    }
+    assert integers(["max-size=1000,"]) == integers(["max-size=1e3"]) == integers([]) == {}
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,20 @@
 Belongs here: one method a verb: its headers, and what its reply tells. Not here: what to do when one fails.
 """
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from yarl import URL
 
+from protocol.checksum import Checksum
+from protocol.digest_fields import format_repr_digest
 from protocol.tus.body import CONTENT_TYPE
 
 from .answers import check, check_upload, number, one, speaks_tus, words
 from .body import Body
 from .errors import WrongAnswer
+from .verbs import Announced, Standing, Wanted
 from .wire import Reply, Wire
 
 _CONCATENATING = 600.0
@@ -21,41 +25,9 @@ _CONCATENATING = 600.0
 _PARTIAL = {"Upload-Concat": "partial"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Announced:
-    """What a server says it can do; nothing where it says nothing."""
-
-    extensions: frozenset[str] = frozenset()
-    checksums: tuple[str, ...] = ()
-
-    def may_have(self, extension: str) -> bool:
-        """Whether trying makes sense: also where nothing was heard at all."""
-        return not self.extensions or extension in self.extensions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How far an upload is."""
-
-    offset: int | None
-    """None for a final upload that is not put together yet, and after a creation that did not say."""
-    length: int | None
-    """None while deferred."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """The upload that is to be made."""
-
-    length: int | None
-    """None defers it (tus 1.0.0, Upload-Defer-Length)."""
-    metadata: str = ""
-    is_partial: bool = False
-
-
 @dataclass(frozen=True, slots=True)
-class Server:
-    """One endpoint. Everything raises Trouble, or the UploadError that says why there is no use in trying."""
+class TusServer:
+    """See `Server`."""
 
     wire: Wire
 
@@ -71,21 +43,19 @@ class Server:
             checksums=words(reply, "Tus-Checksum-Algorithm") if says_tus else (),
         )
 
-    async def create(self, wanted: Wanted, body: Body | None = None) -> tuple[URL, int | None]:
-        """POST: the new upload and its offset; None if it has to be asked for."""
+    async def create(self, wanted: Wanted, body: Body | None = None) -> tuple[URL, Standing]:
+        """POST."""
         length = (
             {"Upload-Defer-Length": "1"} if wanted.length is None else {"Upload-Length": str(wanted.length)}
         )
-        metadata = {"Upload-Metadata": wanted.metadata} if wanted.metadata else {}
-        headers = {**length, **metadata, **(_PARTIAL if wanted.is_partial else {}), **_typed(body)}
+        headers = {**length, **_said(wanted), **(_PARTIAL if wanted.is_partial else {}), **_typed(body)}
         reply = await self.wire.ask("POST", self.wire.endpoint.url, headers, body=body)
-        return self._created(reply), 0 if body is None else number(reply, "Upload-Offset")
+        url, offset = self._created(reply), 0 if body is None else number(reply, "Upload-Offset")
+        return url, Standing(offset=offset, length=wanted.length)
 
-    async def concatenate(self, partials: Sequence[URL], metadata: str) -> URL:
-        """POST of the final upload (tus 1.0.0, Concatenation). Raises UploadGone for a partial."""
-        headers = {"Upload-Concat": f"final;{' '.join(map(str, partials))}"}
-        if metadata:
-            headers["Upload-Metadata"] = metadata
+    async def concatenate(self, partials: Sequence[URL], wanted: Wanted) -> URL:
+        """POST of the final upload (tus 1.0.0, Concatenation)."""
+        headers = {"Upload-Concat": f"final;{' '.join(map(str, partials))}", **_said(wanted)}
         seconds = max(_CONCATENATING, self.wire.idle)
         reply = await self.wire.ask("POST", self.wire.endpoint.url, headers, idle=seconds)
         # 404 is said of a partial: the endpoint was there for those.
@@ -93,27 +63,33 @@ class Server:
         return self._created(reply)
 
     async def head(self, url: URL) -> Standing:
-        """HEAD. Raises UploadGone."""
+        """HEAD."""
         reply = await self.wire.ask("HEAD", url, {})
         check_upload(reply, 200, 204)
         return Standing(offset=number(reply, "Upload-Offset"), length=number(reply, "Upload-Length"))
 
     async def append(
-        self, url: URL, body: Body, *, length: int | None = None, checksum: str | None = None
-    ) -> int | None:
-        """PATCH: the new offset; `length` declares a deferred one. Raises UploadGone."""
+        self,
+        url: URL,
+        body: Body,
+        *,
+        length: int | None,
+        ends: bool,  # noqa: ARG002  # the seam's; here the length says it
+        checksum: Checksum | None,
+    ) -> Standing:
+        """PATCH; `length` declares a deferred one."""
         headers = {
             "Upload-Offset": str(body.start),
             **({} if length is None else {"Upload-Length": str(length)}),
-            **({} if checksum is None else {"Upload-Checksum": checksum}),
+            **({} if checksum is None else {"Upload-Checksum": _checksum(checksum)}),
             **_typed(body),
         }
         reply = await self.wire.ask("PATCH", url, headers, body=body)
         check_upload(reply, 204, 200)
-        return number(reply, "Upload-Offset")
+        return Standing(offset=number(reply, "Upload-Offset"))
 
     async def terminate(self, url: URL) -> None:
-        """DELETE. Raises UploadGone."""
+        """DELETE."""
         check_upload(await self.wire.ask("DELETE", url, {}), 204, 200)
 
     def _created(self, reply: Reply) -> URL:
@@ -122,6 +98,19 @@ class Server:
         if not location:
             raise WrongAnswer(f"{reply}, without the Location of what was created")
         return self.wire.endpoint.locate(location)
+
+
+def _said(wanted: Wanted) -> dict[str, str]:
+    """Of the upload, whatever it is made of. Servers that do not know Repr-Digest pass it over."""
+    digest = None if wanted.digest is None else format_repr_digest([wanted.digest])
+    return {
+        **({"Upload-Metadata": wanted.metadata} if wanted.metadata else {}),
+        **({} if digest is None else {"Repr-Digest": digest}),
+    }
+
+
+def _checksum(checksum: Checksum) -> str:
+    return f"{checksum.algorithm} {b64encode(checksum.digest).decode('ascii')}"
 
 
 def _typed(body: Body | None) -> dict[str, str]:
