@@ -374,6 +374,14 @@ async def test_all_bytes_are_not_the_end_before_the_server_says_so() -> None:
     assert [one.size for one in strange.asked("PATCH")] == [3 * MIB, 0]
 
 
+async def test_a_creation_with_everything_is_not_made_twice_for_that() -> None:
+    strange = StrangeDraft(forgets_the_end=1)
+    await sent_to(strange, b"x", ietf())
+    assert [one.method for one in strange.seen] == ["OPTIONS", "POST", "PATCH"]
+    assert strange.only.content == b"x"
+    assert strange.only.is_complete
+
+
 async def test_a_server_that_never_takes_the_end_is_given_up() -> None:
     with pytest.raises(GaveUp, match="not complete"):
         await sent_to(StrangeDraft(forgets_the_end=99), b"x" * 3 * MIB, ietf())

@@ -62,7 +62,7 @@ class IetfServer:
         reply = await self.wire.ask("POST", self.wire.endpoint.url, headers, body=body)
         self._check(reply)
         standing = self._standing(reply, ends=ends, sent=size)
-        return self._place(reply, ends=ends), standing
+        return self._place(reply, is_closed=bool(standing.is_closed)), standing
 
     async def concatenate(self, partials: Sequence[URL], wanted: Wanted) -> URL:  # noqa: ARG002 - the seam's
         """The draft has nothing of the kind, as `Options` says before."""
@@ -98,7 +98,10 @@ class IetfServer:
             # Of a body that was damaged, as 460 is in tus; of anything else, trying ends soon.
             raise Trouble(str(reply))
         self._check_upload(reply)
-        return self._standing(reply, ends=ends, sent=body.stop)
+        standing = self._standing(reply, ends=ends, sent=body.stop)
+        if ends and not standing.is_closed:
+            raise Trouble(f"{reply}, and the upload is not complete")
+        return standing
 
     async def terminate(self, url: URL) -> None:
         """DELETE."""
@@ -107,20 +110,20 @@ class IetfServer:
     def _standing(self, reply: Reply, *, ends: bool, sent: int) -> Standing:
         """Of an answer that says yes to `sent` bytes."""
         closed = boolean_item(reply.headers.every("Upload-Complete"))
-        if ends and closed is False:
-            raise Trouble(f"{reply}, and the upload is not complete")
         if not ends and closed:
             raise WrongAnswer(f"{reply}, and the upload is complete, of which more was to come")
         offset = non_negative(reply.headers, "Upload-Offset")
         return Standing(
-            offset=sent if ends and offset is None else offset, is_closed=ends, limits=_limits(reply)
+            offset=sent if ends and offset is None else offset,
+            is_closed=ends and closed is not False,
+            limits=_limits(reply),
         )
 
-    def _place(self, reply: Reply, *, ends: bool) -> URL:
+    def _place(self, reply: Reply, *, is_closed: bool) -> URL:
         location = one(reply, "Location")
         if location:
             return self.wire.endpoint.locate(location)
-        if ends:
+        if is_closed:
             # It is what it was sent to: an answer to a whole upload is that of any POST (4.2.2).
             return self.wire.endpoint.url
         raise WrongAnswer(f"{reply}, without the Location of what was created")
