@@ -13,6 +13,7 @@ import pytest
 
 from tests.harness.content import Content
 from tests.harness.ietf import IetfClient, place_of
+from tests.harness.kept import kept_by
 from tests.harness.rows import fetch
 from tests.harness.server import Server
 from tests.harness.tus import BYTES, RESUMABLE
@@ -77,8 +78,10 @@ async def gone(server: Server, target: str) -> None:
     async with asyncio.timeout(PATIENCE):
         while await fetch(server, f"SELECT 1 FROM jobs WHERE subject = '{subject}'"):
             await asyncio.sleep(0.05)
-    found = await fetch(server, f"SELECT 1 FROM versions WHERE upload_id = '{subject}'")
-    assert found == []
+    assert await fetch(server, f"SELECT 1 FROM versions WHERE upload_id = '{subject}'") == []
+    key = str((await row_of(server, target))["key"])
+    async with kept_by(server) as kept:
+        assert [name for name in await kept.names() if key in name] == []
 
 
 async def comes_back(client: IetfClient, target: str, content: bytes) -> None:
