@@ -1,7 +1,7 @@
 """What a server's reply means: done, try again, or never.
 
 Belongs here: that judgement, for every verb alike, and the headers of a reply.
-Not here: what is sent (server.py).
+Not here: what is sent (tus.py, ietf.py).
 """
 
 import time

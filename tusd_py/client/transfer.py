@@ -1,7 +1,7 @@
 """One upload, from wherever it stands to its end.
 
 Belongs here: which request comes next: create, ask for the offset, append; and what a failure leads back to.
-Not here: requests (server.py), waiting (retry.py), uploads made of several (parallel.py).
+Not here: requests (tus.py, ietf.py), waiting (retry.py), uploads made of several (parallel.py).
 """
 
 from dataclasses import dataclass, field
