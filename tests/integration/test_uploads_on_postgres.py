@@ -1,15 +1,17 @@
 """Uploads on Postgres: its types, its locks, and what READ COMMITTED lets happen at once."""
 
 import asyncio
+import random
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from protocol.errors import UploadGone
-from protocol.upload import Dialect, Step, Transfer
+from protocol.upload import Dialect, Step, Transfer, UploadId
 from storage_backends.base import Synced
 from tusd_py.access.identity import ANONYMOUS
-from tusd_py.metadata.database import Buried, Query
+from tusd_py.metadata.database import Buried, DatabaseError, Query
 from tusd_py.metadata.files import FileRows
 from tusd_py.metadata.writing import Advance
 from tusd_py.uploads.append import Appended, append
@@ -22,7 +24,12 @@ from tusd_py.work.sweep import sweep
 from tusd_py.work.syncer import ORPHANED, adopt_unsynced, lose_unsynced
 
 from .house import DAY, Clock, Worker, context_of, housekeeping_of, new_upload, row, working
-from .test_uploads import Script, appending, content, creating, events_of, files, home, made, sent
+from .test_uploads import Home, Script, appending, content, creating, events_of, files, home, made, sent
+
+BUSY = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
+"""
 
 
 async def test_the_life_of_an_upload_is_the_same(tmp_path: Path, postgres_dsn: str) -> None:
@@ -152,6 +159,41 @@ async def test_a_post_with_a_body_is_one_commit(tmp_path: Path, postgres_dsn: st
         done = await create(house.context, ANONYMOUS, creating(5, body=5), Script(b"abcde"))
         assert done.upload.state is Transfer.STORED
         assert await content(house, done.upload.id) == b"abcde"
+
+
+async def test_what_was_answered_is_there_however_often_connections_are_cut(
+    tmp_path: Path, postgres_dsn: str, seed: int
+) -> None:
+    """Small uploads share transactions: whoever is answered must have been in one that was committed."""
+    dice = random.Random(seed)
+    answered: dict[UploadId, bytes] = {}
+    cut = 0
+
+    async def client(house: Home, name: int) -> None:
+        for number in range(30):
+            body = b"%d of %d" % (number, name)
+            try:
+                done = await create(
+                    house.context, ANONYMOUS, creating(len(body), body=len(body)), Script(body)
+                )
+            except DatabaseError:
+                continue
+            answered[done.upload.id] = body
+
+    async with home(tmp_path, dsn=postgres_dsn) as house:
+        killer = await asyncpg.connect(postgres_dsn)
+        clients = [asyncio.create_task(client(house, name)) for name in range(16)]
+        while not all(one.done() for one in clients):
+            found = await killer.fetch(BUSY)
+            if found and dice.random() < 0.05:
+                cut += await killer.fetchval("SELECT pg_terminate_backend($1)", dice.choice(found)["pid"])
+        await asyncio.gather(*clients)
+        await killer.close()
+        for upload_id, body in answered.items():
+            assert (await row(house.worker, upload_id)).state is Transfer.STORED
+            assert await content(house, upload_id) == body
+        assert answered
+        assert cut
 
 
 async def test_a_worker_goes_on_when_a_newer_version_adds_a_column(tmp_path: Path, postgres_dsn: str) -> None:
