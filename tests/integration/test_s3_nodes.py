@@ -108,6 +108,8 @@ async def test_a_node_with_another_prefix_is_refused_before_anything_was_uploade
                 "storage.upload_dir": str(tmp_path / "mistyped"),
             },
         )
-        with pytest.raises(DidNotHappen, match="tusd-identity"):
-            await other.start()
-        await other.stop()
+        try:
+            with pytest.raises(DidNotHappen, match="tusd-identity"):
+                await other.start()
+        finally:
+            await other.stop()
