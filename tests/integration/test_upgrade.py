@@ -31,7 +31,9 @@ SERVED = ("created", "receiving", "interrupted", "whole", "stored")
 
 def unpacked(schema: int, database: str, folder: Path) -> Path:
     with tarfile.open(PAST / f"schema-{schema}.tar.xz") as past:
-        past.extractall(folder, filter="data")
+        # As an attribute, which Python before 3.11.4 passes over.
+        past.extraction_filter = getattr(tarfile, "data_filter", None)
+        past.extractall(folder)
     return folder / database
 
 
