@@ -8,7 +8,7 @@ one compare-and-set in the database, made by the caller after the checkpoint.
 Belongs here: the seam and its values. Not here: HTTP, rows, leases, clocks.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -223,6 +223,51 @@ class Synced:
     ref: str
     start: int
     offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectPlan:
+    """How an upload is cut whose parts clients send to the store themselves. Sizes in bytes."""
+
+    token: str
+    """Of what was begun, as in `Unfinished`."""
+    length: int
+    part_size: int
+    """Of every part but the last."""
+    is_proven: bool
+    """Each part comes with its SHA-256, to which the store holds it."""
+
+    @property
+    def count(self) -> int:
+        """Its parts have the numbers from 1 to this one."""
+        return -(-self.length // self.part_size)
+
+    def offset_of(self, number: int) -> int:
+        """Where the part begins in the upload."""
+        return (number - 1) * self.part_size
+
+    def size_of(self, number: int) -> int:
+        """What the part has to have."""
+        return min(self.part_size, self.length - self.offset_of(number))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentPart:
+    """What came under a number. Some stores keep what came before, too."""
+
+    number: int
+    size: int
+    etag: str
+    at: float
+    """When, by the store's clock, in seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartUrl:
+    """To be PUT to, with these headers, by whoever has it."""
+
+    url: str
+    headers: Mapping[str, str]
 
 
 class Writer(Protocol):
@@ -514,4 +559,41 @@ class ObjectStore(Protocol):
 
     async def link(self, stored: Stored, about: About, expiry: int) -> str:
         """A URL that gives the bytes to whoever has it, for `expiry` seconds."""
+        ...
+
+
+@runtime_checkable
+class DirectStore(Protocol):
+    """What a backend offers besides `StorageBackend` whose store takes parts from clients, by signed URLs.
+
+    Nothing of that moves the line: what came is asked for (`parts_sent`) and committed all at once, and
+    `finish` takes exactly what was committed, or raises StorageChanged.
+    """
+
+    def proves_parts(self) -> bool:
+        """The store can hold each part to its SHA-256."""
+        ...
+
+    async def begin_direct(self, ref: str, length: int, ledger: Ledger, *, proven: bool) -> DirectPlan:
+        """Begin the object `ref`, and remember it. The caller holds the upload, and `length` is above 0.
+
+        Raises StorageError, and what the ledger raises; nothing stays behind then but for the sweep.
+        """
+        ...
+
+    async def direct_plan(self, length: int, ledger: Ledger) -> DirectPlan:
+        """As it was begun. Raises StorageMissing where it was not."""
+        ...
+
+    async def part_url(
+        self, ref: str, plan: DirectPlan, number: int, *, digest: str | None, expiry: int
+    ) -> PartUrl:
+        """Good for this number, with exactly its bytes' count, for `expiry` seconds.
+
+        `digest` is the SHA-256 in base64, of a plan that is proven.
+        """
+        ...
+
+    async def parts_sent(self, ref: str, plan: DirectPlan) -> Sequence[SentPart]:
+        """In the order of their numbers. Raises StorageMissing when what was begun is gone."""
         ...

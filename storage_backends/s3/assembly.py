@@ -171,7 +171,7 @@ async def _complete(target: _Target, parts: list[Part], length: int, about: Abou
     store, ref = target.store, target.ref
 
     async def attempt() -> None:
-        await store.complete(ref, target.multipart, parts)
+        await store.complete(ref, target.multipart, parts, store.options.profile.digest)
 
     try:
         await store.retries.run("CompleteMultipartUpload", attempt)

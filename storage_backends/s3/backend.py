@@ -18,10 +18,13 @@ from protocol.served_types import served_type
 from storage_backends.base import (
     About,
     Block,
+    DirectPlan,
     Doubt,
     Ledger,
     Listed,
+    PartUrl,
     Segment,
+    SentPart,
     StorageAway,
     StorageError,
     StorageFull,
@@ -36,6 +39,7 @@ from storage_backends.refs import components
 from .assembly import assemble
 from .budget import PAGE, UNCHARGED, Budget
 from .control import Begun, Control
+from .direct import begin, part_url, parts_sent, plan_of
 from .examination import Examination
 from .finish import finish
 from .lifecycle import doubts, parse_rules
@@ -200,6 +204,25 @@ class S3Backend:
     async def put(self, about: About, ref: str, content: Sequence[Block], *, sealed: bool) -> Stored:  # noqa: ARG002 - objects are never written to again
         part = await self._store.put(ref, content, about, only_new=True)
         return await self.stat(part.ref)
+
+    # --- parts that clients send
+
+    def proves_parts(self) -> bool:
+        return self._options.profile.sha256_parts
+
+    async def begin_direct(self, ref: str, length: int, ledger: Ledger, *, proven: bool) -> DirectPlan:
+        return await begin(self._store, ref, length, ledger, proven=proven)
+
+    async def direct_plan(self, length: int, ledger: Ledger) -> DirectPlan:
+        return await plan_of(length, ledger)
+
+    async def part_url(
+        self, ref: str, plan: DirectPlan, number: int, *, digest: str | None, expiry: int
+    ) -> PartUrl:
+        return await part_url(self._store, ref, plan, number, digest=digest, expiry=expiry)
+
+    async def parts_sent(self, ref: str, plan: DirectPlan) -> Sequence[SentPart]:
+        return await parts_sent(self._store, ref, plan)
 
     # --- finishing
 

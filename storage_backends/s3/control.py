@@ -26,6 +26,7 @@ _MEMBER = {
     Digest.CRC32C: "ChecksumCRC32C",
     Digest.CRC32: "ChecksumCRC32",
     Digest.CRC64NVME: "ChecksumCRC64NVME",
+    Digest.SHA256: "ChecksumSHA256",
 }
 _PAGE = 1000
 
@@ -69,6 +70,8 @@ class Sent:
     number: int
     size: int
     etag: str
+    at: float
+    """When, in seconds since the epoch; 0 where the store does not say."""
 
 
 class Control:
@@ -120,10 +123,10 @@ class Control:
             found = await self._client.get_bucket_versioning(Bucket=self._bucket)
         return bool(found.get("Status") == "Enabled")
 
-    async def create(self, key: str, headers: Mapping[str, Any]) -> str:
-        """A new multipart upload's id."""
-        algorithm = {} if self._digest is Digest.MD5 else {"ChecksumAlgorithm": self._digest.name}
-        if self._digest is Digest.CRC64NVME:
+    async def create(self, key: str, headers: Mapping[str, Any], digest: Digest | None) -> str:
+        """A new multipart upload's id. `digest` is what every part will come with; None is nothing."""
+        algorithm = {} if digest in (None, Digest.MD5) else {"ChecksumAlgorithm": digest.name}
+        if digest is Digest.CRC64NVME:
             algorithm["ChecksumType"] = "FULL_OBJECT"
         with told("CreateMultipartUpload"):
             made = await self._client.create_multipart_upload(
@@ -131,19 +134,14 @@ class Control:
             )
         return str(made["UploadId"])
 
-    async def complete(self, key: str, multipart: str, parts: Sequence[Part]) -> None:
-        """Raises Vanished, Refused, also for an error in an answer of status 200."""
-        listed = [self._as_listed(part) for part in parts]
+    async def complete(self, key: str, multipart: str, parts: Sequence[Part], digest: Digest | None) -> None:
+        """`digest` is what it was created with. Raises Vanished, Refused, also for an error in an answer of
+        status 200."""
+        listed = [_as_listed(part, digest) for part in parts]
         with told("CompleteMultipartUpload"):
             await self._client.complete_multipart_upload(
                 Bucket=self._bucket, Key=key, UploadId=multipart, MultipartUpload={"Parts": listed}
             )
-
-    def _as_listed(self, part: Part) -> dict[str, Any]:
-        listed: dict[str, Any] = {"PartNumber": part.part_no, "ETag": part.etag}
-        if part.digest is not None and self._digest in _MEMBER:
-            listed[_MEMBER[self._digest]] = part.digest
-        return listed
 
     async def copy_part(
         self, key: str, multipart: str, number: int, source: str, span: str
@@ -181,7 +179,12 @@ class Control:
                     MaxParts=_PAGE,
                 )
             found += [
-                Sent(number=part["PartNumber"], size=part["Size"], etag=part["ETag"])
+                Sent(
+                    number=part["PartNumber"],
+                    size=part["Size"],
+                    etag=part["ETag"],
+                    at=part["LastModified"].timestamp() if "LastModified" in part else 0,
+                )
                 for part in page.get("Parts", [])
                 if part["PartNumber"] > marker
             ]
@@ -255,3 +258,10 @@ class Control:
             return str(
                 await self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=expiry)
             )
+
+
+def _as_listed(part: Part, digest: Digest | None) -> dict[str, Any]:
+    listed: dict[str, Any] = {"PartNumber": part.part_no, "ETag": part.etag}
+    if part.digest is not None and digest in _MEMBER:
+        listed[_MEMBER[digest]] = part.digest
+    return listed

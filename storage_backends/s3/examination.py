@@ -61,7 +61,7 @@ class Examination:
         await self._control.delete(self._key)
 
     async def begin(self) -> None:
-        self._multipart = await self._control.create(self._key, {})
+        self._multipart = await self._control.create(self._key, {}, self.profile.digest)
 
     async def list_parts(self) -> None:
         await self._control.parts(self._key, self._multipart or "")
@@ -79,7 +79,7 @@ class Examination:
         await self.begin()
         try:
             parts = [await self._part(number, size) for number, size in enumerate(sizes, start=1)]
-            await self._control.complete(self._key, self._multipart or "", parts)
+            await self._control.complete(self._key, self._multipart or "", parts, self.profile.digest)
             self._multipart = None
         finally:
             await self.abort()

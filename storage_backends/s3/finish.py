@@ -3,6 +3,8 @@
 Completing may be tried by several workers, and tried again after its answer was lost. That a multipart upload
 is gone never means that it was completed: only an object of the right size, of this upload, does.
 
+Parts that clients sent are completed as they were committed, or not at all: who has a URL may send others.
+
 Belongs here: that step. Not here: receiving (writer.py), making one object of several (assembly.py).
 """
 
@@ -15,6 +17,7 @@ from storage_backends.base import (
     Part,
     Segment,
     StorageAway,
+    StorageChanged,
     StorageMissing,
     Stored,
     total_length,
@@ -22,7 +25,9 @@ from storage_backends.base import (
 
 from .control import Head
 from .failures import NETWORK, Refused, Vanished
+from .memory import parse_memory
 from .numbers import Numbers
+from .profiles import Digest
 from .store import Store
 
 _ATTEMPTS = 3
@@ -36,12 +41,28 @@ class _Work:
     segment: Segment
     ledger: Ledger
     length: int
+    direct: str | None = None
+    """See `Memory.direct`."""
+
+    @property
+    def digest(self) -> Digest | None:
+        """What its multipart upload was begun with."""
+        if self.direct is None:
+            return self.store.options.profile.digest
+        return Digest.SHA256 if self.direct == "sha256" else None
 
 
 async def finish(store: Store, segment: Segment, attempt_ref: str, ledger: Ledger) -> Stored:
-    """The object. Raises StorageMissing when bytes below the line are not there, StorageAway."""
-    work = _Work(store=store, segment=segment, ledger=ledger, length=total_length([segment], attempt_ref))
+    """The object. Raises StorageMissing when bytes below the line are not there, StorageChanged when clients
+    sent others since, StorageAway."""
     kept = await ledger.recall()
+    work = _Work(
+        store=store,
+        segment=segment,
+        ledger=ledger,
+        length=total_length([segment], attempt_ref),
+        direct=parse_memory(kept.memory).direct,
+    )
     parts = await ledger.parts()
     if parts:
         _check(parts, work.length)
@@ -102,7 +123,7 @@ async def _complete(work: _Work, multipart: str, parts: list[Part]) -> Stored:
     failed: Exception | None = None
     for _ in range(_ATTEMPTS):
         try:
-            await work.store.complete(work.segment.ref, multipart, parts)
+            await work.store.complete(work.segment.ref, multipart, parts, work.digest)
         except Vanished:
             raise
         except (Refused, *NETWORK) as error:
@@ -110,7 +131,8 @@ async def _complete(work: _Work, multipart: str, parts: list[Part]) -> Stored:
             if (stored := await _if_completed(work)) is not None:
                 return stored
             if isinstance(error, Refused) and not error.may_pass:
-                parts = await _as_listed(work, multipart, parts, error)
+                refreshed = _as_listed if work.direct is None else _as_committed
+                parts = await refreshed(work, multipart, parts, error)
         else:
             return await found(work.store, work.segment.ref, work.length, work.ledger.about.upload_id)
     raise StorageAway(f"{work.segment.ref} could not be completed: {failed}") from failed
@@ -131,6 +153,18 @@ async def _as_listed(work: _Work, multipart: str, parts: list[Part], error: Refu
     if refreshed == parts:
         raise error
     return refreshed
+
+
+async def _as_committed(work: _Work, multipart: str, parts: list[Part], error: Refused) -> list[Part]:
+    """Never: what was committed is there and refused all the same, or there is something else.
+
+    Here another ETag may be that of other bytes. Raises StorageChanged then, and else `error`.
+    """
+    sent = {(one.number, one.etag, one.size) for one in await work.store.sent(work.segment.ref, multipart)}
+    for part in parts:
+        if (part.part_no, part.etag, part.length) not in sent:
+            raise StorageChanged(f"part {part.part_no} is another one than when the upload was completed")
+    raise error
 
 
 async def _if_completed(work: _Work) -> Stored | None:

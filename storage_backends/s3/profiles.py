@@ -18,6 +18,8 @@ class Digest(StrEnum):
     CRC32 = "crc32"
     CRC64NVME = "crc64nvme"
     MD5 = "md5"
+    SHA256 = "sha256"
+    """Of parts that clients send (direct.py); ours never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Profile:
     """All parts but the last must have one size."""
     copies_parts: bool = True
     """UploadPartCopy is there."""
+    sha256_parts: bool = False
+    """Parts are compared with their SHA-256, where their upload was begun so."""
     conditional_put: bool = False
     """`If-None-Match: *` is obeyed."""
     region: str = "us-east-1"
@@ -46,9 +50,9 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile(name="aws", path_style=False, digest=Digest.CRC32C, conditional_put=True),
-        Profile(name="seaweedfs", digest=Digest.CRC32C, conditional_put=True),
-        Profile(name="minio", digest=Digest.CRC32C, conditional_put=True),
+        Profile(name="aws", path_style=False, digest=Digest.CRC32C, sha256_parts=True, conditional_put=True),
+        Profile(name="seaweedfs", digest=Digest.CRC32C, sha256_parts=True, conditional_put=True),
+        Profile(name="minio", digest=Digest.CRC32C, sha256_parts=True, conditional_put=True),
         Profile(name="ceph"),
         Profile(name="r2", equal_parts=True, conditional_put=True, region="auto"),
         Profile(name="b2"),

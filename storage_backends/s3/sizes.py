@@ -14,6 +14,10 @@ from .profiles import MIB, Profile
 HEADROOM = 0.9
 """The share of the numbers left that a plan may use; the rest is for those that get burnt."""
 
+FEW = 1000
+"""Parts that clients send: as many as a page of the store's listing has. Above 4.88 TiB they are a few
+more, as none is larger than 5 GiB."""
+
 _STEPS = 10
 """Part sizes of an upload of unknown length, each twice the one before."""
 
@@ -47,6 +51,11 @@ class Sizes:
         if remaining is None:
             return number <= self.profile.most_parts // _STEPS
         return self.part_size(remaining=remaining - size, number=number + 1) <= self.preferred
+
+    def direct_size(self, length: int) -> int:
+        """Of every part but the last, where clients send them: they are listed and committed at once."""
+        wanted = -(-length // FEW)
+        return min(self.profile.most_part, _whole_mib(max(self.preferred, wanted)))
 
 
 def _whole_mib(size: int) -> int:

@@ -18,6 +18,7 @@ from .budget import Budget
 from .control import ATTEMPT, UPLOAD_ID, Begun, Control, Head, Sent
 from .failures import Refused, Vanished
 from .options import Options
+from .profiles import Digest
 from .retries import Retries
 from .sizes import Sizes
 from .wire import Wire
@@ -123,14 +124,20 @@ class Store:
     # --- multipart uploads
 
     async def begin(self, ref: str, about: About) -> str:
-        """The id of a new multipart upload. One whose answer was lost is the sweep's."""
+        """The id of a new multipart upload, whose parts we send. One whose answer was lost is the sweep's."""
+        return await self.begin_with(ref, about, self.options.profile.digest)
+
+    async def begin_with(self, ref: str, about: About, digest: Digest | None) -> str:
+        """The same with parts that come with this digest; None is without one."""
         key = self.key(ref)
         headers = {
             "ContentType": served_type(about.media_type),
             "ContentDisposition": attachment(about.filename),
             "Metadata": {UPLOAD_ID: about.upload_id},
         }
-        return await self.retries.run("CreateMultipartUpload", lambda: self.control.create(key, headers))
+        return await self.retries.run(
+            "CreateMultipartUpload", lambda: self.control.create(key, headers, digest)
+        )
 
     async def put_part(
         self,
@@ -167,9 +174,9 @@ class Store:
         etag, digest = await self.retries.run("UploadPartCopy", attempt)
         return Part(part_no=number, offset=offset, length=source.size, ref=ref, etag=etag, digest=digest)
 
-    async def complete(self, ref: str, multipart: str, parts: Sequence[Part]) -> None:
+    async def complete(self, ref: str, multipart: str, parts: Sequence[Part], digest: Digest | None) -> None:
         """Once. Raises Vanished, Refused, NETWORK: whether it happened, only the object says."""
-        await self.control.complete(self.key(ref), multipart, parts)
+        await self.control.complete(self.key(ref), multipart, parts, digest)
 
     async def sent(self, ref: str, multipart: str) -> list[Sent]:
         """Every part that the store has. Raises Vanished."""

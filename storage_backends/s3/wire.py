@@ -66,8 +66,14 @@ class Wire:
 
     async def put_part(self, key: str, multipart: str, number: int, body: Proven) -> str:
         """Its ETag. Raises Vanished, Refused, NETWORK."""
-        url = f"{self._url(key)}?partNumber={number}&uploadId={quote(multipart, safe='')}"
-        return await self._put("UploadPart", url, body, {})
+        return await self._put("UploadPart", self._part(key, multipart, number), body, {})
+
+    async def part_url(
+        self, key: str, multipart: str, number: int, size: int, headers: Mapping[str, str], *, expiry: int
+    ) -> str:
+        """For whoever else sends this part, with these headers and `size` bytes, within `expiry` seconds."""
+        sized = {"Content-Length": str(size), **headers}
+        return await self._signer.url("PUT", self._part(key, multipart, number), sized, expiry)
 
     async def put_object(self, key: str, body: Proven, headers: Mapping[str, str]) -> str:
         """Its ETag. Raises Refused (412 where a condition failed), NETWORK."""
@@ -131,6 +137,9 @@ class Wire:
                 Fetched(total=total, etag=answer.headers.get("ETag", "")),
                 _exactly(answer.content.iter_chunked(256 << 10), stop - start),
             )
+
+    def _part(self, key: str, multipart: str, number: int) -> str:
+        return f"{self._url(key)}?partNumber={number}&uploadId={quote(multipart, safe='')}"
 
     def _url(self, key: str) -> str:
         return f"{self._base_url}/{quote(key, safe='/~')}"

@@ -256,7 +256,7 @@ async def test_the_sweep_aborts_what_no_row_names(tmp_path: Path, bucket: Bucket
         key = (await fetch(server, "SELECT key FROM uploads"))[0]["key"]
         store = backend._store
         for ref in (f"{key}", f"anonymous/{'0' * 32}", f"anonymous/{'0' * 32}~wdead.1", "not-ours"):
-            await store.control.create(store.key(ref), {})
+            await store.control.create(store.key(ref), {}, None)
         await backend.close()
 
         async with looking(bucket) as look:

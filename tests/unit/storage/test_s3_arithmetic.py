@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage_backends.base import Part, Segment
+from storage_backends.base import DirectPlan, Part, Segment
 from storage_backends.s3.assembly import plan
 from storage_backends.s3.profiles import MIB, PROFILES, TIB
 from storage_backends.s3.sizes import Sizes
@@ -25,6 +25,16 @@ def test_any_length_fits_into_the_numbers_there_are(length: int) -> None:
         count = max(1, min(500, remaining // size))
         remaining -= size * count
         number += count
+
+
+@given(length=st.integers(1, 5 * TIB))
+def test_parts_that_clients_send_are_few_and_of_one_size(length: int) -> None:
+    plan = DirectPlan(token="", length=length, part_size=SIZES.direct_size(length), is_proven=False)
+    assert 8 * MIB <= plan.part_size <= 5 << 30
+    assert plan.count <= (1000 if length <= 1000 * (5 << 30) else 1024)
+    assert 1 <= plan.size_of(plan.count) <= plan.part_size
+    assert plan.offset_of(plan.count) + plan.size_of(plan.count) == length
+    assert plan.size_of(1) == min(length, plan.part_size)
 
 
 def test_an_unknown_length_may_become_the_largest_object_there_is() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 from botocore import auth
@@ -89,6 +89,38 @@ async def test_signatures_are_those_of_botocore(
     assert signed["Authorization"] == by_botocore(frozen, method, url, headers, body_hash or UNSIGNED)
     assert signed.items() >= headers.items()
     assert signed.get("X-Amz-Security-Token") == frozen.token
+
+
+@settings(deadline=None)
+@given(
+    url=st.builds(
+        lambda key, number, multipart: (
+            f"http://127.0.0.1:8333/{quote(key, safe='/~', errors='replace')}"
+            f"?partNumber={number}&uploadId={quote(multipart, safe='')}"
+        ),
+        st.text(min_size=1, max_size=40),
+        st.integers(1, 10_000),
+        WORD,
+    ),
+    headers=st.fixed_dictionaries(
+        {"Content-Length": st.integers(1, 5 << 30).map(str)}, optional={"x-amz-checksum-sha256": WORD}
+    ),
+    expiry=st.integers(1, 604_800),
+    frozen=st.builds(ReadOnlyCredentials, st.just("AKIDEXAMPLE"), WORD, st.none() | WORD),
+)
+async def test_urls_for_others_are_signed_as_by_botocore(
+    url: str, headers: dict[str, str], expiry: int, frozen: ReadOnlyCredentials
+) -> None:
+    request = AWSRequest(method="PUT", url=url, headers=dict(headers))
+    auth.S3SigV4QueryAuth(frozen, "s3", REGION, expires=expiry).add_auth(request)
+    ours = await Signer(Credentials(frozen), REGION).url("PUT", url, headers, expiry)
+    assert _parts(ours) == _parts(request.url)
+
+
+def _parts(url: str) -> tuple[str, list[tuple[str, str]]]:
+    """The order of what it says has no meaning."""
+    split = urlsplit(url)
+    return f"{split.scheme}://{split.netloc}{split.path}", sorted(parse_qsl(split.query))
 
 
 async def test_new_credentials_are_used_at_once() -> None:
