@@ -164,6 +164,19 @@ class InvalidPart(ProtocolError):
     status, code = 400, "ERR_INVALID_PART"
 
 
+class DirectUpload(ProtocolError):
+    """the parts of this upload go to the store itself"""
+
+    # 403, as 409 has tus-js-client ask for the offset and try again.
+    status, code = 403, "ERR_DIRECT_UPLOAD"
+
+
+class NoDirectUpload(ProtocolError):
+    """parts cannot be sent to the store itself"""
+
+    status, code = 400, "ERR_NO_DIRECT_UPLOAD"
+
+
 class UploadSizeExceeded(ProtocolError):
     """upload's size exceeded"""
 

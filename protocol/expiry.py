@@ -13,7 +13,7 @@ def expiry_headers(upload: Upload) -> dict[str, str]:
     is_piece = upload.kind is Kind.PARTIAL and upload.state in ALL_BYTES_DURABLE
     if upload.expires_at is None or not (is_piece or upload.state in UNFINISHED):
         return {}
-    if upload.dialect is not Dialect.TUS:
+    if upload.dialect is Dialect.IETF:
         return {}  # there Upload-Limit tells it
     return {"Upload-Expires": http_date(upload.expires_at)}
 

@@ -67,8 +67,8 @@ TRANSFERS: dict[tuple[Transfer, Step], Transfer] = {
     (Transfer.WAITING, Step.EXPIRE): Transfer.EXPIRED,
     # Only partials: a stored partial that no final wants goes at its own date.
     (Transfer.STORED, Step.EXPIRE): Transfer.EXPIRED,
-    # Only finals, and uploads that their digest is compared with: their clients are told at `stored`, so that
-    # what is assembled may be refused.
+    # Only what is told at `stored`: finals, what is compared with a digest, and what clients sent to the bucket.
+    # So what was put together may be refused.
     (Transfer.COMPLETING, Step.REFUSE): Transfer.REFUSED,
     (Transfer.CREATED, Step.REFUSE): Transfer.REFUSED,
     (Transfer.RECEIVING, Step.REFUSE): Transfer.REFUSED,
@@ -169,6 +169,8 @@ class Dialect(StrEnum):
 
     TUS = "tus"
     IETF = "ietf"
+    DIRECT = "direct"
+    """None of them: clients send its parts to the store themselves."""
 
 
 class Kind(StrEnum):
@@ -253,6 +255,11 @@ class Upload:
     @property
     def is_deferred(self) -> bool:
         return self.length is None
+
+    @property
+    def is_judged_late(self) -> bool:
+        """Only when all of it is one object can its bytes be looked at, and be refused."""
+        return self.kind is Kind.FINAL or self.dialect is Dialect.DIRECT
 
 
 def visible(upload: Upload, now: int) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from tests.harness.content import Content
 from tests.harness.multipart import begin
 from tests.harness.server import ROOT, Server
+from tests.services.seaweedfs import Bucket
 
 pytestmark = pytest.mark.skipif(
     None in [shutil.which(name) for name in ("curl", "openssl")], reason="there is no curl, or no openssl"
@@ -42,5 +43,15 @@ async def test_it_is_given_up(shared_server: Server, tmp_path: Path) -> None:
     assert (await multipart.show()).status == 404
 
 
-def test_there_are_two() -> None:
-    assert len(RECIPES) == 2
+async def test_parts_go_straight_to_the_bucket(tmp_path: Path, bucket: Bucket, seed: int) -> None:
+    content = Content(seed=seed, length=(12 << 20) + 7)
+    content.write_to(tmp_path / "video.mp4")
+    settings = bucket.settings(s3_direct="true", s3_part_size="5MiB")
+    async with Server(folder=tmp_path / "server", settings=settings) as server:
+        said = await _typed(RECIPES[2].replace("http://127.0.0.1:8080", server.address.url), tmp_path)
+    assert content.matches(0, (tmp_path / "copy.mp4").read_bytes())
+    assert '"part_count":3' in said
+
+
+def test_there_are_three() -> None:
+    assert len(RECIPES) == 3

@@ -131,6 +131,35 @@ def no_part_gets_its_row() -> None:
     _replace(MultipartRows, "put", wait_for_ever)
 
 
+def list_and_wait() -> None:
+    """What is in the store is known, and nothing comes of it."""
+    from storage_backends.s3 import S3Backend  # noqa: PLC0415 - only where there is a bucket
+
+    _wait_after(S3Backend, "parts_sent")
+
+
+def commit_and_wait() -> None:
+    """The line moved, and nobody is told."""
+    _wait_after(UploadRows, "advance")
+
+
+def complete_and_wait() -> None:
+    """The object is there, and no row says so."""
+    from storage_backends.s3.store import Store  # noqa: PLC0415 - only where there is a bucket
+
+    _wait_after(Store, "complete")
+
+
+def _wait_after(owner: type, name: str) -> None:
+    step = getattr(owner, name)
+
+    async def step_and_wait(*args: Any, **named: Any) -> None:
+        await step(*args, **named)
+        await asyncio.Event().wait()
+
+    _replace(owner, name, step_and_wait)
+
+
 def _replace(owner: object, name: str, by: Callable[..., Any]) -> None:
     setattr(owner, name, by)
 
@@ -145,4 +174,7 @@ BUGS: Mapping[str, Callable[[], None]] = {
     "unscanned is served": unscanned_is_served,
     "no answer is clean": no_answer_is_clean,
     "no part gets its row": no_part_gets_its_row,
+    "list and wait": list_and_wait,
+    "commit and wait": commit_and_wait,
+    "complete and wait": complete_and_wait,
 }

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
+from tests.harness.direct import begin_direct
 from tests.harness.ietf import IetfClient, place_of
 from tests.harness.multipart import begin
 from tests.harness.ports import free_port
 from tests.harness.server import Server
 from tests.harness.tus import BYTES, RESUMABLE
 from tests.harness.wire import request
+from tests.services.seaweedfs import Bucket
 
 LENGTH = ("Upload-Length", "5")
 
@@ -44,7 +46,7 @@ async def counting(server: Server, **wanted: int) -> AsyncIterator[None]:
 
 async def test_each_request_counts_for_what_it_spoke(counted: Server) -> None:
     address, client = counted.address, IetfClient(address=counted.address)
-    assert set(await counts(counted)) == {"tus", "ietf", "multipart", "api", "other"}
+    assert set(await counts(counted)) == {"tus", "ietf", "multipart", "direct", "api", "other"}
     async with counting(counted, tus=3):
         for _ in range(2):
             # The second is answered where small uploads are, without the rest of the program.
@@ -65,3 +67,17 @@ async def test_each_request_counts_for_what_it_spoke(counted: Server) -> None:
     async with counting(counted, api=1):
         assert (await request(address, "GET", "/api/v1/files")).status == 200
         assert (await request(address, "GET", "/healthz")).status == 200
+
+
+async def test_parts_that_go_to_the_store_count_for_themselves(tmp_path: Path, bucket: Bucket) -> None:
+    metrics = {"metrics.expose_metrics": "true", "metrics.port": str(free_port())}
+    settings = bucket.settings(s3_direct="true") | metrics
+    async with Server(folder=tmp_path, settings=settings) as server:
+        async with counting(server, direct=5):
+            direct = await begin_direct(server.address, file_size=5)
+            await (await direct.urls([1]))[1].sent(b"hello")
+            assert (await direct.show()).status == 200
+            assert (await direct.complete()).status == 200
+            assert (await direct.complete()).status == 200
+        async with counting(server, multipart=1):
+            await begin(server.address)

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from protocol.upload import UploadId
 from tusd_py.config.settings import Settings
+from tusd_py.metadata.direct import DirectRows
 from tusd_py.metadata.multiparts import MultipartRows
 from tusd_py.metadata.progress import ProgressRows
 from tusd_py.server.bodies import Bodies
@@ -21,6 +22,7 @@ from tusd_py.server.multipart_face import MultipartFace
 from tusd_py.server.rate_limits import RateLimits
 from tusd_py.server.tus import TusFace
 from tusd_py.server.visit_face import VisitFace
+from tusd_py.uploads.direct import Directs
 from tusd_py.uploads.multipart import Multiparts
 
 from .service import Service
@@ -98,15 +100,21 @@ def make_multipart_face(
     settings: Settings, service: Service, identify: Identify, limits: RateLimits | None = None
 ) -> MultipartFace:
     """Uploads in parts."""
+    author, s3 = service.context.rows.author, settings.s3
     return MultipartFace(
-        multiparts=Multiparts(
-            context=service.context, rows=MultipartRows(service.database, service.context.rows.author)
+        multiparts=Multiparts(context=service.context, rows=MultipartRows(service.database, author)),
+        directs=Directs(
+            context=service.context,
+            rows=DirectRows(service.database, author),
+            expiry=int(s3.s3_direct_expiry) if s3.s3_direct else None,
         ),
         bodies=_bodies(settings, limits),
         identify=identify,
         progress=ProgressRows(service.database),
         metadata_limit=settings.uploads.max_metadata,
         origin_of=lambda request: public_origin(request, settings),
+        clock=service.context.clock,
+        kick_jobs=service.jobs.kick,
     )
 
 

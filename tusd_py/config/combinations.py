@@ -190,6 +190,28 @@ def _parts_above_their_least(settings: Settings, _origins: Origins) -> Blame | N
     return Blame(key="s3.s3_min_part_size", complaint=complaint)
 
 
+def _direct_for_s3(settings: Settings, _origins: Origins) -> Blame | None:
+    if not settings.s3.s3_direct or settings.storage.backend == "s3":
+        return None
+    complaint = Complaint(
+        what="is not used",
+        found=f's3_direct = true with storage.backend = "{settings.storage.backend}"',
+        wanted='storage.backend = "s3", or s3_direct = false',
+    )
+    return Blame(key="s3.s3_direct", complaint=complaint)
+
+
+def _direct_in_parts(settings: Settings, _origins: Origins) -> Blame | None:
+    if not settings.s3.s3_direct or not settings.uploads.disable_multipart:
+        return None
+    complaint = Complaint(
+        what="needs uploads in parts",
+        found="s3_direct = true with uploads.disable_multipart = true",
+        wanted="disable_multipart = false, or s3_direct = false",
+    )
+    return Blame(key="s3.s3_direct", complaint=complaint)
+
+
 def _metrics_of_their_own(settings: Settings, _origins: Origins) -> Blame | None:
     server, metrics = settings.server, settings.metrics
     if not metrics.expose_metrics or server.unix_sock or metrics.port == 0 or metrics.port != server.port:
@@ -337,6 +359,8 @@ COMBINATIONS: Sequence[tuple[tuple[str, ...], Check]] = (
     (("storage.backend", "s3.s3_bucket"), _s3_for_a_bucket),
     (("s3.s3_access_key_id", "s3.s3_secret_access_key"), _whole_key_pair),
     (("s3.s3_min_part_size", "s3.s3_part_size"), _parts_above_their_least),
+    (("s3.s3_direct", "storage.backend"), _direct_for_s3),
+    (("s3.s3_direct", "uploads.disable_multipart"), _direct_in_parts),
     (("metrics.port", "server.port", "server.unix_sock", "metrics.expose_metrics"), _metrics_of_their_own),
     (("uploads.max_metadata", "limits.header_field"), _metadata_fits_a_header),
     (("hooks.http", "hooks.dir", "hooks.enabled_events"), _events_for_hooks),

@@ -275,6 +275,7 @@ RULES: Mapping[str, Rule] = {
     "s3.s3_timeout": _some_time,
     "s3.s3_retry_within": _some_time,
     "s3.s3_url_expiry": _between(1, int(7 * DAY), "a duration in seconds"),
+    "s3.s3_direct_expiry": _between(1, int(7 * DAY), "a duration in seconds"),
     "database.url": complain_about_database_url,
     "database.listen_url": complain_about_listen_url,
     "database.pool_size": _between(1, 1000, "a number of connections"),

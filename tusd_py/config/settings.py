@@ -138,6 +138,11 @@ class S3:
     """"stream" sends files through this service, "redirect" sends clients to the store with a signed URL."""
     s3_url_expiry: Seconds = 300.0
     """How long such a URL lives, and so how long it outlives a file's quarantine or deletion."""
+    s3_direct: bool = False
+    """Uploads in parts may be begun with "direct": clients send the parts to the store themselves, by signed
+    URLs. They have to reach it, and pages need the bucket's CORS (docs/multipart.md)."""
+    s3_direct_expiry: Seconds = 900.0
+    """How long such a URL takes its part; clients ask for others then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,9 @@ from tusd_py.config.settings import Settings
 from .guard import is_below_base
 from .spoken import SPOKEN
 
+DIRECT_PARTS = web.RequestKey("direct_parts", bool)
+"""Set where it is about an upload whose parts go to the store itself: only the upload says so."""
+
 _OF_UPLOADS = frozenset({hdrs.METH_POST, hdrs.METH_HEAD, hdrs.METH_PATCH, hdrs.METH_DELETE})
 
 
@@ -21,6 +24,7 @@ class Spoke(StrEnum):
     TUS = "tus"
     IETF = "ietf"
     MULTIPART = "multipart"
+    DIRECT = "direct"
     API = "api"
     OTHER = "other"
     """Downloads, pages, preflights: what every HTTP client does alike."""
@@ -34,5 +38,5 @@ def spoke(request: web.BaseRequest, settings: Settings) -> Spoke:
     if is_below_base(request, settings):
         return Spoke.TUS if request.method in _OF_UPLOADS else Spoke.OTHER
     if path.startswith("/upload/"):
-        return Spoke.MULTIPART
+        return Spoke.DIRECT if DIRECT_PARTS in request else Spoke.MULTIPART
     return Spoke.API if path.startswith("/api/") else Spoke.OTHER

@@ -261,9 +261,9 @@ async def finish_soon(context: Context, upload: Upload) -> Upload:
         # Overtaken: another worker finishes it.
         log.warning("upload.finish_postponed", upload=upload.id, error=str(failed))
     except Exception as failed:
-        # Of a final only now is `pre_finish` asked, and the job asks again: to a client that heard of a
-        # failure it would be complete behind its back.
-        if upload.kind is not Kind.FINAL or isinstance(failed, ENDED):
+        # Of some only now is `pre_finish` asked, and the job asks again: to a client that heard of a failure
+        # they would be complete behind its back.
+        if not upload.is_judged_late or isinstance(failed, ENDED):
             raise
         is_ours = isinstance(failed, ProtocolError)
         log.warning("upload.finish_postponed", upload=upload.id, error=str(failed), exc_info=not is_ours)

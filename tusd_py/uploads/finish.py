@@ -8,9 +8,16 @@ from collections.abc import Sequence
 from contextlib import aclosing, nullcontext, suppress
 from dataclasses import dataclass, replace
 
-from protocol.errors import DigestMismatch, MaxSizeExceeded, QuotaExceeded, UploadGone, UploadRejected
+from protocol.errors import (
+    DigestMismatch,
+    InvalidPart,
+    MaxSizeExceeded,
+    QuotaExceeded,
+    UploadGone,
+    UploadRejected,
+)
 from protocol.upload import Kind, Step, Transfer, Upload, UploadId
-from storage_backends.base import ObjectStore, Segment, StorageMissing, Stored
+from storage_backends.base import ObjectStore, Segment, StorageChanged, StorageMissing, Stored
 from tusd_py.log import get_logger
 from tusd_py.metadata.plans import check_sum
 from tusd_py.sniffing import LONGEST
@@ -26,7 +33,7 @@ log = get_logger("tusd_py.uploads")
 
 SYSTEM = "system"
 """The actor of what nobody asked for."""
-ENDED = (UploadGone, UploadRejected, DigestMismatch, MaxSizeExceeded, QuotaExceeded)
+ENDED = (UploadGone, UploadRejected, DigestMismatch, InvalidPart, MaxSizeExceeded, QuotaExceeded)
 """What `finish` raises of an upload that will never be stored; after anything else the job tries again."""
 
 
@@ -56,6 +63,11 @@ async def _finish(context: Context, upload: Upload) -> Upload:
     except (UploadRejected, DigestMismatch, MaxSizeExceeded):
         await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
         raise
+    except StorageChanged as changed:
+        # Its client sent a part again, to the store itself: nothing of ours is lost.
+        log.warning("upload.part_changed", upload=upload.id, error=str(changed))
+        await context.rows.end(upload.id, Step.REFUSE, actor=SYSTEM, seen=upload)
+        raise InvalidPart(str(changed)) from None
     try:
         finished = None if made is None else await _store(context, upload, made)
     except QuotaExceeded:
@@ -91,7 +103,10 @@ async def _of_segments(context: Context, upload: Upload) -> _Made:
     made = _Made(stored=stored, leftovers=sorted(named - {stored.ref}), is_new=stored.ref == attempt)
     if upload.repr_digest is not None:
         await _compare(context, made, upload.repr_digest)
-    return made
+    if not upload.is_judged_late:
+        return made
+    # Nobody saw its bytes come. What is refused goes with the upload, which names it.
+    return replace(made, sniffed=await _agreed(context, upload, stored))
 
 
 async def _compare(context: Context, made: _Made, repr_digest: str) -> None:
@@ -126,9 +141,15 @@ async def _assembled(context: Context, final: Upload, segments: Sequence[Segment
     async with judging(context.backend, stored.ref):
         if final.repr_digest is not None:
             await check_stored(context.backend, stored, final.repr_digest)
-        sniffed = await _judged(context, stored)
-        await ask_to_finish(context.callbacks, final, ref=stored.ref, length=stored.length)
+        sniffed = await _agreed(context, final, stored)
     return _Made(stored=stored, sniffed=sniffed)
+
+
+async def _agreed(context: Context, upload: Upload, stored: Stored) -> str | None:
+    """What it looks like, where it may be so. Raises TypeRefused, and what `pre_finish` raises."""
+    sniffed = await _judged(context, stored)
+    await ask_to_finish(context.callbacks, upload, ref=stored.ref, length=stored.length)
+    return sniffed
 
 
 async def _laid_out(context: Context, partials: Sequence[UploadId], passing: list[str]) -> list[Segment]:
@@ -143,7 +164,7 @@ async def _laid_out(context: Context, partials: Sequence[UploadId], passing: lis
 
 
 async def _judged(context: Context, stored: Stored) -> str | None:
-    """What a final looks like: only now are its first bytes in one place. Raises TypeRefused."""
+    """What one looks like whose first bytes are in one place only now. Raises TypeRefused."""
     if context.contents is None:
         return None
     head = b""

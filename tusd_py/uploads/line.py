@@ -157,23 +157,29 @@ class Line:
             head=judged.head,
             proven=self._proven,
         )
-        try:
-            moved = await self._context.rows.advance(advance, actor=self._actor)
-        except OutcomeUnknown:
-            moved = await self._look_again(advance)
-        if moved is None:
-            self._context.meter.fenced()
-            raise Overtaken
-        self._lease.upload = moved
+        self._lease.upload = await move(self._context, advance, actor=self._actor)
         # Only now: until the line moved, these were where its bytes are.
         for part in checkpoint.dropped:
             await give_back(self._context.backend, part.ref)
 
-    async def _look_again(self, advance: Advance) -> Upload | None:
-        """The connection died in COMMIT: the row says whether it happened; if not, it is tried once more."""
-        seen = await self._context.rows.find(advance.upload.id)
-        if seen is None or seen.upload.epoch != advance.upload.epoch:
-            return None
-        if seen.upload.offset == advance.offset != advance.upload.offset:
-            return seen.upload
-        return await self._context.rows.advance(advance, actor=self._actor)
+
+async def move(context: Context, advance: Advance, *, actor: str) -> Upload:
+    """Move the line; the upload as committed. Raises Overtaken, and nobody may be told anything then."""
+    try:
+        moved = await context.rows.advance(advance, actor=actor)
+    except OutcomeUnknown:
+        moved = await _look_again(context, advance, actor)
+    if moved is None:
+        context.meter.fenced()
+        raise Overtaken
+    return moved
+
+
+async def _look_again(context: Context, advance: Advance, actor: str) -> Upload | None:
+    """The connection died in COMMIT: the row says whether it happened; if not, it is tried once more."""
+    seen = await context.rows.find(advance.upload.id)
+    if seen is None or seen.upload.epoch != advance.upload.epoch:
+        return None
+    if seen.upload.offset == advance.offset != advance.upload.offset:
+        return seen.upload
+    return await context.rows.advance(advance, actor=actor)

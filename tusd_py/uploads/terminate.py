@@ -1,7 +1,7 @@
 """DELETE, and the end of uploads whose date passed."""
 
 from protocol.errors import UploadGone
-from protocol.upload import Dialect, Step, UploadId
+from protocol.upload import Dialect, Step, Upload, UploadId
 from tusd_py.access.authorize import Action
 from tusd_py.access.identity import Identity
 
@@ -21,6 +21,11 @@ async def terminate(context: Context, identity: Identity, upload_id: UploadId, d
     ended = await context.rows.end(upload_id, Step.TERMINATE, actor=identity.actor)
     if ended is None:
         raise UploadGone
+    tell_terminated(context, ended)
+
+
+def tell_terminated(context: Context, ended: Upload) -> None:
+    """After the commit, never before it."""
     context.leases.end(ended)
     context.meter.terminated()
     context.announcements.terminated(context.callbacks, ended)
@@ -30,9 +35,7 @@ async def stop(context: Context, upload_id: UploadId) -> None:
     """End an upload that somebody in charge wants no more bytes of, also under a request that brings some."""
     ended = await context.rows.end(upload_id, Step.TERMINATE, actor=SYSTEM)
     if ended is not None:
-        context.leases.end(ended)
-        context.meter.terminated()
-        context.announcements.terminated(context.callbacks, ended)
+        tell_terminated(context, ended)
 
 
 async def expire(context: Context, upload_id: UploadId) -> None:
