@@ -22,7 +22,7 @@ from tests.harness.server import ROOT, Server
 from tests.harness.suspects import Suspect
 from tests.harness.wire import Answer, request
 from tests.services.clamd import ClamdServer
-from tests.services.seaweedfs import Bucket, SeaweedServer
+from tests.services.seaweedfs import Bucket, SeaweedServer, temporary_store
 from tusd_py.scanning.specimens import EICAR
 
 from .test_admission import HTML, PNG
@@ -646,6 +646,36 @@ async def test_other_bytes_than_were_committed_are_refused(tmp_path: Path, bucke
         told = await request(server.address, "GET", f"/api/v1/uploads/{direct.id}")
         assert json.loads(told.body)["status"] == "failed"
         await until_empty(bucket)
+
+
+async def test_a_beginning_that_the_store_does_not_hear_of_leaves_nothing(tmp_path: Path) -> None:
+    limits = {"quota.bytes": "10MiB", "s3.s3_retry_within": "500ms", "s3.s3_timeout": "1s"}
+    with temporary_store() as store:
+        async with serving(tmp_path, store.bucket("uploads"), also=limits) as server:
+            store.kill()
+            refused = await initiate(server.address, {"direct": True, "file_size": 6 * MIB})
+            assert problem(refused) == (503, "ERR_UNAVAILABLE")
+            assert "retry-after" in refused.headers
+            assert [*(await states(server)).values()] == ["terminated"]
+            assert await usage(server) == {"bytes": 0, "files": 0, "open_uploads": 0}
+
+
+async def test_a_completion_that_the_store_does_not_hear_of_is_asked_for_again(
+    tmp_path: Path, seed: int
+) -> None:
+    content = Content(seed=seed, length=THREE)
+    patience = {"s3.s3_retry_within": "500ms", "s3.s3_timeout": "1s"}
+    with temporary_store() as store:
+        async with serving(tmp_path, store.bucket("uploads"), also=patience) as server:
+            direct = await begin_direct(server.address, file_size=content.length)
+            await direct.send_parts(content)
+            store.kill()
+            refused = await direct.complete()
+            assert problem(refused) == (503, "ERR_UNAVAILABLE")
+            assert await states(server) == {direct.id: "created"}
+            store.start()
+            await completed(direct)
+            assert await came_back(direct, content)
 
 
 async def test_whichever_worker_is_asked(
