@@ -4,14 +4,16 @@ import asyncio
 import json
 import re
 import secrets
+import stat
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from storage_backends.base import StorageError
 from tests.access.issuer import bearer, jwt_settings, token
-from tests.crash.planted import environ
+from tests.crash import planted
 from tests.harness.checker import download, fsck
 from tests.harness.content import Content
 from tests.harness.direct import Direct, begin_direct
@@ -27,7 +29,7 @@ from tusd_py.scanning.specimens import EICAR
 
 from .test_admission import HTML, PNG
 from .test_hooks import HookReceiver, settings_for
-from .test_multipart import completed, events_of, problem, states, until_states
+from .test_multipart import PRE_FINISH, completed, events_of, problem, states, until_states
 from .test_s3 import behind_its_back, kept, until_empty, until_holds
 
 MIB = 1 << 20
@@ -43,9 +45,15 @@ def settings(bucket: Bucket, **more: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, bucket: Bucket, also: Mapping[str, str] | None = None, **more: str
+    folder: Path,
+    bucket: Bucket,
+    also: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    **more: str,
 ) -> AsyncIterator[Server]:
-    async with Server(folder=folder, settings=settings(bucket, **more) | dict(also or {})) as server:
+    """`also` are other settings than those of S3."""
+    chosen = settings(bucket, **more) | dict(also or {})
+    async with Server(folder=folder, settings=chosen, environ=dict(environ or {})) as server:
         yield server
 
 
@@ -165,6 +173,13 @@ async def test_the_store_holds_a_part_to_its_digest(tmp_path: Path, bucket: Buck
         direct = await begin_direct(server.address, file_size=content.length, digest="sha-256")
         part = direct.part_of(content, 3)
         urls = await direct.urls({3: part})
+        (row,) = await fetch(server, "SELECT ref, storage FROM uploads")
+        async with behind_its_back(bucket) as backend:
+            # The store's own upload was begun so: it takes no part that comes with something else.
+            with pytest.raises(StorageError, match="InvalidRequest"):
+                await backend._store.put_part(
+                    row["ref"], json.loads(row["storage"])["multipart"], 3, [part], offset=0
+                )
         assert (await urls[3].put(bytes(len(part)))).status == 400
         assert await direct.parts() == []
         await urls[3].sent(part)
@@ -563,13 +578,21 @@ async def _has_begun(bucket: Bucket, count: int) -> bool:
 # --- faults
 
 
-@pytest.mark.parametrize("digest", [None, "sha-256"])
+@pytest.mark.parametrize(("digest", "database"), [(None, "SQLite"), ("sha-256", "Postgres")])
 @pytest.mark.parametrize("bug", ["list and wait", "commit and wait", "complete and wait"])
-async def test_kill_9_anywhere_on_the_way_to_the_file_makes_the_same_file(
-    tmp_path: Path, bucket: Bucket, seed: int, bug: str, digest: str | None
+async def test_kill_9_anywhere_on_the_way_to_the_file_makes_the_same_file(  # noqa: PLR0917 - fixtures
+    tmp_path: Path,
+    bucket: Bucket,
+    seed: int,
+    bug: str,
+    digest: str | None,
+    database: str,
+    request: pytest.FixtureRequest,
 ) -> None:
     content = Content(seed=seed, length=THREE)
-    async with serving(tmp_path, bucket) as server:
+    url = request.getfixturevalue("postgres_dsn") if database == "Postgres" else ""
+    server = Server(folder=tmp_path, settings=settings(bucket), database_url=url)
+    async with server:
         direct = await begin_direct(server.address, file_size=content.length, digest=digest)
         await direct.send_parts(content)
         await server.stop()
@@ -591,7 +614,7 @@ async def test_kill_9_anywhere_on_the_way_to_the_file_makes_the_same_file(
 
 async def _killed_at(server: Server, bucket: Bucket, direct: Direct, bug: str) -> None:
     """Its completion was asked for, and the server died behind that step."""
-    server.environ = environ(bug)
+    server.environ = planted.environ(bug)
     await server.start()
     asking = asyncio.create_task(direct.complete())
 
@@ -696,6 +719,30 @@ async def test_whichever_worker_is_asked(
         await gone.send_parts(content, [1])
         assert (await gone.abort()).status == 204
         await until_holds(lambda: _has_begun(bucket, 0), "what was given up is gone")
+
+
+async def test_what_is_completed_while_it_is_given_up_is_a_file(
+    tmp_path: Path, bucket: Bucket, seed: int
+) -> None:
+    """A hook is asked meanwhile, and takes its time."""
+    content = Content(seed=seed, length=100)
+    program = tmp_path / "hooks" / "pre-terminate"
+    program.parent.mkdir()
+    program.write_text(PRE_FINISH)
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    go = tmp_path / "go"
+    hooks = {"hooks.dir": str(program.parent), "hooks.enabled_events": "pre-terminate"}
+    async with serving(tmp_path, bucket, also=hooks, environ={"WAITING": str(go)}) as server:
+        direct = await begin_direct(server.address, file_size=content.length)
+        await direct.send_parts(content)
+        giving_up = asyncio.create_task(direct.abort())
+        async with asyncio.timeout(20):
+            while not go.with_suffix(".asked").exists():
+                await asyncio.sleep(0.02)
+        await completed(direct)
+        go.touch()
+        assert problem(await giving_up) == (404, "ERR_UPLOAD_NOT_FOUND")
+        assert await came_back(direct, content)
 
 
 async def test_completed_and_given_up_at_once_it_is_one_of_both(

@@ -201,6 +201,16 @@ def test_every_placeholder_may_be_used(name: str) -> None:
         ),
         ({"s3.s3_bucket": "uploads"}, "s3.s3_bucket is not used"),
         ({"s3.s3_bucket": "uploads", "storage.backend": "filesystem"}, "s3.s3_bucket is not used"),
+        ({"s3.s3_direct": True}, "s3.s3_direct is not used"),
+        (
+            {
+                "s3.s3_direct": True,
+                "s3.s3_bucket": "uploads",
+                "storage.backend": "s3",
+                "uploads.disable_multipart": True,
+            },
+            "s3.s3_direct needs uploads in parts",
+        ),
         ({"hooks.http": "http://h/", "hooks.enabled_events": []}, "hooks.enabled_events is empty"),
         ({"hooks.dir": "/hooks", "hooks.enabled_events": []}, "hooks.enabled_events is empty"),
         ({"metrics.port": 8080}, "metrics.port is taken by server.port"),
