@@ -597,3 +597,10 @@ class DirectStore(Protocol):
     async def parts_sent(self, ref: str, plan: DirectPlan) -> Sequence[SentPart]:
         """In the order of their numbers. Raises StorageMissing when what was begun is gone."""
         ...
+
+    async def loophole(self) -> str | None:
+        """What whoever has a URL can do with it that it is not made for, in a clause; None where nothing.
+
+        Tries it, and takes it back. Raises StorageError, also where the store takes no URL at all.
+        """
+        ...

@@ -39,7 +39,7 @@ from storage_backends.refs import components
 from .assembly import assemble
 from .budget import PAGE, UNCHARGED, Budget
 from .control import Begun, Control
-from .direct import begin, part_url, parts_sent, plan_of
+from .direct import begin, loophole, part_url, parts_sent, plan_of
 from .examination import Examination
 from .finish import finish
 from .lifecycle import doubts, parse_rules
@@ -223,6 +223,9 @@ class S3Backend:
 
     async def parts_sent(self, ref: str, plan: DirectPlan) -> Sequence[SentPart]:
         return await parts_sent(self._store, ref, plan)
+
+    async def loophole(self) -> str | None:
+        return await loophole(self._store)
 
     # --- finishing
 

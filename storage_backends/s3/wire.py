@@ -75,6 +75,15 @@ class Wire:
         sized = {"Content-Length": str(size), **headers}
         return await self._signer.url("PUT", self._part(key, multipart, number), sized, expiry)
 
+    async def knock(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """The status that somebody else gets who has this URL. Raises NETWORK."""
+        limit = ClientTimeout(total=self._timeout)
+        async with self._session.put(
+            URL(url, encoded=True), data=body, headers=headers, timeout=limit, allow_redirects=False
+        ) as answer:
+            await answer.read()
+            return answer.status
+
     async def put_object(self, key: str, body: Proven, headers: Mapping[str, str]) -> str:
         """Its ETag. Raises Refused (412 where a condition failed), NETWORK."""
         return await self._put("PutObject", self._url(key), body, headers)

@@ -79,5 +79,6 @@ async def test_parts_that_go_to_the_store_count_for_themselves(tmp_path: Path, b
             assert (await direct.show()).status == 200
             assert (await direct.complete()).status == 200
             assert (await direct.complete()).status == 200
-        async with counting(server, multipart=1):
+        async with counting(server, multipart=2):
             await begin(server.address)
+            assert (await request(server.address, "GET", f"/upload/{'0' * 32}")).status == 404

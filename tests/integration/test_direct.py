@@ -7,6 +7,7 @@ import secrets
 import stat
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -162,8 +163,17 @@ async def test_the_store_takes_exactly_what_a_url_says(tmp_path: Path, bucket: B
         urls = await direct.urls([1, 3])
         for number, size in ((1, 5 * MIB - 1), (1, 5 * MIB + 1), (3, 5 * MIB), (3, 1)):
             assert (await urls[number].put(bytes(size))).status == 403
+        # Another number, and another object in the place of the body.
+        last = direct.part_of(content, 3)
+        assert (
+            await replace(urls[3], url=urls[3].url.replace("partNumber=3", "partNumber=2")).put(last)
+        ).status == 403
+        copied = replace(
+            urls[3], headers=(("x-amz-copy-source", f"{bucket.name}/{bucket.prefix}tusd-identity"),)
+        )
+        assert (await copied.put(last)).status == 403
         assert await direct.parts() == []
-        await urls[3].sent(direct.part_of(content, 3))
+        await urls[3].sent(last)
         assert [number for number, _, _ in await direct.parts()] == [3]
 
 

@@ -1,6 +1,8 @@
 """What the doctor says of a bucket: each finding provoked, on a real store."""
 
+import asyncio
 import json
+import subprocess
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,8 +15,8 @@ import pytest
 from aiobotocore.session import get_session
 
 from bench.subjects.stores import sink
-from tests.harness.server import Server
-from tests.services.fault_proxy import Call, FaultProxy, Refusal
+from tests.harness.server import ROOT, Server
+from tests.services.fault_proxy import Call, FaultProxy, Refusal, Rule
 from tests.services.seaweedfs import ACCESS_KEY, CLERK, SECRET_KEY, Bucket, SeaweedServer
 from tusd_py.config.settings import S3
 from tusd_py.doctor.finding import Level
@@ -188,6 +190,68 @@ async def test_a_clock_that_is_wrong_is_found(
         proxy.date = formatdate(time.time() + lead, usegmt=True)
         every = await found(in_bucket(tmp_path, there, key=ACCESS_KEY))
     assert "time service" in only(every, "clock", level).fix
+
+
+# --- parts that clients send
+
+
+async def test_a_store_that_holds_urls_to_what_they_say_is_well(tmp_path: Path, own_bucket: Bucket) -> None:
+    settings = in_bucket(tmp_path, own_bucket, key=ACCESS_KEY, s3_direct=True)
+    assert only(await found(settings), "direct parts", Level.WELL)
+    async with admin_of(own_bucket) as client:
+        left = await client.list_multipart_uploads(Bucket=own_bucket.name)
+        assert "Uploads" not in left, "it takes everything back"
+    assert of("direct parts", await found(in_bucket(tmp_path, own_bucket, key=ACCESS_KEY))) == []
+
+
+def takes_copies(call: Call) -> Refusal | None:
+    """As if the store did not mind a header that is not signed."""
+    return Refusal(status=200, code="None") if call.operation == "copy part" else None
+
+
+def takes_parts(call: Call) -> Refusal | None:
+    """As if it did not mind how long they are."""
+    return Refusal(status=200, code="None") if call.operation == "part" else None
+
+
+@pytest.mark.parametrize(
+    ("rule", "what"),
+    [(takes_copies, "have any object of the bucket copied"), (takes_parts, "send more bytes")],
+)
+async def test_a_store_that_lets_more_through_is_found_and_not_served_from(
+    tmp_path: Path, bucket: Bucket, rule: Rule, what: str
+) -> None:
+    async with strange(bucket) as (proxy, there):
+        if rule is takes_copies:
+            proxy.rules = [rule]
+            every = await found(in_bucket(tmp_path, there, key=ACCESS_KEY, s3_direct=True))
+            assert what in of("direct parts", wrongs(every))[0].what
+        proxy.rules = [rule]
+        server = Server(folder=tmp_path / "server", settings=there.settings(s3_direct="true"))
+        command = server.command("serve")
+        asked = await asyncio.to_thread(
+            subprocess.run, command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert asked.returncode != 0
+        assert what in asked.stderr
+
+
+async def test_urls_that_no_store_takes_are_found(tmp_path: Path, bucket: Bucket) -> None:
+    """Of which the examination's own parts are not, as their signatures are in headers."""
+    knocks: list[Call] = []
+
+    def third(call: Call) -> Refusal | None:
+        knocks.extend([call] if "tusd-doctor" in call.key and call.operation in ("part", "copy part") else [])
+        return Refusal(status=403, code="AccessDenied") if len(knocks) == _PARTS_BEFORE + 3 else None
+
+    async with strange(bucket) as (proxy, there):
+        proxy.rules = [third]
+        every = await found(in_bucket(tmp_path, there, key=ACCESS_KEY, s3_direct=True))
+    assert "s3_endpoint" in only(every, "direct parts").fix
+
+
+_PARTS_BEFORE = 5
+"""Of the other looks: three that are joined, one that is copied, a damaged one."""
 
 
 # --- lifecycle

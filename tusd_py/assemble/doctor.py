@@ -114,6 +114,7 @@ async def _of_bucket(settings: Settings) -> AsyncIterator[Finding]:
         return
     from tusd_py.doctor.checksum import look_at_checksums  # noqa: PLC0415 - only when configured
     from tusd_py.doctor.clock import look_at_clock  # noqa: PLC0415 - likewise
+    from tusd_py.doctor.direct import look_at_direct  # noqa: PLC0415 - likewise
     from tusd_py.doctor.lifecycle import look_at_lifecycle  # noqa: PLC0415 - likewise
     from tusd_py.doctor.parts import look_at_parts  # noqa: PLC0415 - likewise
     from tusd_py.doctor.rights import look_at_rights  # noqa: PLC0415 - likewise
@@ -137,6 +138,8 @@ async def _of_bucket(settings: Settings) -> AsyncIterator[Finding]:
             for look in (look_at_parts, look_at_checksums):
                 async for finding in look(examination):
                     yield finding
+            async for finding in look_at_direct(backend, is_used=settings.s3.s3_direct):
+                yield finding
         async for finding in look_at_lifecycle(backend, longest=settings.uploads.max_age or None):
             yield finding
 

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage_backends.base import ObjectStore, StorageBackend, StorageError
+from storage_backends.base import DirectStore, ObjectStore, StorageBackend, StorageError
 from storage_backends.refs import parse_ref
 from tusd_py.config.settings import Settings
 from tusd_py.errors import Refused
@@ -79,6 +79,8 @@ async def open_stores(settings: Settings, owner: str | None, stack: AsyncExitSta
         await _refuse_bare_store(database, backend, installation)
         await _claim_store(backend, installation)
         await _warn_of_rules(backend, settings.uploads.max_age or None)
+    if settings.s3.s3_direct and isinstance(backend, DirectStore):
+        await _refuse_loophole(backend)
     return Stores(database, backend, installation)
 
 
@@ -165,6 +167,20 @@ async def _claim_store(store: ObjectStore, identity: str) -> None:
         raise Refused(
             f"the store belongs to the installation {owner}, this database to {identity}",
             hint="is database.url the right one? Otherwise take another s3_object_prefix",
+        )
+
+
+async def _refuse_loophole(store: DirectStore) -> None:
+    """Where URLs for parts can be used for more, a client could read what others stored. Raises Refused."""
+    try:
+        loophole = await store.loophole()
+    except StorageError as failed:
+        log.warning("storage.urls_unknown", error=str(failed))
+        return
+    if loophole is not None:
+        raise Refused(
+            f"whoever has a URL for a part can {loophole}",
+            hint="switch s3.s3_direct off, or take a store that refuses what a signature does not cover",
         )
 
 

@@ -97,8 +97,8 @@ class MultipartFace:
         identity, multipart_id = await self.identify(request), _id(request)
         found = await self._found(identity, multipart_id)
         if found is None:
-            request[DIRECT_PARTS] = True
             direct, sent = await self.directs.show(identity, multipart_id)
+            request[DIRECT_PARTS] = True
             return json_response(direct_json(direct, *followed(sent, after=after, limit=limit)))
         parts = await self.multiparts.parts(found, after=after, limit=limit + 1)
         following = parts[limit - 1].number if len(parts) > limit else None
@@ -171,8 +171,8 @@ class MultipartFace:
         try:
             await self.multiparts.abort(identity, multipart_id)
         except UploadNotFound:
-            request[DIRECT_PARTS] = True
             await self.directs.abort(identity, multipart_id)
+            request[DIRECT_PARTS] = True
             self.kick_jobs()
         return web.Response(status=204)
 
