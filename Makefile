@@ -12,9 +12,9 @@ PAGE := tusd_py/server/web/index.html
 DATA ?= data
 HOST ?= 127.0.0.1
 PORT ?= 8080
-# Most tests wait more than they compute, so three at a time on two cores; files stay whole, as some share a server,
+# Most tests wait more than they compute, so five at a time on two cores; files stay whole, as some share a server,
 # and the longest come first (tests/order.py).
-JOBS ?= 3
+JOBS ?= 5
 ARGS ?=
 
 .DEFAULT_GOAL := help

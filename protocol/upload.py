@@ -67,8 +67,8 @@ TRANSFERS: dict[tuple[Transfer, Step], Transfer] = {
     (Transfer.WAITING, Step.EXPIRE): Transfer.EXPIRED,
     # Only partials: a stored partial that no final wants goes at its own date.
     (Transfer.STORED, Step.EXPIRE): Transfer.EXPIRED,
-    # Only what is told at `stored`: finals, what is compared with a digest, and what clients sent to the bucket.
-    # So what was put together may be refused.
+    # Only what is told at `stored`, so that what was put together may be refused: finals, what is compared
+    # with a digest, and what clients sent to the bucket.
     (Transfer.COMPLETING, Step.REFUSE): Transfer.REFUSED,
     (Transfer.CREATED, Step.REFUSE): Transfer.REFUSED,
     (Transfer.RECEIVING, Step.REFUSE): Transfer.REFUSED,

@@ -4,7 +4,7 @@ The bytes do not come by here, so nothing is known of them before they are asked
 moves over the whole upload by one commit, which names each part as it is in the store.
 
 Belongs here: the operations. Not here: which parts will do (direct_parts.py), rows (metadata/direct.py), HTTP
-(server/direct_face.py).
+(server/multipart_face.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
