@@ -56,7 +56,7 @@ run: setup ## start the server with what is built in, in ./data
 
 web: setup ## the page, after a change in web/ (see docs/page.md)
 
-test: setup packages ## every test, 12 to 24 minutes on two cores
+test: setup packages ## every test, 12 minutes or more on two cores
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## format, lint, types, and which way imports point

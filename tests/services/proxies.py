@@ -71,7 +71,9 @@ def haproxy(nodes: Sequence[Address], folder: Path) -> Iterator[Address]:
         "    server node1 127.0.0.1:8080": "\n".join(servers),
     }
     config = _changed("haproxy.cfg", changes, folder)
-    with _running("haproxy", ["-db", "-f", str(config)], folder, port) as address:
+    # Its sockets get their names one after the other.
+    named = folder / _STATISTICS
+    with _running("haproxy", ["-db", "-f", str(config)], folder, port, named=named) as address:
         yield address
 
 
@@ -114,25 +116,28 @@ def _changed(name: str, changes: Mapping[str, str], folder: Path) -> Path:
 
 
 @contextmanager
-def _running(program: str, arguments: list[str], folder: Path, port: int) -> Iterator[Address]:
+def _running(
+    program: str, arguments: list[str], folder: Path, port: int, *, named: Path | None = None
+) -> Iterator[Address]:
     found = find(program)
     if found is None:
         raise ProxyMissing(missing(program))
     with (folder / f"{program}.log").open("wb") as log:
         process = subprocess.Popen([found, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        _wait_for(process, port, folder / f"{program}.log")
+        _wait_for(process, port, named, folder / f"{program}.log")
         yield Address("127.0.0.1", port)
     finally:
         process.terminate()
         process.wait(_WITHIN)
 
 
-def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _wait_for(process: "subprocess.Popen[bytes]", port: int, named: Path | None, log: Path) -> None:
     deadline = time.monotonic() + _WITHIN
     while True:
         with socket.socket() as knocking:
-            if knocking.connect_ex(("127.0.0.1", port)) == 0:
+            listens = knocking.connect_ex(("127.0.0.1", port)) == 0
+            if listens and (named is None or named.exists()):
                 return
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{process.args!r} does not listen:\n{log.read_text(errors='replace')}")
