@@ -8,13 +8,16 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from protocol.features import Features
 from protocol.upload import Dialect, Kind, Upload, UploadId, Verdict
-from storage_backends.base import StorageBackend
+from storage_backends.base import Durability, StorageBackend
+from storage_backends.filesystem import FilesystemBackend
 from tusd_py.access.identity import ANONYMOUS
 from tusd_py.access.may_read import ReadPolicy
 from tusd_py.leases import LOOK_AT_ROWS_EVERY, Leases
@@ -36,6 +39,8 @@ from tusd_py.uploads.tally import Tally
 from tusd_py.wakeups import Wakeups
 from tusd_py.work.burial import RENEW_EVERY, Burials, Pulse, Silences
 from tusd_py.work.rounds import Round, walk
+
+F = TypeVar("F", bound=FilesystemBackend)
 
 DAY = 24 * 3600 * 1_000_000
 TTL = 30_000_000
@@ -323,3 +328,25 @@ def context_of(worker: Worker, backend: StorageBackend, callbacks: Callbacks | N
 def housekeeping_of(worker: Worker) -> Housekeeping:
     """Its bulk statements."""
     return Housekeeping(worker.database)
+
+
+@asynccontextmanager
+async def in_folder(
+    folder: Path, kind: type[F], durability: Durability = Durability.POWER
+) -> AsyncIterator[F]:
+    """A backend whose bytes are in `folder / "data"`."""
+    with ThreadPoolExecutor(4) as executor:
+        backend = kind(
+            folder / "data",
+            durability=durability,
+            preallocate=0,
+            free_space_floor=0,
+            dir_perms=0o750,
+            file_perms=0o640,
+            executor=executor,
+        )
+        await backend.open()
+        try:
+            yield backend
+        finally:
+            await backend.close()

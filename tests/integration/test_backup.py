@@ -8,20 +8,17 @@ import shutil
 import sqlite3
 import subprocess
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from aiobotocore.session import get_session
 
 from protocol.metadata import format_metadata
 from tests.harness.rows import change
 from tests.harness.server import DidNotHappen, Server
 from tests.harness.wire import request
 from tests.services.postgres import PostgresServer
-from tests.services.seaweedfs import ACCESS_KEY, SECRET_KEY, Bucket, SeaweedServer
+from tests.services.seaweedfs import Bucket, SeaweedServer, client_of
 
 TUS = ("Tus-Resumable", "1.0.0")
 NAME = "tusd.db"
@@ -302,18 +299,6 @@ async def test_rows_younger_than_their_bucket_say_what_is_lost(
         for url in (going_url, between_url):
             assert (await told(back, url))[0] == 410
             assert (await request(back.address, "GET", url)).status == 410
-
-
-@asynccontextmanager
-async def client_of(bucket: Bucket) -> AsyncIterator[Any]:
-    async with get_session().create_client(
-        "s3",
-        endpoint_url=bucket.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-    ) as client:
-        yield client
 
 
 async def keep_versions(bucket: Bucket) -> None:

@@ -9,15 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiobotocore.session import get_session
 
 from bench.subjects.stores import sink
 from tests.harness.server import ROOT, Server
 from tests.services.fault_proxy import Call, FaultProxy, Refusal, Rule
-from tests.services.seaweedfs import ACCESS_KEY, CLERK, SECRET_KEY, Bucket, SeaweedServer
+from tests.services.seaweedfs import ACCESS_KEY, CLERK, Bucket, SeaweedServer, client_of
 from tusd_py.config.settings import S3
 from tusd_py.doctor.finding import Level
 
@@ -32,29 +30,17 @@ FORGOTTEN = {
 }
 
 
-@asynccontextmanager
-async def admin_of(bucket: Bucket) -> AsyncIterator[Any]:
-    async with get_session().create_client(
-        "s3",
-        endpoint_url=bucket.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-    ) as client:
-        yield client
-
-
 @pytest.fixture
 async def own_bucket(seaweed: SeaweedServer) -> AsyncIterator[Bucket]:
     """With rules and policies of its own; emptied of them by the test that makes some."""
     made = seaweed.bucket(f"doctor-{time.monotonic_ns()}")
-    async with admin_of(made) as client:
+    async with client_of(made) as client:
         yield made
         await client.delete_bucket(Bucket=made.name)
 
 
 async def put_rules(bucket: Bucket, *rules: Mapping[str, object]) -> None:
-    async with admin_of(bucket) as client:
+    async with client_of(bucket) as client:
         await client.put_bucket_lifecycle_configuration(
             Bucket=bucket.name, LifecycleConfiguration={"Rules": list(rules)}
         )
@@ -69,7 +55,7 @@ async def test_a_bucket_with_every_right_and_a_good_rule_is_well(tmp_path: Path,
     levels = {finding.check: finding.level for finding in every}
     assert set(levels.values()) == {Level.WELL, Level.SKIPPED}
     assert {"clock", "bucket rights", "part rules", "checksums", "lifecycle"} <= set(levels)
-    async with admin_of(own_bucket) as client:
+    async with client_of(own_bucket) as client:
         left = await client.list_objects_v2(Bucket=own_bucket.name)
         assert "Contents" not in left, "it takes everything back"
 
@@ -98,7 +84,7 @@ async def test_each_right_that_is_missing_is_found(tmp_path: Path, own_bucket: B
             }
         ],
     }
-    async with admin_of(own_bucket) as client:
+    async with client_of(own_bucket) as client:
         await client.put_bucket_policy(Bucket=own_bucket.name, Policy=json.dumps(policy))
         every = await found(in_bucket(tmp_path, own_bucket, key=CLERK))
         await client.delete_bucket_policy(Bucket=own_bucket.name)
@@ -198,7 +184,7 @@ async def test_a_clock_that_is_wrong_is_found(
 async def test_a_store_that_holds_urls_to_what_they_say_is_well(tmp_path: Path, own_bucket: Bucket) -> None:
     settings = in_bucket(tmp_path, own_bucket, key=ACCESS_KEY, s3_direct=True)
     assert only(await found(settings), "direct parts", Level.WELL)
-    async with admin_of(own_bucket) as client:
+    async with client_of(own_bucket) as client:
         left = await client.list_multipart_uploads(Bucket=own_bucket.name)
         assert "Uploads" not in left, "it takes everything back"
     assert of("direct parts", await found(in_bucket(tmp_path, own_bucket, key=ACCESS_KEY))) == []
@@ -286,5 +272,5 @@ async def test_a_start_warns_of_rules_that_lose_uploads(tmp_path: Path, own_buck
     await put_rules(own_bucket, {**FORGOTTEN, "Expiration": {"Days": 1}})
     async with Server(folder=tmp_path, settings=own_bucket.settings()) as server:
         assert "deletes objects" in server.log
-    async with admin_of(own_bucket) as client:
+    async with client_of(own_bucket) as client:
         await client.delete_object(Bucket=own_bucket.name, Key="tusd-identity")

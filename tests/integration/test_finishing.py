@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from protocol.upload import Dialect, Transfer, Upload
-from storage_backends.base import Durability, Ledger, Segment, Stored
+from storage_backends.base import Ledger, Segment, Stored
 from storage_backends.filesystem import FilesystemBackend
 from tusd_py.access.identity import ANONYMOUS
 from tusd_py.metadata.database import DatabaseError, Query
@@ -25,7 +24,7 @@ from tusd_py.work import runner
 from tusd_py.work.purge import purge
 from tusd_py.work.runner import holding
 
-from .house import Worker, context_of, housekeeping_of, row, working
+from .house import Worker, context_of, housekeeping_of, in_folder, row, working
 from .test_uploads import Home, Script, appending, content, creating, events_of, files
 
 
@@ -59,27 +58,8 @@ class SlowBackend(FilesystemBackend):
 
 
 @asynccontextmanager
-async def slow_backend(folder: Path) -> AsyncIterator[SlowBackend]:
-    with ThreadPoolExecutor(4) as executor:
-        backend = SlowBackend(
-            folder / "data",
-            durability=Durability.POWER,
-            preallocate=0,
-            free_space_floor=0,
-            dir_perms=0o750,
-            file_perms=0o640,
-            executor=executor,
-        )
-        await backend.open()
-        try:
-            yield backend
-        finally:
-            await backend.close()
-
-
-@asynccontextmanager
 async def slow_home(folder: Path, worker: Worker) -> AsyncIterator[tuple[Home, SlowBackend]]:
-    async with slow_backend(folder) as backend:
+    async with in_folder(folder, SlowBackend) as backend:
         context = context_of(worker, backend)
         yield Home(worker=worker, context=context, backend=backend, folder=folder / "data"), backend
 

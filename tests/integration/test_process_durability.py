@@ -4,7 +4,6 @@ import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from tusd_py.uploads.terminate import terminate
 from tusd_py.work.purge import purge
 from tusd_py.work.syncer import ORPHANED, adopt_unsynced, lose_unsynced, sync_written
 
-from .house import DAY, Clock, Worker, context_of, housekeeping_of, row, working
+from .house import DAY, Clock, Worker, context_of, housekeeping_of, in_folder, row, working
 from .test_concatenation import final, partial, stored
 from .test_uploads import Home, Script, appending, content, creating, files, sent
 
@@ -39,24 +38,13 @@ def dsn(request: pytest.FixtureRequest) -> str:
 
 @asynccontextmanager
 async def forgetful_home(folder: Path, clock: Clock | None = None, *, dsn: str = "") -> AsyncIterator[Home]:
-    with ThreadPoolExecutor(4) as executor:
-        backend = FilesystemBackend(
-            folder / "data",
-            durability=Durability.PROCESS,
-            preallocate=0,
-            free_space_floor=0,
-            dir_perms=0o750,
-            file_perms=0o640,
-            executor=executor,
-        )
-        await backend.open()
-        try:
-            async with working(folder, clock, dsn=dsn) as worker:
-                context = context_of(worker, backend)
-                context = replace(context, rules=replace(context.rules, survives_power=False))
-                yield Home(worker=worker, context=context, backend=backend, folder=folder / "data")
-        finally:
-            await backend.close()
+    async with (
+        in_folder(folder, FilesystemBackend, Durability.PROCESS) as backend,
+        working(folder, clock, dsn=dsn) as worker,
+    ):
+        context = context_of(worker, backend)
+        context = replace(context, rules=replace(context.rules, survives_power=False))
+        yield Home(worker=worker, context=context, backend=backend, folder=folder / "data")
 
 
 async def begun(house: Home, *, length: int = 3000, body: bytes = b"x" * 1000) -> Upload:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256, sha512
@@ -18,7 +17,6 @@ from protocol.errors import BadHeader, DigestMismatch, DigestPending, UploadGone
 from protocol.headers import Headers
 from protocol.tus.create import parse_create
 from protocol.upload import Dialect, Transfer, Upload
-from storage_backends.base import Durability
 from storage_backends.filesystem import FilesystemBackend
 from tusd_py.access.identity import ANONYMOUS
 from tusd_py.metadata.database import Query
@@ -31,7 +29,7 @@ from tusd_py.uploads.offset import current_offset
 from tusd_py.uploads.receive import Ending
 from tusd_py.work.purge import purge
 
-from .house import Worker, context_of, housekeeping_of, row, working
+from .house import Worker, context_of, housekeeping_of, in_folder, row, working
 from .test_concatenation import FEATURES
 from .test_finishing import Gate
 from .test_uploads import Home, Script, appending, content, creating, events_of, files
@@ -66,32 +64,13 @@ class CountingBackend(FilesystemBackend):
                 yield block
 
 
-@asynccontextmanager
-async def counting(folder: Path) -> AsyncIterator[CountingBackend]:
-    with ThreadPoolExecutor(4) as executor:
-        backend = CountingBackend(
-            folder / "data",
-            durability=Durability.POWER,
-            preallocate=0,
-            free_space_floor=0,
-            dir_perms=0o750,
-            file_perms=0o640,
-            executor=executor,
-        )
-        await backend.open()
-        try:
-            yield backend
-        finally:
-            await backend.close()
-
-
 def at_home(folder: Path, worker: Worker, backend: CountingBackend) -> Home:
     return Home(worker=worker, context=context_of(worker, backend), backend=backend, folder=folder / "data")
 
 
 @asynccontextmanager
 async def counted(folder: Path) -> AsyncIterator[tuple[Home, CountingBackend]]:
-    async with working(folder) as worker, counting(folder) as backend:
+    async with working(folder) as worker, in_folder(folder, CountingBackend) as backend:
         yield at_home(folder, worker, backend), backend
 
 
@@ -280,8 +259,8 @@ async def test_a_worker_that_dies_while_it_compares_leaves_that_to_the_job(
     async with (
         working(tmp_path) as one,
         working(tmp_path) as other,
-        counting(tmp_path) as slow,
-        counting(tmp_path) as fast,
+        in_folder(tmp_path, CountingBackend) as slow,
+        in_folder(tmp_path, CountingBackend) as fast,
     ):
         dying, heir = at_home(tmp_path, one, slow), at_home(tmp_path, other, fast)
         upload = await begun(dying, digests_of(BODY if right else b"other"))

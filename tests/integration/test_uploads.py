@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +24,6 @@ from protocol.headers import Headers
 from protocol.tus.create import parse_create
 from protocol.tus.patch import parse_append
 from protocol.upload import Dialect, Step, Transfer, Upload, UploadId
-from storage_backends.base import Durability
 from storage_backends.filesystem import FilesystemBackend
 from tests.contract.books import ABOUT
 from tusd_py.access.identity import ANONYMOUS, Identity
@@ -48,7 +46,7 @@ from tusd_py.work.purge import purge
 from tusd_py.work.reaper import reap
 from tusd_py.work.sweep import sweep
 
-from .house import DAY, RULES, Clock, Worker, context_of, housekeeping_of, new_upload, row, working
+from .house import DAY, RULES, Clock, Worker, context_of, housekeeping_of, in_folder, new_upload, row, working
 
 CHUNKED = [("Transfer-Encoding", "chunked"), ("Content-Type", "application/offset+octet-stream")]
 STRANGER = Identity(tenant="", subject="stranger", scopes=ANONYMOUS.scopes)
@@ -97,27 +95,9 @@ class Home:
 async def home(
     folder: Path, *, callbacks: Callbacks | None = None, clock: Clock | None = None, dsn: str = ""
 ) -> AsyncIterator[Home]:
-    with ThreadPoolExecutor(4) as executor:
-        backend = FilesystemBackend(
-            folder / "data",
-            durability=Durability.POWER,
-            preallocate=0,
-            free_space_floor=0,
-            dir_perms=0o750,
-            file_perms=0o640,
-            executor=executor,
-        )
-        await backend.open()
-        try:
-            async with working(folder, clock, dsn=dsn) as worker:
-                yield Home(
-                    worker=worker,
-                    context=context_of(worker, backend, callbacks),
-                    backend=backend,
-                    folder=folder / "data",
-                )
-        finally:
-            await backend.close()
+    async with in_folder(folder, FilesystemBackend) as backend, working(folder, clock, dsn=dsn) as worker:
+        context = context_of(worker, backend, callbacks)
+        yield Home(worker=worker, context=context, backend=backend, folder=folder / "data")
 
 
 def creating(length: int | None, body: int | None = 0) -> Creation:

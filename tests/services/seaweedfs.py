@@ -12,14 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
+from aiobotocore.session import get_session
 
 from storage_backends.s3 import PROFILES, Options
 from tests.harness.ports import free_ports
@@ -241,3 +242,16 @@ def shared_bucket(seaweed: SeaweedServer) -> Bucket:
 def bucket(shared_bucket: Bucket) -> Bucket:
     """With an empty prefix of its own."""
     return replace(shared_bucket, prefix=f"{secrets.token_hex(8)}/")
+
+
+@asynccontextmanager
+async def client_of(bucket: Bucket) -> AsyncIterator[Any]:
+    """For what an operator does to a bucket, past the product."""
+    async with get_session().create_client(
+        "s3",
+        endpoint_url=bucket.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+    ) as client:
+        yield client

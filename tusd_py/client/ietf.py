@@ -94,7 +94,7 @@ class IetfServer:
             "Content-Length": str(body.size),
         }
         reply = await self.wire.ask("PATCH", url, headers, body=body)
-        if checksum is not None and reply.status == 400 and not _is_over(reply):  # noqa: PLR2004
+        if checksum is not None and reply.status == 400 and not _is_over(reply):  # noqa: PLR2004  # refused
             # Of a body that was damaged, as 460 is in tus; of anything else, trying ends soon.
             raise Trouble(str(reply))
         self._check_upload(reply)
